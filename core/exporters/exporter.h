@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/run_context.h"
+#include "core/io/checkpoint.h"
+#include "core/session/quant_report.h"
+#include "core/session/quant_request.h"
+#include "core/session/run_store.h"
+
+namespace qs {
+
+/// What an exporter writes from: the model, and a finished run's report and stored layers.
+struct ExportSource {
+  const Checkpoint& model;
+  const QuantRequest& request;
+  const QuantReport& report;
+  const RunStore& store;
+};
+
+/// How the person wants it written.
+struct ExportOptions {
+  std::filesystem::path path;  ///< file, or folder for multi-file formats
+  bool replace = false;        ///< whether an existing output may be replaced
+  std::uint64_t shardBytes = 5'000'000'000;
+  std::map<std::string, std::string> extra;  ///< a format's own options, e.g. {"gguf_type", "q4_k"}
+};
+
+/// One finding of a preflight.
+struct PreflightFinding {
+  bool blocking = false;  ///< the format can't hold it
+  std::string layer;      ///< empty = the whole run
+  std::string message;    ///< what doesn't fit and what would have to change
+};
+
+/// An output format.
+struct ExporterInfo {
+  std::string id;       ///< as --format names it
+  std::string name;     ///< for menus
+  std::string loaders;  ///< who loads it
+  std::string suffix;   ///< ".safetensors"; empty for a folder
+  bool writesFolder = false;
+  ScaleType scaleType = ScaleType::F32;  ///< how a run should store scales for this format
+  /// What the format can't hold, before any work: from the request and the model's shapes alone.
+  std::function<std::vector<PreflightFinding>(const Checkpoint&, const QuantRequest&, const ExportOptions&)> preflight;
+  /// Writes it, streaming, aside and renamed. Throws Error or Cancelled; then nothing is left under the final name.
+  std::function<void(const ExportSource&, const ExportOptions&, const RunContext&)> write;
+};
+
+}  // namespace qs

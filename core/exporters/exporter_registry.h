@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "core/exporters/exporter.h"
+
+namespace qs {
+
+[[nodiscard]] std::span<const ExporterInfo> allExporters();
+/// Throws Error (Request) that lists the known ids.
+[[nodiscard]] const ExporterInfo& requireExporter(std::string_view id);
+
+/// Throws Error (Request) for the first blocking finding of the exporter's preflight, or where the output exists and
+/// may not be replaced, or its folder can't be written.
+void requireExportable(const ExporterInfo& exporter, const Checkpoint& model, const QuantRequest& request,
+                       const ExportOptions& options);
+
+}  // namespace qs

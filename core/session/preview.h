@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/base/run_context.h"
+#include "core/io/checkpoint.h"
+#include "core/session/abs_max_pyramid.h"
+#include "core/session/quant_report.h"
+#include "core/session/quant_request.h"
+#include "core/tensor/matrix.h"
+
+namespace qs {
+
+/// A layer's original weights with everything that doesn't depend on settings: kept between previews of the same layer.
+struct LayerWeights {
+  std::string name;
+  Matrix values;  ///< [out, in]
+  Shape shape;
+  std::uint64_t originalBytes = 0;
+  LayerReport unquantized;  ///< `before` histogram, channel bands and outliers
+  AbsMaxPyramid pyramid;    ///< of the weights
+};
+using LayerWeightsPtr = std::shared_ptr<const LayerWeights>;
+
+/// One layer quantized for the screen: its report, and the maps that only the selected layer has.
+struct LayerPreview {
+  LayerReport report;
+  LayerWeightsPtr weights;
+  AbsMaxPyramid error;  ///< of ŵ − w
+  Matrix quantized;     ///< dequantized weights [out, in], for values under the cursor at 1:1 zoom
+};
+using LayerPreviewPtr = std::shared_ptr<const LayerPreview>;
+
+/// Loads a layer and describes it. Throws Error (non-finite values, a tensor that has no numbers) or Cancelled.
+[[nodiscard]] LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer,
+                                               const RunContext& context);
+
+/// Quantizes one loaded layer as the request says. `group` names further layers that share its input and belong to its
+/// scale; they are loaded too where the method needs them. Throws Error or Cancelled.
+[[nodiscard]] LayerPreviewPtr previewLayer(const Checkpoint& model, const LayerWeightsPtr& weights,
+                                           const QuantRequest& request, const RunContext& context);
+
+}  // namespace qs

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/quant/method_info.h"
+#include "core/quant/settings.h"
+#include "core/session/layer_filter.h"
+
+namespace qs {
+
+/// Other settings for the layers that a glob names; the last match wins, setting by setting.
+struct LayerOverride {
+  std::string glob;
+  bool skip = false;
+  std::string method;  ///< empty = the request's
+  Settings settings;   ///< only what differs
+  bool operator==(const LayerOverride&) const = default;
+};
+
+/// Where calibration inputs come from.
+struct CalibrationSource {
+  std::filesystem::path activationsFile;  ///< `<layer>.input` tensors; empty = none
+  std::filesystem::path textFile;         ///< text that the model is run over; empty = the built-in text
+  bool runModel = false;                  ///< calibrate by running the model over the text
+  int holdOutEvery = 0;                   ///< keep every Nth row out of calibration; 0 = none
+  bool operator==(const CalibrationSource&) const = default;
+};
+
+/// Everything that decides a run's result.
+struct QuantRequest {
+  std::string method = "rtn";
+  Settings settings;  ///< overrides of the method's defaults
+  LayerFilter layers;
+  std::vector<LayerOverride> overrides;
+  std::vector<std::string> shareInput;  ///< globs of layers that read the same input
+  CalibrationSource calibration;
+  ScaleType scaleType = ScaleType::F32;
+  std::uint64_t seed = 0;
+  bool operator==(const QuantRequest&) const = default;
+};
+
+/// The method and complete settings for one layer, or nothing when it is skipped. Throws Error (Request).
+struct LayerPlan {
+  const MethodInfo* method = nullptr;
+  Settings settings;
+};
+[[nodiscard]] std::optional<LayerPlan> planLayer(const QuantRequest& request, std::string_view layer);
+
+/// Checks everything that can be known without a model; throws Error (Request) for the first fault.
+void validateRequest(const QuantRequest& request);
+
+}  // namespace qs

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "core/base/run_context.h"
+#include "core/io/checkpoint.h"
+#include "core/session/quant_report.h"
+#include "core/session/quant_request.h"
+#include "core/session/run_store.h"
+
+namespace qs {
+
+/// Receives each finished (or failed) layer, in model order within a group of layers; called from a worker thread, one
+/// call at a time.
+using LayerSink = std::function<void(LayerReportPtr)>;
+
+/// Quantizes every layer that the request chooses, streaming: map → quantize → measure → store → release. Memory is
+/// bounded by a few layers. Layers that the store holds already are taken from it. One bad layer is a failed report,
+/// not the end. Throws Error (Request, Input, full disk) or Cancelled; finished layers stay in the store.
+[[nodiscard]] QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
+                                          const RunContext& context, const LayerSink& sink = {});
+
+}  // namespace qs

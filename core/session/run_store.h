@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/checkpoint.h"
+#include "core/session/quant_report.h"
+#include "core/session/quant_request.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// Identifies a model's contents without reading them in full: names, sizes, times, headers and sampled bytes.
+[[nodiscard]] std::string modelFingerprint(const Checkpoint& model);
+
+/// The finished layers of one run on disk: a folder keyed by model, request and calibration, one file a layer, each
+/// written aside and renamed. Makes a run resumable and an identical run instant, and is what export reads.
+/// Thread-safe.
+class RunStore {
+ public:
+  /// Opens (or makes) the folder of this run below `root`. Throws Error (Failed) where it can't be written.
+  RunStore(std::filesystem::path root, const Checkpoint& model, const QuantRequest& request);
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
+  [[nodiscard]] bool contains(std::string_view layer) const;
+  /// How many layer files it holds.
+  [[nodiscard]] std::size_t size() const;
+  void save(const LayerReport& report, const QuantizedTensor& tensor);
+  /// The layer's tensor, or report; nothing where it isn't stored or its file is damaged (then it counts as absent).
+  [[nodiscard]] std::optional<QuantizedTensor> loadTensor(std::string_view layer) const;
+  [[nodiscard]] std::optional<LayerReport> loadReport(std::string_view layer) const;
+  /// Forgets every layer of this run.
+  void clear();
+
+  /// Removes whole runs below `root`, least recently used first, until at most `maximumBytes` remain; `keep` is spared.
+  static void trim(const std::filesystem::path& root, std::uint64_t maximumBytes,
+                   const std::filesystem::path& keep = {});
+
+ private:
+  [[nodiscard]] std::filesystem::path fileOf(std::string_view layer) const;
+
+  std::filesystem::path m_folder;
+};
+
+}  // namespace qs

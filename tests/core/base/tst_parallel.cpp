@@ -1,0 +1,67 @@
+#include <QtTest>
+
+#include <atomic>
+#include <barrier>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+
+class TestParallel : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void everyIndexRunsOnce() {
+    std::vector<std::atomic<int>> counts(1000);
+    qs::inWorkerArena({.threads = 3}, [&] { qs::parallelFor({}, counts.size(), [&](std::size_t i) { ++counts[i]; }); });
+    for (const auto& count : counts) QCOMPARE(count.load(), 1);
+  }
+
+  void eightThreadsReallyStart() {
+    std::mutex mutex;
+    std::set<std::thread::id> threads;
+    qs::inWorkerArena({.threads = 8}, [&] {
+      qs::parallelFor({}, 64, [&](std::size_t) {
+        {
+          const std::lock_guard lock(mutex);
+          threads.insert(std::this_thread::get_id());
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      });
+    });
+    QCOMPARE(threads.size(), std::size_t{8});
+  }
+
+  void stopsWhenAsked() {
+    std::stop_source source;
+    const qs::RunContext context{.stop = source.get_token(), .threads = 2};
+    std::atomic<int> runs = 0;
+    const auto work = [&] {
+      qs::inWorkerArena(context, [&] {
+        qs::parallelFor(context, 10000, [&](std::size_t) {
+          if (++runs == 10) source.request_stop();
+        });
+      });
+    };
+    QVERIFY_EXCEPTION_THROWN(work(), qs::Cancelled);
+    QVERIFY(runs < 10000);
+  }
+
+  void exceptionsPassThrough() {
+    const auto work = [] {
+      qs::inWorkerArena({.threads = 2}, [] {
+        qs::parallelFor({}, 10, [](std::size_t i) {
+          if (i == 5) throw qs::inputError("file", "bad");
+        });
+      });
+    };
+    QVERIFY_EXCEPTION_THROWN(work(), qs::Error);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestParallel)
+#include "tst_parallel.moc"
