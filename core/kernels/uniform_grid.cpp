@@ -1,0 +1,132 @@
+#include "core/kernels/uniform_grid.h"
+
+#include <bit>
+#include <cassert>
+#include <limits>
+
+namespace qs {
+
+namespace {
+
+constexpr float kSmallestScale = std::numeric_limits<float>::min();  // 2^-126
+
+float steps(const QuantScheme& scheme) { return static_cast<float>((1 << scheme.bits) - 1); }
+
+UnitGrid symmetricGrid(ValueRange range, const QuantScheme& scheme) {
+  const float largest = std::max(-range.low, range.high);
+  const float divisor =
+      scheme.range == SymmetricRange::Full ? steps(scheme) * 0.5F : static_cast<float>(scheme.maxCode());
+  const float scale = largest / divisor;
+  if (!(scale >= kSmallestScale)) return {};
+  return {.scale = roundToScaleType(scale, scheme.scaleType)};
+}
+
+// The span of huge ranges overflows though both ends are finite: halve them first.
+float spanOver(ValueRange range, float divisor) {
+  const float span = range.high - range.low;
+  if (std::isfinite(span)) return span / divisor;
+  return (range.high * 0.5F - range.low * 0.5F) / (divisor * 0.5F);
+}
+
+UnitGrid asymmetricGrid(ValueRange range, const QuantScheme& scheme) {
+  const ValueRange extended{std::min(range.low, 0.0F), std::max(range.high, 0.0F)};
+  float scale = spanOver(extended, steps(scheme));
+  if (!(scale >= kSmallestScale)) return {};
+  scale = roundToScaleType(scale, scheme.scaleType);
+  // 0 − x rather than −x: a range that begins at 0 must not give the zero point −0.
+  return {.scale = scale, .zero = std::clamp(std::rint((0.0F - extended.low) / scale), 0.0F, steps(scheme))};
+}
+
+// The introductory form: the range needn't hold 0, and the zero point stays a fraction.
+UnitGrid realZeroGrid(ValueRange range, const QuantScheme& scheme) {
+  float scale = spanOver(range, steps(scheme));
+  if (!(scale >= kSmallestScale)) return {.scale = 1.0F, .zero = 0.0F - range.low};
+  scale = roundToScaleType(scale, scheme.scaleType);
+  return {.scale = scale, .zero = (0.0F - range.low) / scale};
+}
+
+}  // namespace
+
+CodeLimits codeLimits(const QuantScheme& scheme) {
+  return {static_cast<float>(scheme.minCode()), static_cast<float>(scheme.maxCode())};
+}
+
+ValueRange rangeOf(std::span<const float> values) {
+  if (values.empty()) return {};
+  ValueRange range{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+  for (const float value : values) {
+    range.low = std::min(range.low, value);
+    range.high = std::max(range.high, value);
+  }
+  return {range.low + 0.0F, range.high + 0.0F};  // −0 becomes 0
+}
+
+UnitGrid gridOfRange(ValueRange range, const QuantScheme& scheme) {
+  assert(scheme.number == NumberFormat::Integer);
+  if (scheme.realZeroPoint) return realZeroGrid(range, scheme);
+  return scheme.symmetric ? symmetricGrid(range, scheme) : asymmetricGrid(range, scheme);
+}
+
+UnitGrid findGrid(std::span<const float> values, const QuantScheme& scheme, bool shrinkRange) {
+  const ValueRange range = rangeOf(values);
+  const UnitGrid whole = gridOfRange(range, scheme);
+  if (!shrinkRange || scheme.realZeroPoint) return whole;
+  UnitGrid best = whole;
+  double leastLoss = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kShrinkCandidates; ++i) {
+    const float p = shrinkFactor(i);
+    const UnitGrid grid = gridOfRange({p * range.low, p * range.high}, scheme);
+    const double loss = shrinkLossOn(values, grid, scheme, whole.scale);
+    if (loss < leastLoss) {
+      leastLoss = loss;
+      best = grid;
+    }
+  }
+  return best;
+}
+
+void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
+                 std::span<std::uint8_t> codes) {
+  assert(values.size() == codes.size());
+  const CodeLimits limits = codeLimits(scheme);
+  if (scheme.realZeroPoint) {
+    for (std::size_t i = 0; i < values.size(); ++i) codes[i] = storedCode(codeOnRealZero(values[i], grid, limits));
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) codes[i] = storedCode(codeOf(values[i], grid, limits));
+}
+
+void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
+                   std::span<float> values) {
+  assert(values.size() == codes.size());
+  if (scheme.symmetric) {
+    for (std::size_t i = 0; i < codes.size(); ++i)
+      values[i] = valueOf(static_cast<float>(static_cast<std::int8_t>(codes[i])), grid);
+    return;
+  }
+  for (std::size_t i = 0; i < codes.size(); ++i) values[i] = valueOf(static_cast<float>(codes[i]), grid);
+}
+
+float shrinkLoss(float error) {
+  // (|e| · |e|^(−1/5))³. The inverse fifth root: a first guess within 3.5 % from the exponent bits, then Newton's r(6 −
+  // x·r⁵)/5.
+  const float x = std::min(std::abs(error), 1e6F);
+  if (x < 1e-6F) return 0.0F;
+  const std::uint32_t guess = 0x4C2B0000U - std::bit_cast<std::uint32_t>(x) / 5U;
+  float r = std::bit_cast<float>(guess);
+  for (int i = 0; i < 3; ++i) {
+    const float r2 = r * r;
+    r = r * (1.2F - 0.2F * x * (r2 * r2 * r));
+  }
+  const float root = x * r;
+  return root * root * root;
+}
+
+double shrinkLossOn(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme, float unit) {
+  const CodeLimits limits = codeLimits(scheme);
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(shrinkLoss((onGrid(value, grid, limits) - value) / unit));
+  return sum;
+}
+
+}  // namespace qs

@@ -1,0 +1,56 @@
+#include "core/stats/error_stats.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+namespace qs {
+
+void ErrorStats::add(std::span<const float> reference, std::span<const float> approximation) {
+  assert(reference.size() == approximation.size());
+  count += reference.size();
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double exact = static_cast<double>(reference[i]);
+    const double approximate = static_cast<double>(approximation[i]);
+    const double error = approximate - exact;
+    sumSquaredReference += exact * exact;
+    sumSquaredApproximation += approximate * approximate;
+    sumProduct += exact * approximate;
+    sumSquaredError += error * error;
+    sumAbsError += std::abs(error);
+    maxAbsError = std::max(maxAbsError, std::abs(error));
+  }
+}
+
+void ErrorStats::merge(const ErrorStats& other) {
+  count += other.count;
+  sumSquaredReference += other.sumSquaredReference;
+  sumSquaredApproximation += other.sumSquaredApproximation;
+  sumProduct += other.sumProduct;
+  sumSquaredError += other.sumSquaredError;
+  sumAbsError += other.sumAbsError;
+  maxAbsError = std::max(maxAbsError, other.maxAbsError);
+}
+
+double ErrorStats::meanSquaredError() const { return count > 0 ? sumSquaredError / static_cast<double>(count) : 0.0; }
+
+double ErrorStats::meanAbsError() const { return count > 0 ? sumAbsError / static_cast<double>(count) : 0.0; }
+
+double ErrorStats::sqnrDb() const {
+  if (sumSquaredError == 0.0) return std::numeric_limits<double>::infinity();
+  return 10.0 * std::log10(sumSquaredReference / sumSquaredError);
+}
+
+double ErrorStats::cosine() const {
+  if (sumSquaredReference == 0.0 && sumSquaredApproximation == 0.0) return 1.0;
+  if (sumSquaredReference == 0.0 || sumSquaredApproximation == 0.0) return 0.0;
+  return sumProduct / std::sqrt(sumSquaredReference) / std::sqrt(sumSquaredApproximation);
+}
+
+double ErrorStats::relativeError() const {
+  if (sumSquaredError == 0.0) return 0.0;
+  return sumSquaredError / sumSquaredReference;
+}
+
+}  // namespace qs
