@@ -1,0 +1,14 @@
+#pragma once
+
+#include "core/base/run_context.h"
+#include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// As dequantize() of core/tensor, to the bit, on all threads of the arena at work and with vector kernels: near memory
+/// speed for codes without a group index. 45 million weights take about 25 ms on two cores.
+void dequantizeMatrix(const QuantizedTensor& tensor, MatrixSpan out, const RunContext& context);
+[[nodiscard]] Matrix dequantizeMatrix(const QuantizedTensor& tensor, const RunContext& context);
+
+}  // namespace qs

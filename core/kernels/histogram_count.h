@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace qs {
+
+/// Smallest and largest value; the neutral element of merging when there are none.
+struct ValueSpan {
+  float low = std::numeric_limits<float>::infinity();
+  float high = -std::numeric_limits<float>::infinity();
+};
+[[nodiscard]] ValueSpan spanOf(std::span<const float> values);
+
+/// Adds to counts[i] how many values lie in bin i of counts.size() equal bins over [low, high]; values outside go to
+/// the first and last bin. The bin is floor((x − low) · (bins / (high − low))) in F32.
+void countValues(std::span<const float> values, double low, double high, std::span<std::uint64_t> counts);
+
+}  // namespace qs

@@ -1,0 +1,29 @@
+#include "core/kernels/matmul.h"
+
+#include <cassert>
+
+#include <cblas.h>
+
+namespace qs {
+
+namespace {
+
+blasint size(std::size_t n) { return static_cast<blasint>(n); }
+
+}  // namespace
+
+void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {
+  assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
+  if (c.rows == 0 || c.cols == 0) return;
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0F, a.data,
+              size(a.stride), b.data, size(b.stride), accumulate ? 1.0F : 0.0F, c.data, size(c.stride));
+}
+
+void multiplyTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate) {
+  assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
+  if (c.rows == 0 || c.cols == 0) return;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0, a.data,
+              size(a.stride), b.data, size(b.stride), accumulate ? 1.0 : 0.0, c.data, size(c.stride));
+}
+
+}  // namespace qs

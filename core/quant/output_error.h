@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+
+#include "core/base/run_context.h"
+#include "core/stats/activation_stats.h"
+#include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// ‖X Wᵀ − X̂ Ŵᵀ‖²_F / ‖X Wᵀ‖²_F of one layer (algorithms.md, notation): X̂ = X for weight-only methods, the inputs
+/// quantized as the tensor's ActivationScheme says for W8A8.
+struct OutputError {
+  double relative = 0;            ///< over the rows that calibrated
+  bool exact = true;              ///< over all of them; false: over the sampled rows
+  std::optional<double> heldOut;  ///< over the rows kept out of calibration
+};
+
+/// Measures a tensor against its original weights [out, in]. Weight-only: exact, over the rows where the sample is
+/// whole and that is cheaper, else from the Gram matrix (tr(D·G·Dᵀ) / tr(W·G·Wᵀ), products in F64). W8A8: over the
+/// sample, with the integer products that a kernel computes (exact integers). Tiled by output rows, so that a stop
+/// takes effect at once; the result doesn't depend on the thread count. Costs 4·rows·out·in operations, or 4·out·in²
+/// with the Gram matrix. Throws Cancelled, or Error (Input) where the width of the calibration differs from the
+/// layer's.
+[[nodiscard]] OutputError measureOutputError(const QuantizedTensor& tensor, MatrixView original,
+                                             const ActivationStats& activations, const RunContext& context);
+
+/// ‖X Wᵀ − X̂ Ŵᵀ‖²_F and ‖X Wᵀ‖²_F over rows of inputs [tokens, in].
+struct OutputErrorSums {
+  double error = 0;
+  double reference = 0;
+  [[nodiscard]] double relative() const { return error == 0 ? 0 : error / reference; }
+};
+[[nodiscard]] OutputErrorSums outputErrorOverRows(const QuantizedTensor& tensor, MatrixView original, MatrixView inputs,
+                                                  const RunContext& context);
+
+/// The layer's outputs [tokens, out] as a runtime computes them: inputs quantized as the tensor says, integer products.
+[[nodiscard]] Matrix quantizedOutputs(const QuantizedTensor& tensor, MatrixView inputs, const RunContext& context);
+
+}  // namespace qs
