@@ -16,6 +16,10 @@ enum class TensorRole : std::uint8_t { Linear, Embedding, Head, Norm, Bias, Othe
 [[nodiscard]] std::string layerName(std::string_view tensorName);
 /// The role by shape and name: a 2-D weight that is no embedding, norm or head is a linear.
 [[nodiscard]] TensorRole tensorRole(const TensorInfo& tensor);
+/// The tensor that holds a layer's weights. Throws Error (Request) naming the layer.
+[[nodiscard]] const CheckpointTensor& requireLayer(const Checkpoint& model, std::string_view layer);
+/// Number of the block that a tensor's name stands in ("model.layers.12.mlp…" gives 12), or −1.
+[[nodiscard]] int blockNumber(std::string_view name);
 
 /// Which layers a run quantizes: all linears, or those that globs name. Globs match layer names.
 struct LayerFilter {
@@ -24,7 +28,8 @@ struct LayerFilter {
   bool operator==(const LayerFilter&) const = default;
 };
 
-/// The tensors that the filter chooses, in model order. Throws Error (Request) where an include glob names no layer.
+/// The tensors that the filter chooses, in model order: by block, within a block as in the file. Throws Error (Request)
+/// where an include glob names no layer.
 [[nodiscard]] std::vector<const CheckpointTensor*> chooseLayers(const Checkpoint& model, const LayerFilter& filter);
 
 }  // namespace qs

@@ -50,6 +50,9 @@ struct LayerPlan {
 };
 [[nodiscard]] std::optional<LayerPlan> planLayer(const QuantRequest& request, std::string_view layer);
 
+/// Whether the request names a source of calibration inputs.
+[[nodiscard]] bool hasCalibration(const QuantRequest& request);
+
 /// Checks everything that can be known without a model; throws Error (Request) for the first fault.
 void validateRequest(const QuantRequest& request);
 

@@ -1,0 +1,80 @@
+#include "core/session/layer_groups.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "core/base/error.h"
+#include "core/base/glob.h"
+#include "core/session/linear_weights.h"
+
+namespace qs {
+
+namespace {
+
+struct SuffixFamily {
+  std::string_view family;
+  std::string_view suffix;
+};
+
+constexpr std::array<SuffixFamily, 5> kFamilies{
+    {{"qkv", "q_proj"}, {"qkv", "k_proj"}, {"qkv", "v_proj"}, {"gate_up", "gate_proj"}, {"gate_up", "up_proj"}}};
+
+std::string suffixKey(std::string_view layer, std::uint64_t inputs) {
+  const std::size_t dot = layer.rfind('.');
+  const std::string_view parent = dot == std::string_view::npos ? std::string_view() : layer.substr(0, dot);
+  const std::string_view last = dot == std::string_view::npos ? layer : layer.substr(dot + 1);
+  for (const SuffixFamily& family : kFamilies)
+    if (last == family.suffix)
+      return std::string(parent) + "|" + std::string(family.family) + "|" + std::to_string(inputs);
+  return std::string(layer);
+}
+
+std::vector<PlannedLayer> planLayers(const Checkpoint& model, const QuantRequest& request) {
+  std::vector<PlannedLayer> planned;
+  for (const CheckpointTensor* tensor : chooseLayers(model, request.layers)) {
+    const std::string layer = layerName(tensor->info.name);
+    if (std::optional<LayerPlan> plan = planLayer(request, layer))
+      planned.push_back({tensor, layer, linearShape(model, tensor->info), std::move(*plan)});
+  }
+  if (planned.empty()) throw requestError(model.displayName(), "has no layer to quantize");
+  return planned;
+}
+
+}  // namespace
+
+std::uint64_t LayerGroup::elements() const {
+  std::uint64_t sum = 0;
+  for (const PlannedLayer& layer : layers) sum += layer.tensor->info.elements;
+  return sum;
+}
+
+std::string sharedInputKey(const QuantRequest& request, std::string_view layer, std::uint64_t inputs) {
+  for (const std::string& glob : request.shareInput)
+    if (globMatches(glob, layer))
+      return "glob|" + glob + "|" + std::to_string(blockNumber(layer)) + "|" + std::to_string(inputs);
+  return suffixKey(layer, inputs);
+}
+
+std::vector<LayerGroup> planGroups(const Checkpoint& model, const QuantRequest& request) {
+  std::vector<LayerGroup> groups;
+  std::multimap<std::string, std::size_t> groupsByKey;
+  for (PlannedLayer& layer : planLayers(model, request)) {
+    const bool mayShare = layer.plan.method->scalesInputs || hasCalibration(request);
+    const std::string key = mayShare ? sharedInputKey(request, layer.name, layer.shape[1]) : layer.name;
+    const auto [first, last] = groupsByKey.equal_range(key);
+    const auto same = std::find_if(first, last, [&](const auto& entry) {
+      const LayerPlan& plan = groups[entry.second].layers.front().plan;
+      return plan.method == layer.plan.method && plan.settings == layer.plan.settings;
+    });
+    if (same != last) {
+      groups[same->second].layers.push_back(std::move(layer));
+    } else {
+      groupsByKey.emplace(key, groups.size());
+      groups.push_back({{std::move(layer)}});
+    }
+  }
+  return groups;
+}
+
+}  // namespace qs
