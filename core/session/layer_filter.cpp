@@ -25,8 +25,9 @@ bool isAny(std::string_view text, std::span<const std::string_view> words) {
 }
 
 bool isEmbeddingName(std::string_view layer) {
-  static constexpr std::array<std::string_view, 8> kParts{"embed_tokens", "embed_positions", "embed_in",   "word_embed",
-                                                          "tok_embed",    "embeddings",      "token_embd", "position_embd"};
+  static constexpr std::array<std::string_view, 8> kParts{"embed_tokens", "embed_positions", "embed_in",
+                                                          "word_embed",   "tok_embed",       "embeddings",
+                                                          "token_embd",   "position_embd"};
   static constexpr std::array<std::string_view, 4> kNames{"wte", "wpe", "shared", "relative_attention_bias"};
   return containsAny(layer, kParts) || isAny(lastPart(layer), kNames);
 }
@@ -71,8 +72,7 @@ bool isFloating(DType type) {
 bool isMatrix(const TensorInfo& tensor) { return tensor.shape.size() == 2 && tensor.elements > 0; }
 
 bool isNamed(const std::vector<std::string>& globs, std::string_view layer) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [layer](const std::string& glob) { return globMatches(glob, layer); });
+  return std::any_of(globs.begin(), globs.end(), [layer](const std::string& glob) { return globMatches(glob, layer); });
 }
 
 void requireEveryGlobMatches(const Checkpoint& model, const std::vector<std::string>& globs) {

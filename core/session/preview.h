@@ -8,6 +8,8 @@
 #include "core/session/abs_max_pyramid.h"
 #include "core/session/quant_report.h"
 #include "core/session/quant_request.h"
+#include "core/stats/activation_stats.h"
+#include "core/stats/weight_stats.h"
 #include "core/tensor/matrix.h"
 
 namespace qs {
@@ -18,6 +20,7 @@ struct LayerWeights {
   Matrix values;  ///< [out, in]
   Shape shape;
   std::uint64_t originalBytes = 0;
+  WeightDescription description;
   LayerReport unquantized;  ///< `before` histogram, channel bands and outliers
   AbsMaxPyramid pyramid;    ///< of the weights
 };
@@ -36,8 +39,9 @@ using LayerPreviewPtr = std::shared_ptr<const LayerPreview>;
 [[nodiscard]] LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer,
                                                const RunContext& context);
 
-/// Quantizes one loaded layer as the request says. `group` names further layers that share its input and belong to its
-/// scale; they are loaded too where the method needs them. Throws Error or Cancelled.
+/// Quantizes one loaded layer as the request says, whatever its layer filter; layers that share the input are loaded
+/// too where the method needs one scale for them. The same codes and metrics as a whole run's. Throws Error or
+/// Cancelled.
 [[nodiscard]] LayerPreviewPtr previewLayer(const Checkpoint& model, const LayerWeightsPtr& weights,
                                            const QuantRequest& request, const RunContext& context);
 

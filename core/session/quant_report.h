@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/quant/method_info.h"
 #include "core/quant/settings.h"
 #include "core/stats/histogram.h"
@@ -37,6 +38,7 @@ struct ChannelBands {
   std::vector<float> minimum, lowerQuartile, median, upperQuartile, maximum;
   std::vector<float> absMax;
   std::vector<float> error;  ///< root mean squared error of the channel's weights; empty before quantization
+  bool operator==(const ChannelBands&) const = default;
 };
 
 /// A channel that stands out, strongest first.
@@ -44,6 +46,7 @@ struct OutlierChannel {
   std::uint32_t channel = 0;
   float absMax = 0;
   float ratio = 0;  ///< to the median channel's abs-max
+  bool operator==(const OutlierChannel&) const = default;
 };
 
 /// What a run found out about one layer. Immutable once made.
@@ -53,7 +56,8 @@ struct LayerReport {
   std::string method;
   Settings settings;
   QuantScheme scheme;
-  std::string error;  ///< why the layer failed; then nothing below is set
+  std::string error;                        ///< why the layer failed; then nothing below is set
+  ErrorKind errorKind = ErrorKind::Failed;  ///< of `error`
   LayerMetrics metrics;
   std::uint64_t originalBytes = 0;
   std::uint64_t quantizedBytes = 0;
@@ -65,10 +69,12 @@ struct LayerReport {
   std::vector<float>
       levels;  ///< values that codes can take, for per-tensor grids and the layer's median scale: at most 256
   ChannelBands channels;
+  std::vector<float> groupErrors;        ///< RMS error of each group of inputs over all rows; pooled to 2,000 points
   std::vector<OutlierChannel> outliers;  ///< at most 20
   std::vector<std::string> notes;
   std::map<std::string, double> figures;
   std::vector<MethodCurve> curves;
+  bool operator==(const LayerReport&) const = default;
 };
 using LayerReportPtr = std::shared_ptr<const LayerReport>;
 

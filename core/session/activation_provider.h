@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/base/run_context.h"
+#include "core/session/quant_request.h"
+#include "core/stats/activation_stats.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// Where a run gets the statistics of its layers' inputs from. Not thread-safe: a run asks from one thread, in model
+/// order.
+class ActivationProvider {
+ public:
+  virtual ~ActivationProvider() = default;
+  ActivationProvider() = default;
+  ActivationProvider(const ActivationProvider&) = delete;
+  ActivationProvider& operator=(const ActivationProvider&) = delete;
+  ActivationProvider(ActivationProvider&&) = delete;
+  ActivationProvider& operator=(ActivationProvider&&) = delete;
+
+  /// Statistics of the input [tokens, inputs] that these layers share; null where there is none. Throws Error (Input)
+  /// naming file and tensor where it doesn't fit or isn't finite: that fails these layers only.
+  [[nodiscard]] virtual std::shared_ptr<const ActivationStats> statsFor(std::span<const std::string> layers,
+                                                                        std::size_t inputs,
+                                                                        const RunContext& context) = 0;
+  /// Told of each quantized layer, before the next block's statistics are asked for.
+  virtual void layerQuantized(const std::string& layer, const QuantizedTensor& tensor) {
+    static_cast<void>(layer);
+    static_cast<void>(tensor);
+  }
+  /// Whether layers of different blocks may be asked for before the earlier block's are quantized.
+  [[nodiscard]] virtual bool mayReadAhead() const { return true; }
+};
+
+/// The provider that the request names, or null without calibration. Throws Error (Input).
+[[nodiscard]] std::unique_ptr<ActivationProvider> makeActivationProvider(const Checkpoint& model,
+                                                                         const QuantRequest& request);
+
+}  // namespace qs

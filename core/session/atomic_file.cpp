@@ -1,0 +1,65 @@
+#include "core/session/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "core/base/error.h"
+
+namespace qs {
+
+namespace {
+
+std::filesystem::path asidePath(const std::filesystem::path& path) {
+  static std::atomic<unsigned> counter{0};
+  std::filesystem::path aside = path;
+  aside += ".part-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  return aside;
+}
+
+// Gives 0, or the system's error number.
+int writeAll(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 26U));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+[[noreturn]] void failWriting(const std::filesystem::path& path, int reason) {
+  throw failedError(path.string(), std::string("can't be written: ") + std::strerror(reason));
+}
+
+}  // namespace
+
+void writeFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+  const std::filesystem::path aside = asidePath(path);
+  const int file = open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) failWriting(path, errno);
+  int reason = writeAll(file, bytes);
+  if (close(file) != 0 && reason == 0) reason = errno;
+  if (reason == 0 && rename(aside.c_str(), path.c_str()) != 0) reason = errno;
+  if (reason == 0) return;
+  unlink(aside.c_str());
+  failWriting(path, reason);
+}
+
+std::string readWholeFile(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(path)) throw inputError(path.string(), "can't be read");
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (stream.bad()) throw inputError(path.string(), "can't be read");
+  return std::move(text).str();
+}
+
+}  // namespace qs

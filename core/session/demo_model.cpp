@@ -1,0 +1,21 @@
+#include "core/session/demo_model.h"
+
+#include "core/base/error.h"
+#include "core/io/reader_registry.h"
+
+namespace qs {
+
+std::filesystem::path demoModelFolder(const std::filesystem::path& executableFolder) {
+  return (executableFolder / ".." / "share" / "quantscope" / "demo").lexically_normal();
+}
+
+std::shared_ptr<const Checkpoint> openModel(const std::string& pathOrDemo,
+                                            const std::filesystem::path& executableFolder) {
+  if (pathOrDemo != "demo") return openCheckpoint(pathOrDemo);
+  const std::filesystem::path folder = demoModelFolder(executableFolder);
+  if (!std::filesystem::exists(folder))
+    throw inputError(folder.string(), "the demo model is missing: install the program with its data");
+  return openCheckpoint(folder);
+}
+
+}  // namespace qs

@@ -1,0 +1,238 @@
+#include "core/session/layer_file.h"
+
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/session/hash64.h"
+#include "core/session/report_cbor.h"
+
+namespace qs {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kMagic = "QSLAYER1";
+
+std::uint64_t checksumOf(std::string_view bytes) {
+  Hash64 hash;
+  hash.add(bytes);
+  return hash.value();
+}
+
+void appendNumber(std::string& out, std::uint64_t number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+std::uint64_t numberAt(std::string_view bytes, std::size_t at) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes.data() + at, sizeof(number));
+  return number;
+}
+
+template <typename T>
+void appendArray(std::string& out, const std::vector<T>& values) {
+  out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+// Takes arrays off the front of a payload; throws where there isn't enough.
+class PayloadReader {
+ public:
+  explicit PayloadReader(std::string_view bytes) : m_bytes(bytes) {}
+
+  std::string_view take(std::uint64_t count) {
+    if (count > m_bytes.size()) throw inputError("stored layer", "is cut short");
+    const std::string_view part = m_bytes.substr(0, count);
+    m_bytes.remove_prefix(count);
+    return part;
+  }
+  template <typename T>
+  std::vector<T> array(std::uint64_t count) {
+    if (count > m_bytes.size() / sizeof(T)) throw inputError("stored layer", "is cut short");
+    std::vector<T> values(count);
+    const std::string_view part = take(count * sizeof(T));
+    if (!part.empty()) std::memcpy(values.data(), part.data(), part.size());
+    return values;
+  }
+
+ private:
+  std::string_view m_bytes;
+};
+
+bool hasSignedCodes(const QuantizedTensor& tensor) { return tensor.scheme.symmetric && tensor.codebook.empty(); }
+
+json activationsToValue(const ActivationScheme& scheme) {
+  return {{"bits", scheme.bits},           {"per_token", scheme.perToken}, {"static", scheme.isStatic},
+          {"symmetric", scheme.symmetric}, {"scale", scheme.scale},        {"zero_point", scheme.zeroPoint}};
+}
+
+ActivationScheme activationsFromValue(const json& value) {
+  return {.bits = value.at("bits").get<int>(),
+          .perToken = value.at("per_token").get<bool>(),
+          .isStatic = value.at("static").get<bool>(),
+          .symmetric = value.at("symmetric").get<bool>(),
+          .scale = value.at("scale").get<float>(),
+          .zeroPoint = value.at("zero_point").get<std::int32_t>()};
+}
+
+json tensorHeader(const QuantizedTensor& tensor) {
+  json header{{"scheme", schemeToValue(tensor.scheme)},
+              {"rows", tensor.rows},
+              {"cols", tensor.cols},
+              {"scales", tensor.scales.size()},
+              {"zero_points", tensor.zeroPoints.size()},
+              {"group_index", tensor.groupIndex.size()},
+              {"codebook", tensor.codebook.size()},
+              {"input_scale", tensor.inputScale.size()},
+              {"input_scale_kind", static_cast<int>(tensor.inputScaleKind)}};
+  if (tensor.activations) header["activations"] = activationsToValue(*tensor.activations);
+  if (tensor.nestedScales)
+    header["nested"] = {{"codes", tensor.nestedScales->codes.size()},
+                        {"codebook", tensor.nestedScales->codebook.size()},
+                        {"abs_max", tensor.nestedScales->absMax.size()},
+                        {"offset", tensor.nestedScales->offset},
+                        {"block", tensor.nestedScales->blockSize}};
+  return header;
+}
+
+NestedScales nestedFromValue(const json& value, PayloadReader& payload) {
+  NestedScales nested;
+  nested.codes = payload.array<std::uint8_t>(value.at("codes").get<std::uint64_t>());
+  nested.codebook = payload.array<float>(value.at("codebook").get<std::uint64_t>());
+  nested.absMax = payload.array<float>(value.at("abs_max").get<std::uint64_t>());
+  nested.offset = value.at("offset").get<float>();
+  nested.blockSize = value.at("block").get<std::size_t>();
+  return nested;
+}
+
+QuantizedTensor tensorFromParts(const json& header, PayloadReader payload) {
+  const auto count = [&header](const char* key) { return header.at(key).get<std::uint64_t>(); };
+  QuantizedTensor tensor;
+  tensor.scheme = schemeFromValue(header.at("scheme"));
+  tensor.rows = count("rows");
+  tensor.cols = count("cols");
+  const std::uint64_t weights = tensor.rows * tensor.cols;
+  const auto bits = static_cast<std::uint64_t>(tensor.scheme.bits);
+  const std::string_view codes = payload.take((weights * bits + 7) / 8);
+  tensor.scales = payload.array<float>(count("scales"));
+  tensor.zeroPoints = payload.array<float>(count("zero_points"));
+  tensor.groupIndex = payload.array<std::int32_t>(count("group_index"));
+  tensor.codebook = payload.array<float>(count("codebook"));
+  tensor.inputScale = payload.array<float>(count("input_scale"));
+  tensor.inputScaleKind = static_cast<InputScaleKind>(header.at("input_scale_kind").get<int>());
+  if (header.contains("activations")) tensor.activations = activationsFromValue(header["activations"]);
+  if (header.contains("nested")) tensor.nestedScales = nestedFromValue(header["nested"], payload);
+  tensor.codes = unpackCodes(codes, weights, tensor.scheme.bits, hasSignedCodes(tensor));
+  return tensor;
+}
+
+struct LayerParts {
+  json header;
+  std::string_view payload;
+};
+
+// Nothing where the bytes are damaged.
+std::optional<LayerParts> splitLayer(std::string_view bytes) {
+  constexpr std::size_t kFrame = kMagic.size() + 2 * sizeof(std::uint64_t);
+  if (bytes.size() < kFrame || !bytes.starts_with(kMagic)) return std::nullopt;
+  const std::string_view checked = bytes.substr(0, bytes.size() - sizeof(std::uint64_t));
+  if (numberAt(bytes, checked.size()) != checksumOf(checked)) return std::nullopt;
+  const std::uint64_t length = numberAt(bytes, kMagic.size());
+  if (length > bytes.size() - kFrame) return std::nullopt;
+  const std::string_view rest = checked.substr(kMagic.size() + sizeof(std::uint64_t));
+  json header = json::from_cbor(rest.substr(0, length), true, false);
+  if (!header.is_object()) return std::nullopt;
+  return LayerParts{std::move(header), rest.substr(length)};
+}
+
+}  // namespace
+
+std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
+  const auto width = static_cast<unsigned>(bits);
+  std::string packed((codes.size() * width + 7) / 8, '\0');
+  const unsigned mask = (1U << width) - 1U;
+  unsigned buffer = 0;
+  unsigned filled = 0;
+  std::size_t at = 0;
+  for (const std::uint8_t code : codes) {
+    buffer |= (code & mask) << filled;
+    filled += width;
+    while (filled >= 8) {
+      packed[at++] = static_cast<char>(buffer & 0xFFU);
+      buffer >>= 8U;
+      filled -= 8;
+    }
+  }
+  if (filled > 0) packed[at] = static_cast<char>(buffer & 0xFFU);
+  return packed;
+}
+
+std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
+  const auto width = static_cast<unsigned>(bits);
+  const unsigned mask = (1U << width) - 1U;
+  const unsigned signBit = isSigned ? 1U << (width - 1U) : 0U;
+  std::vector<std::uint8_t> codes(count);
+  unsigned buffer = 0;
+  unsigned filled = 0;
+  std::size_t at = 0;
+  for (std::uint8_t& code : codes) {
+    while (filled < width) {
+      buffer |= static_cast<unsigned>(static_cast<unsigned char>(packed[at++])) << filled;
+      filled += 8;
+    }
+    const unsigned raw = buffer & mask;
+    code = static_cast<std::uint8_t>((raw ^ signBit) - signBit);
+    buffer >>= width;
+    filled -= width;
+  }
+  return codes;
+}
+
+std::string encodeLayer(const LayerReport& report, const QuantizedTensor& tensor) {
+  const std::vector<std::uint8_t> header =
+      json::to_cbor(json{{"report", reportToValue(report)}, {"tensor", tensorHeader(tensor)}});
+  std::string bytes(kMagic);
+  appendNumber(bytes, header.size());
+  appendArray(bytes, header);
+  bytes += packCodes(tensor.codes, tensor.scheme.bits);
+  appendArray(bytes, tensor.scales);
+  appendArray(bytes, tensor.zeroPoints);
+  appendArray(bytes, tensor.groupIndex);
+  appendArray(bytes, tensor.codebook);
+  appendArray(bytes, tensor.inputScale);
+  if (tensor.nestedScales) {
+    appendArray(bytes, tensor.nestedScales->codes);
+    appendArray(bytes, tensor.nestedScales->codebook);
+    appendArray(bytes, tensor.nestedScales->absMax);
+  }
+  appendNumber(bytes, checksumOf(bytes));
+  return bytes;
+}
+
+std::optional<QuantizedTensor> decodeLayerTensor(std::string_view bytes) {
+  const std::optional<LayerParts> parts = splitLayer(bytes);
+  if (!parts) return std::nullopt;
+  try {
+    return tensorFromParts(parts->header.at("tensor"), PayloadReader(parts->payload));
+  } catch (const json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<LayerReport> decodeLayerReport(std::string_view bytes) {
+  const std::optional<LayerParts> parts = splitLayer(bytes);
+  if (!parts) return std::nullopt;
+  try {
+    return reportFromValue(parts->header.at("report"));
+  } catch (const json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace qs

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/session/quant_report.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// One finished layer as a file's bytes: "QSLAYER1", length of the header (u64), header (CBOR: report and the tensor's
+/// lengths), codes packed densely, scales and the other arrays, checksum of everything before it (u64). Little endian.
+[[nodiscard]] std::string encodeLayer(const LayerReport& report, const QuantizedTensor& tensor);
+
+/// What decodes; nothing where the bytes are damaged or of another version.
+[[nodiscard]] std::optional<QuantizedTensor> decodeLayerTensor(std::string_view bytes);
+[[nodiscard]] std::optional<LayerReport> decodeLayerReport(std::string_view bytes);
+
+/// Codes of `bits` bits each, lowest bits first, without gaps; the last byte is filled with zeros.
+[[nodiscard]] std::string packCodes(std::span<const std::uint8_t> codes, int bits);
+/// The reverse; `isSigned` extends the sign. `packed` holds at least ceil(count·bits/8) bytes.
+[[nodiscard]] std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits,
+                                                    bool isSigned);
+
+}  // namespace qs

@@ -1,0 +1,102 @@
+#include "core/session/layer_report_builder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/kernels/dequantize.h"
+#include "core/quant/output_error.h"
+#include "core/session/channel_bands.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::size_t kMaximumLevels = 256;
+constexpr std::size_t kOutliers = 20;
+constexpr float kOutlierRatio = 3.0F;  // to the median channel; below that nothing stands out
+
+void setWeightMetrics(const ErrorStats& stats, LayerMetrics& metrics) {
+  metrics.weightMse = stats.meanSquaredError();
+  metrics.weightSqnrDb = stats.sqnrDb();
+  metrics.weightCosine = stats.cosine();
+  metrics.weightMaxAbsError = stats.maxAbsError;
+  metrics.weightRelativeError = stats.relativeError();
+}
+
+float medianOf(std::vector<float> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::vector<float> levelsOf(const QuantizedTensor& tensor) {
+  const float scale = medianOf(tensor.scales);
+  std::vector<float> levels;
+  if (!tensor.codebook.empty()) {
+    for (const float value : tensor.codebook) levels.push_back(value * scale);
+  } else {
+    const float zero = tensor.zeroPoints.empty() ? 0.0F : medianOf(tensor.zeroPoints);
+    for (int code = tensor.scheme.minCode(); code <= tensor.scheme.maxCode(); ++code)
+      levels.push_back((static_cast<float>(code) - zero) * scale);
+  }
+  std::erase_if(levels, [](float level) { return !std::isfinite(level); });
+  std::sort(levels.begin(), levels.end());
+  if (levels.size() > kMaximumLevels) levels.resize(kMaximumLevels);
+  return levels;
+}
+
+void setOutputErrors(MatrixView weights, const QuantizedTensor& tensor, const ActivationStats& inputs,
+                     LayerReport& report, const RunContext& context) {
+  const OutputError error = measureOutputError(tensor, weights, inputs, context);
+  report.metrics.outputRelativeError = error.relative;
+  report.metrics.heldOutOutputRelativeError = error.heldOut;
+  if (!error.exact)
+    report.notes.push_back("output error sampled: " + std::to_string(inputs.sample.rows()) + " of " +
+                           std::to_string(inputs.tokens) + " calibration rows");
+}
+
+}  // namespace
+
+LayerReport reportHead(const PlannedLayer& layer) {
+  LayerReport report;
+  report.name = layer.name;
+  report.shape = layer.shape;
+  report.method = layer.plan.method->id;
+  report.settings = layer.plan.settings;
+  report.originalBytes = layer.tensor->info.bytes;
+  return report;
+}
+
+void addDescription(const WeightDescription& description, LayerReport& report) {
+  report.before = description.histogram;
+  report.channels = channelBands(description.channels);
+  report.outliers = outlierChannels(description.channels.absMax, kOutliers, kOutlierRatio);
+}
+
+Matrix measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+                      const ActivationStats* inputs, LayerReport& report, const RunContext& context) {
+  report.notes = outcome.notes;
+  report.figures = outcome.figures;
+  report.curves = outcome.curves;
+  if (!outcome.tensor) {
+    report.error = outcome.error.empty() ? "the method gave no result" : outcome.error;
+    return {};
+  }
+  const QuantizedTensor& tensor = *outcome.tensor;
+  Matrix quantized = dequantizeMatrix(tensor, context);
+  const WeightComparison comparison =
+      compareWeights(weights, quantized.view(), description, tensor.scheme.groupLength(tensor.cols), context);
+  report.scheme = tensor.scheme;
+  report.quantizedBytes = tensor.storedBytes();
+  report.bitsPerWeight = tensor.bitsPerWeight();
+  setWeightMetrics(comparison.errors, report.metrics);
+  setChannelErrors(comparison.channelMeanSquaredError, report.channels);
+  report.groupErrors = groupErrors(comparison.groupMeanSquaredError, comparison.groupsPerRow);
+  report.levels = levelsOf(tensor);
+  report.before = comparison.before;
+  report.after = comparison.after;
+  if (inputs != nullptr) setOutputErrors(weights, tensor, *inputs, report, context);
+  return quantized;
+}
+
+}  // namespace qs

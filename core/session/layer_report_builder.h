@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/base/run_context.h"
+#include "core/quant/method_info.h"
+#include "core/session/layer_groups.h"
+#include "core/session/quant_report.h"
+#include "core/stats/activation_stats.h"
+#include "core/stats/weight_stats.h"
+#include "core/tensor/matrix.h"
+
+namespace qs {
+
+/// A report that says what the layer is and how it is to be quantized, nothing measured yet.
+[[nodiscard]] LayerReport reportHead(const PlannedLayer& layer);
+
+/// Fills in everything that depends on no setting: `before` histogram, bands and outliers.
+void addDescription(const WeightDescription& description, LayerReport& report);
+
+/// Fills in everything that comes from a method's outcome. `weights` are the original weights [out, in]; `report` holds
+/// reportHead() and addDescription(). Gives the dequantized weights [out, in], for maps of them. A failed outcome only
+/// sets the error. `inputs` may be null. Throws Cancelled.
+Matrix measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+                      const ActivationStats* inputs, LayerReport& report, const RunContext& context);
+
+}  // namespace qs

@@ -1,0 +1,123 @@
+#include "core/session/preview.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/session/activation_provider.h"
+#include "core/session/layer_groups.h"
+#include "core/session/layer_report_builder.h"
+#include "core/session/linear_weights.h"
+
+namespace qs {
+
+namespace {
+
+PlannedLayer plannedLayer(const Checkpoint& model, const LayerWeights& weights, const QuantRequest& request) {
+  std::optional<LayerPlan> plan = planLayer(request, weights.name);
+  if (!plan) throw requestError("layer '" + weights.name + "'", "is skipped by an override");
+  return {&requireLayer(model, weights.name), weights.name, weights.shape, std::move(*plan)};
+}
+
+// The group that a whole run would put the layer in; the layer alone where the filter leaves it out.
+LayerGroup groupOf(const Checkpoint& model, const LayerWeights& weights, const QuantRequest& request) {
+  PlannedLayer planned = plannedLayer(model, weights, request);
+  if (planned.plan.method->scalesInputs) {
+    for (LayerGroup& group : planGroups(model, request)) {
+      const auto contains = [&](const PlannedLayer& layer) { return layer.name == weights.name; };
+      if (std::any_of(group.layers.begin(), group.layers.end(), contains)) return std::move(group);
+    }
+  }
+  return {{std::move(planned)}};
+}
+
+std::shared_ptr<const ActivationStats> inputsOf(const Checkpoint& model, const LayerGroup& group,
+                                                const QuantRequest& request, const RunContext& context) {
+  const std::unique_ptr<ActivationProvider> provider = makeActivationProvider(model, request);
+  if (!provider) return nullptr;
+  std::vector<std::string> names;
+  for (const PlannedLayer& layer : group.layers) names.push_back(layer.name);
+  return provider->statsFor(names, group.inputs(), context);
+}
+
+Matrix difference(MatrixView quantized, MatrixView weights, const RunContext& context) {
+  constexpr std::size_t kTile = 256 * 1024;
+  Matrix result(weights.rows, weights.cols);
+  const std::size_t count = result.values().size();
+  parallelFor(context, (count + kTile - 1) / kTile, [&](std::size_t tile) {
+    for (std::size_t i = tile * kTile; i < std::min((tile + 1) * kTile, count); ++i)
+      result.values()[i] = quantized.data[i] - weights.data[i];
+  });
+  return result;
+}
+
+LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights, const LayerGroup& group,
+                           const ActivationStats* inputs, const QuantRequest& request, const RunContext& context) {
+  std::vector<Matrix> others;
+  std::vector<LayerTask> tasks;
+  std::size_t wanted = 0;
+  others.reserve(group.layers.size());
+  for (const PlannedLayer& layer : group.layers) {
+    MatrixView view = weights.values.view();
+    if (layer.name == weights.name) {
+      wanted = tasks.size();
+    } else {
+      others.push_back(loadLinear(model, *layer.tensor, context));
+      view = others.back().view();
+    }
+    tasks.push_back({.name = layer.name, .weights = view, .activations = inputs});
+  }
+  const LayerPlan& plan = group.layers.front().plan;
+  const QuantizeOptions options{.scaleType = request.scaleType, .seed = request.seed};
+  return std::move(plan.method->quantize(tasks, plan.settings, options, context).at(wanted));
+}
+
+LayerPreviewPtr makePreview(const Checkpoint& model, const LayerWeightsPtr& weights, const QuantRequest& request,
+                            const RunContext& context) {
+  const auto start = std::chrono::steady_clock::now();
+  const LayerGroup group = groupOf(model, *weights, request);
+  const std::shared_ptr<const ActivationStats> inputs = inputsOf(model, group, request, context);
+  const LayerOutcome outcome = quantizeLayer(model, *weights, group, inputs.get(), request, context);
+  auto preview = std::make_shared<LayerPreview>();
+  preview->weights = weights;
+  preview->report = reportHead(plannedLayer(model, *weights, request));
+  preview->report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  addDescription(weights->description, preview->report);
+  preview->quantized =
+      measureOutcome(weights->values.view(), weights->description, outcome, inputs.get(), preview->report, context);
+  if (!preview->report.error.empty()) throw failedError("layer '" + weights->name + "'", preview->report.error);
+  const Matrix error = difference(preview->quantized.view(), weights->values.view(), context);
+  preview->error = AbsMaxPyramid(error.view(), context);
+  return preview;
+}
+
+}  // namespace
+
+LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer, const RunContext& context) {
+  const CheckpointTensor& tensor = requireLayer(model, layer);
+  auto weights = std::make_shared<LayerWeights>();
+  inWorkerArena(context, [&] {
+    weights->name = layerName(tensor.info.name);
+    weights->values = loadLinear(model, tensor, context);
+    weights->shape = linearShape(model, tensor.info);
+    weights->originalBytes = tensor.info.bytes;
+    weights->description = describeWeights(weights->values.view(), context);
+    weights->unquantized.name = weights->name;
+    weights->unquantized.shape = weights->shape;
+    weights->unquantized.originalBytes = tensor.info.bytes;
+    addDescription(weights->description, weights->unquantized);
+    weights->pyramid = AbsMaxPyramid(weights->values.view(), context);
+  });
+  return weights;
+}
+
+LayerPreviewPtr previewLayer(const Checkpoint& model, const LayerWeightsPtr& weights, const QuantRequest& request,
+                             const RunContext& context) {
+  validateRequest(request);
+  LayerPreviewPtr preview;
+  inWorkerArena(context, [&] { preview = makePreview(model, weights, request, context); });
+  return preview;
+}
+
+}  // namespace qs

@@ -1,0 +1,256 @@
+#include "core/session/run_quantization.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/quant/method_registry.h"
+#include "core/session/activation_provider.h"
+#include "core/session/layer_groups.h"
+#include "core/session/layer_report_builder.h"
+#include "core/session/linear_weights.h"
+
+namespace qs {
+
+namespace {
+
+// What several small groups may have together to be worked on at a time; a larger group has all threads for itself.
+constexpr std::uint64_t kBatchWeights = 12'000'000;
+constexpr std::uint64_t kBatchGramEntries = 16'000'000;
+constexpr std::size_t kBatchGroups = 64;
+
+double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<std::string> namesOf(const LayerGroup& group) {
+  std::vector<std::string> names;
+  for (const PlannedLayer& layer : group.layers) names.push_back(layer.name);
+  return names;
+}
+
+// Hands finished layers on in model order, one call at a time, whichever thread finished them.
+class OrderedDelivery {
+ public:
+  OrderedDelivery(std::size_t groups, const LayerSink& sink) : m_groups(groups), m_done(groups, false), m_sink(sink) {}
+
+  void deliver(std::size_t group, std::vector<LayerReportPtr> reports) {
+    const std::lock_guard lock(m_mutex);
+    m_groups[group] = std::move(reports);
+    m_done[group] = true;
+    for (; m_next < m_groups.size() && m_done[m_next]; ++m_next)
+      for (const LayerReportPtr& report : m_groups[m_next])
+        if (m_sink) m_sink(report);
+  }
+  [[nodiscard]] std::vector<LayerReportPtr> all() const {
+    std::vector<LayerReportPtr> reports;
+    for (const auto& group : m_groups) reports.insert(reports.end(), group.begin(), group.end());
+    return reports;
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::vector<std::vector<LayerReportPtr>> m_groups;
+  std::vector<bool> m_done;
+  std::size_t m_next = 0;
+  const LayerSink& m_sink;
+};
+
+// The inputs of one group, or why there are none.
+struct GroupInputs {
+  std::shared_ptr<const ActivationStats> stats;
+  std::optional<Error> error;
+};
+
+// Not an Error, so that no layer takes it for its own.
+struct StoreFault {
+  Error error;
+};
+
+class Run {
+ public:
+  Run(const Checkpoint& model, const QuantRequest& request, RunStore& store, const RunContext& context,
+      const LayerSink& sink)
+      : m_model(model),
+        m_request(request),
+        m_store(store),
+        m_context(context),
+        m_groups(planGroups(model, request)),
+        m_provider(makeActivationProvider(model, request)),
+        m_delivery(m_groups.size(), sink) {}
+
+  std::vector<LayerReportPtr> all() {
+    beginProgress();
+    for (std::size_t first = 0; first < m_groups.size();) {
+      const std::size_t last = endOfBatch(first);
+      runBatch(first, last);
+      first = last;
+    }
+    return m_delivery.all();
+  }
+
+ private:
+  void beginProgress() const {
+    if (m_context.progress == nullptr) return;
+    std::size_t layers = 0;
+    for (const LayerGroup& group : m_groups) layers += group.layers.size();
+    m_context.progress->beginStage("Quantizing", "layers", static_cast<double>(layers));
+  }
+
+  [[nodiscard]] std::size_t endOfBatch(std::size_t first) const {
+    const auto blockOf = [this](std::size_t g) { return blockNumber(m_groups[g].layers.front().name); };
+    std::uint64_t weights = 0;
+    std::uint64_t gram = 0;
+    std::size_t last = first;
+    while (last < m_groups.size() && last - first < kBatchGroups) {
+      weights += m_groups[last].elements();
+      gram += m_provider ? m_groups[last].inputs() * m_groups[last].inputs() : 0;
+      const bool isFull = weights > kBatchWeights || gram > kBatchGramEntries;
+      const bool waits = m_provider && !m_provider->mayReadAhead() && blockOf(last) != blockOf(first);
+      if (last > first && (isFull || waits)) break;
+      ++last;
+    }
+    return last;
+  }
+
+  void runBatch(std::size_t first, std::size_t last) {
+    std::vector<GroupInputs> inputs;
+    for (std::size_t g = first; g < last; ++g) inputs.push_back(inputsOf(m_groups[g]));
+    parallelFor(m_context, last - first, [&](std::size_t i) { runGroup(first + i, inputs[i]); });
+    if (!m_provider || m_provider->mayReadAhead()) return;
+    for (std::size_t g = first; g < last; ++g)
+      for (const PlannedLayer& layer : m_groups[g].layers)
+        if (const std::optional<QuantizedTensor> tensor = m_store.loadTensor(layer.name))
+          m_provider->layerQuantized(layer.name, *tensor);
+  }
+
+  [[nodiscard]] GroupInputs inputsOf(const LayerGroup& group) {
+    if (!m_provider || isStored(group)) return {};
+    try {
+      const std::vector<std::string> names = namesOf(group);
+      return {m_provider->statsFor(names, group.inputs(), m_context), std::nullopt};
+    } catch (const Error& error) {
+      return {nullptr, error};
+    }
+  }
+
+  [[nodiscard]] bool isStored(const LayerGroup& group) const {
+    return std::all_of(group.layers.begin(), group.layers.end(),
+                       [this](const PlannedLayer& layer) { return m_store.contains(layer.name); });
+  }
+
+  void runGroup(std::size_t index, const GroupInputs& inputs) {
+    const LayerGroup& group = m_groups[index];
+    if (m_context.progress != nullptr) m_context.progress->setItem(group.layers.front().name);
+    std::vector<LayerReportPtr> reports = storedReports(group);
+    if (reports.empty()) {
+      try {
+        if (inputs.error) throw Error(*inputs.error);
+        reports = quantizeGroup(group, inputs.stats.get());
+      } catch (const Error& error) {
+        reports = failedReports(group, error);
+      }
+    } else {
+      m_context.advance(static_cast<double>(group.layers.size()));
+    }
+    m_delivery.deliver(index, std::move(reports));
+  }
+
+  // Empty unless every layer of the group is stored undamaged: they share a scale, so they are made together.
+  [[nodiscard]] std::vector<LayerReportPtr> storedReports(const LayerGroup& group) const {
+    std::vector<LayerReportPtr> reports;
+    for (const PlannedLayer& layer : group.layers) {
+      std::optional<LayerReport> report = m_store.loadReport(layer.name);
+      if (!report || report->shape != layer.shape) return {};
+      reports.push_back(std::make_shared<const LayerReport>(std::move(*report)));
+    }
+    return reports;
+  }
+
+  [[nodiscard]] std::vector<LayerReportPtr> failedReports(const LayerGroup& group, const Error& error) const {
+    std::vector<LayerReportPtr> reports;
+    for (const PlannedLayer& layer : group.layers) {
+      LayerReport report = reportHead(layer);
+      report.error = error.what();
+      report.errorKind = error.kind();
+      reports.push_back(std::make_shared<const LayerReport>(std::move(report)));
+    }
+    m_context.advance(static_cast<double>(group.layers.size()));
+    return reports;
+  }
+
+  [[nodiscard]] std::vector<LayerReportPtr> quantizeGroup(const LayerGroup& group, const ActivationStats* inputs) {
+    const auto start = std::chrono::steady_clock::now();
+    const LayerPlan& plan = group.layers.front().plan;
+    std::vector<Matrix> weights;
+    std::vector<LayerTask> tasks;
+    std::vector<const PlannedLayer*> loaded;
+    std::vector<LayerReportPtr> reports;
+    for (const PlannedLayer& layer : group.layers) weights.push_back(loadLinear(m_model, *layer.tensor, m_context));
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      tasks.push_back({.name = group.layers[i].name, .weights = weights[i].view(), .activations = inputs});
+    const QuantizeOptions options{.scaleType = m_request.scaleType, .seed = m_request.seed};
+    std::vector<LayerOutcome> outcomes = plan.method->quantize(tasks, plan.settings, options, m_context);
+    const double seconds = secondsSince(start) / static_cast<double>(tasks.size());
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      reports.push_back(finishLayer(group.layers[i], tasks[i].weights, outcomes.at(i), inputs, seconds));
+      weights[i] = Matrix();
+      outcomes[i] = LayerOutcome();
+    }
+    return reports;
+  }
+
+  [[nodiscard]] LayerReportPtr finishLayer(const PlannedLayer& layer, MatrixView weights, const LayerOutcome& outcome,
+                                           const ActivationStats* inputs, double seconds) {
+    LayerReport report = reportHead(layer);
+    report.seconds = seconds;
+    const WeightDescription description = describeWeights(weights, m_context);
+    addDescription(description, report);
+    static_cast<void>(measureOutcome(weights, description, outcome, inputs, report, m_context));
+    if (outcome.tensor) {
+      m_context.throwIfStopped();
+      const std::lock_guard lock(m_storeMutex);
+      saveLayer(report, *outcome.tensor);
+    }
+    return std::make_shared<const LayerReport>(std::move(report));
+  }
+
+  // A full disk ends the run; it is not the layer's fault.
+  void saveLayer(const LayerReport& report, const QuantizedTensor& tensor) {
+    try {
+      m_store.save(report, tensor);
+    } catch (const Error& error) {
+      throw StoreFault{error};
+    }
+  }
+
+  const Checkpoint& m_model;
+  const QuantRequest& m_request;
+  RunStore& m_store;
+  const RunContext& m_context;
+  std::vector<LayerGroup> m_groups;
+  std::unique_ptr<ActivationProvider> m_provider;
+  OrderedDelivery m_delivery;
+  std::mutex m_storeMutex;
+};
+
+}  // namespace
+
+QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
+                            const RunContext& context, const LayerSink& sink) {
+  validateRequest(request);
+  QuantReport report{.model = model.path().string(),
+                     .method = request.method,
+                     .settings = resolveSettings(requireMethod(request.method), request.settings)};
+  try {
+    inWorkerArena(context, [&] { report.layers = Run(model, request, store, context, sink).all(); });
+  } catch (const StoreFault& fault) {
+    throw Error(fault.error);
+  }
+  report.total = totalOf(report.layers);
+  return report;
+}
+
+}  // namespace qs

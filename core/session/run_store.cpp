@@ -1,0 +1,140 @@
+#include "core/session/run_store.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/session/atomic_file.h"
+#include "core/session/fingerprint.h"
+#include "core/session/layer_file.h"
+#include "core/session/request_json.h"
+
+namespace qs {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".layer";
+constexpr std::size_t kLongestName = 180;  // file systems take 255 bytes; aside names add to it
+
+std::string keyOf(const Checkpoint& model, const QuantRequest& request) {
+  Hash64 hash;
+  hash.add(modelFingerprint(model));
+  hash.add(toJson(request).dump());
+  for (const fs::path& file : {request.calibration.activationsFile, request.calibration.textFile})
+    if (!file.empty()) addFileFingerprint(file, hash);
+  return hash.toText();
+}
+
+std::string safeFileName(std::string_view layer) {
+  std::string name;
+  for (const char c : layer) {
+    const bool isSafe =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    name += isSafe ? c : '~';
+  }
+  if (name == layer && name.size() <= kLongestName && !name.starts_with('.')) return name;
+  Hash64 hash;
+  hash.add(layer);
+  return "~" + name.substr(0, kLongestName - 20) + "-" + hash.toText();
+}
+
+struct StoredRun {
+  fs::path folder;
+  fs::file_time_type lastUse;
+  std::uint64_t bytes = 0;
+};
+
+std::uint64_t folderBytes(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code ignored;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder, ignored)) {
+    const std::uint64_t size = file.file_size(ignored);
+    if (!ignored) bytes += size;
+  }
+  return bytes;
+}
+
+std::vector<StoredRun> storedRuns(const fs::path& root) {
+  std::vector<StoredRun> runs;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored))
+    if (entry.is_directory(ignored))
+      runs.push_back({entry.path(), entry.last_write_time(ignored), folderBytes(entry.path())});
+  std::sort(runs.begin(), runs.end(), [](const StoredRun& a, const StoredRun& b) { return a.lastUse < b.lastUse; });
+  return runs;
+}
+
+std::optional<std::string> bytesOf(const fs::path& file) {
+  std::error_code failed;
+  if (!fs::exists(file, failed) || failed) return std::nullopt;
+  try {
+    return readWholeFile(file);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+RunStore::RunStore(fs::path root, const Checkpoint& model, const QuantRequest& request)
+    : m_folder(std::move(root) / keyOf(model, request)) {
+  std::error_code failed;
+  fs::create_directories(m_folder, failed);
+  if (failed) throw failedError(m_folder.string(), "the folder for runs can't be made: " + failed.message());
+  fs::last_write_time(m_folder, fs::file_time_type::clock::now(), failed);
+}
+
+fs::path RunStore::fileOf(std::string_view layer) const {
+  return m_folder / (safeFileName(layer) + std::string(kSuffix));
+}
+
+bool RunStore::contains(std::string_view layer) const {
+  std::error_code ignored;
+  return fs::exists(fileOf(layer), ignored);
+}
+
+std::size_t RunStore::size() const {
+  std::error_code ignored;
+  std::size_t count = 0;
+  for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored))
+    count += file.path().extension() == kSuffix ? 1 : 0;
+  return count;
+}
+
+void RunStore::save(const LayerReport& report, const QuantizedTensor& tensor) {
+  writeFileAtomically(fileOf(report.name), encodeLayer(report, tensor));
+}
+
+std::optional<QuantizedTensor> RunStore::loadTensor(std::string_view layer) const {
+  const std::optional<std::string> bytes = bytesOf(fileOf(layer));
+  return bytes ? decodeLayerTensor(*bytes) : std::nullopt;
+}
+
+std::optional<LayerReport> RunStore::loadReport(std::string_view layer) const {
+  const std::optional<std::string> bytes = bytesOf(fileOf(layer));
+  std::optional<LayerReport> report = bytes ? decodeLayerReport(*bytes) : std::nullopt;
+  if (report && report->name != layer) return std::nullopt;
+  if (report) report->stored = true;
+  return report;
+}
+
+void RunStore::clear() {
+  std::error_code ignored;
+  for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored)) fs::remove(file.path(), ignored);
+}
+
+void RunStore::trim(const fs::path& root, std::uint64_t maximumBytes, const fs::path& keep) {
+  const std::vector<StoredRun> runs = storedRuns(root);
+  std::uint64_t total = 0;
+  for (const StoredRun& run : runs) total += run.bytes;
+  for (const StoredRun& run : runs) {
+    if (total <= maximumBytes) return;
+    if (run.folder == keep) continue;
+    std::error_code ignored;
+    fs::remove_all(run.folder, ignored);
+    total -= run.bytes;
+  }
+}
+
+}  // namespace qs
