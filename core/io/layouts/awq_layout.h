@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "core/io/layouts/packed_tensor.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// qweight, qzeros (both packed along the outputs, nibbles interleaved) and scales (F16) of an AWQ GEMM layer
+/// (formats.md section 4). 4 bits, cols a multiple of the group, rows of 8. Throws Error (Failed) naming the layer
+/// otherwise.
+[[nodiscard]] PackedTensors packAwq(const QuantizedTensor& tensor, const std::string& layer);
+
+/// The layer that the components hold. Throws Error (Input) naming layer and component.
+[[nodiscard]] QuantizedTensor unpackAwq(const PackedTensors& parts, std::int64_t groupSize, const std::string& layer);
+
+}  // namespace qs

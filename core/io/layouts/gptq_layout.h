@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/io/layouts/packed_tensor.h"
+#include "core/tensor/quantized_tensor.h"
+
+namespace qs {
+
+/// How GPTQ checkpoints store zero points: v1 minus one, v2 as they are.
+enum class GptqVersion { V1, V2 };
+
+/// qweight, qzeros, scales (F16) and g_idx of a layer (formats.md section 3). 2, 3, 4 or 8 bits; rows and cols are
+/// multiples of 32; v1 needs every zero point at least 1. Throws Error (Failed) naming the layer otherwise.
+[[nodiscard]] PackedTensors packGptq(const QuantizedTensor& tensor, GptqVersion version, const std::string& layer);
+
+/// What a GPTQ checkpoint's configuration says.
+struct GptqScheme {
+  int bits = 4;
+  std::int64_t groupSize = kPerChannel;
+  bool symmetric = false;
+  GptqVersion version = GptqVersion::V1;
+};
+
+/// The layer that the components hold. With `symmetric` all zero points must be 2^(b−1); a file that is labelled v1 and
+/// holds v2's fields there is read as v2 (`mislabelled` says so). Throws Error (Input) naming layer and component.
+[[nodiscard]] QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme, const std::string& layer,
+                                         bool* mislabelled = nullptr);
+
+}  // namespace qs
