@@ -1,0 +1,78 @@
+#include "core/io/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "core/base/error.h"
+
+namespace qs {
+
+namespace {
+
+Error systemError(const std::filesystem::path& path, const std::string& what) {
+  return inputError(path.string(), what + ": " + std::generic_category().message(errno));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : m_fd(fd) {}
+  ~Descriptor() {
+    if (m_fd >= 0) close(m_fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
+  [[nodiscard]] int fd() const { return m_fd; }
+
+ private:
+  int m_fd;
+};
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  // Non-blocking, so that a named pipe is refused below rather than waited for.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.fd() < 0) throw systemError(path, "can't be opened");
+  struct stat status {};
+  if (fstat(file.fd(), &status) != 0) throw systemError(path, "can't be examined");
+  if (!S_ISREG(status.st_mode)) throw inputError(path.string(), "not a regular file");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}));
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
+  if (address == MAP_FAILED) throw systemError(path, "can't be mapped");
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, {static_cast<const std::byte*>(address), size}));
+}
+
+MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
+    : m_path(std::move(path)), m_bytes(bytes) {}
+
+MappedFile::~MappedFile() {
+  if (!m_bytes.empty()) munmap(const_cast<std::byte*>(m_bytes.data()), m_bytes.size());
+}
+
+std::span<const std::byte> MappedFile::bytes(std::uint64_t offset, std::uint64_t length) const {
+  if (offset > size() || length > size() - offset)
+    throw mismatchError(m_path.string(), "file size",
+                        "at least " + std::to_string(length) + " bytes from offset " + std::to_string(offset),
+                        std::to_string(size()) + " bytes");
+  return m_bytes.subspan(offset, length);
+}
+
+void MappedFile::release(std::span<const std::byte> range) const {
+  if (range.empty()) return;
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::size_t>(range.data() - m_bytes.data());
+  const std::size_t first = offset / page * page;
+  const std::size_t last = std::min((offset + range.size() + page - 1) / page * page, m_bytes.size());
+  madvise(const_cast<std::byte*>(m_bytes.data()) + first, last - first, MADV_DONTNEED);
+}
+
+}  // namespace qs

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace qs {
+
+/// A regular file mapped for reading. Immutable, thread-safe; pages are read when touched.
+class MappedFile {
+ public:
+  /// Throws Error (Input) naming the path where it is missing, unreadable or no regular file.
+  [[nodiscard]] static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  MappedFile(MappedFile&&) = delete;
+  MappedFile& operator=(MappedFile&&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+  [[nodiscard]] std::uint64_t size() const { return m_bytes.size(); }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return m_bytes; }
+  /// `length` bytes from `offset`. Throws Error (Input) where they pass the end of the file.
+  [[nodiscard]] std::span<const std::byte> bytes(std::uint64_t offset, std::uint64_t length) const;
+  /// Lets the system drop the pages that hold `range`, a part of bytes(); reading again maps them anew.
+  void release(std::span<const std::byte> range) const;
+
+ private:
+  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+
+  std::filesystem::path m_path;
+  std::span<const std::byte> m_bytes;
+};
+
+}  // namespace qs

@@ -1,0 +1,35 @@
+#include "core/io/strict_json.h"
+
+#include <set>
+#include <vector>
+
+#include "core/base/error.h"
+
+namespace qs {
+
+namespace {
+
+constexpr int kMaximumDepth = 64;
+
+}  // namespace
+
+nlohmann::json parseStrictJson(std::string_view text, const std::string& subject) {
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> keys;
+  const auto watch = [&](int depth, Event event, nlohmann::json& value) {
+    if (depth > kMaximumDepth)
+      throw inputError(subject, "JSON is nested deeper than " + std::to_string(kMaximumDepth) + " levels");
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)
+      throw inputError(subject, "JSON key '" + value.get<std::string>() + "' occurs twice");
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text.begin(), text.end(), watch);
+  } catch (const nlohmann::json::exception& error) {
+    throw inputError(subject, std::string("not valid JSON: ") + error.what());
+  }
+}
+
+}  // namespace qs
