@@ -13,8 +13,12 @@ struct ValueSpan {
 };
 [[nodiscard]] ValueSpan spanOf(std::span<const float> values);
 
-/// Adds to counts[i] how many values lie in bin i of counts.size() equal bins over [low, high]; values outside go to
-/// the first and last bin. The bin is floor((x − low) · (bins / (high − low))) in F32.
+/// The bin of a value among `bins` equal bins over [low, high]: floor((x − low) · (bins / (high − low))) in F32, values
+/// outside in the first and last bin.
+[[nodiscard]] std::size_t binOf(float value, double low, double high, std::size_t bins);
+
+/// Adds to counts[i] how many values lie in bin i of counts.size() equal bins over [low, high], by the rule of
+/// binOf.
 void countValues(std::span<const float> values, double low, double high, std::span<std::uint64_t> counts);
 
 }  // namespace qs

@@ -6,10 +6,16 @@ namespace qs {
 
 // Each is defined in methods/<method>.cpp.
 MethodInfo rtnMethod();
+MethodInfo int8DynamicMethod();
+MethodInfo int8StaticMethod();
+MethodInfo hqqMethod();
+MethodInfo nf4Method();
+MethodInfo mxfp4Method();
+MethodInfo fp8Method();
 
 std::span<const MethodInfo> allMethods() {
   static const std::vector<MethodInfo> methods = {
-      rtnMethod(),
+      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), hqqMethod(), nf4Method(), mxfp4Method(), fp8Method(),
   };
   return methods;
 }

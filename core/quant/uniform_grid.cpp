@@ -7,37 +7,15 @@
 #include <string>
 
 #include "core/base/error.h"
-#include "core/base/parallel.h"
+#include "core/quant/row_tiles.h"
 
 namespace qs {
 
 namespace {
 
-// Rows a task takes: about 64 Ki weights, so that a task is short however slow its work.
-std::size_t rowsPerTile(std::size_t cols) { return std::max<std::size_t>(1, (std::size_t{1} << 16) / (cols + 1)); }
-
-struct RowTile {
-  std::size_t first;
-  std::size_t last;
-};
-
-template <typename Body>
-void forRowTiles(MatrixView weights, const RunContext& context, const Body& body) {
-  const std::size_t step = rowsPerTile(weights.cols);
-  const std::size_t tiles = (weights.rows + step - 1) / step;
-  parallelFor(context, tiles, [&](std::size_t tile) {
-    body(tile, RowTile{tile * step, std::min((tile + 1) * step, weights.rows)});
-  });
-}
-
-std::size_t tileCount(MatrixView weights) {
-  const std::size_t step = rowsPerTile(weights.cols);
-  return (weights.rows + step - 1) / step;
-}
-
 ValueRange tensorRange(MatrixView weights, const RunContext& context) {
-  std::vector<ValueRange> ranges(tileCount(weights));
-  forRowTiles(weights, context, [&](std::size_t tile, RowTile rows) {
+  std::vector<ValueRange> ranges(rowTileCount(weights.rows, weights.cols));
+  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t tile, RowTile rows) {
     ranges[tile] = rangeOf(weights.middleRows(rows.first, rows.last - rows.first).values());
   });
   if (ranges.empty()) return {};
@@ -59,8 +37,8 @@ UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRa
   const UnitGrid whole = gridOfRange(range, scheme);
   if (!shrinkRange || scheme.realZeroPoint) return whole;
   const std::vector<UnitGrid> candidates = shrinkCandidates(range, scheme);
-  std::vector<std::vector<double>> losses(tileCount(weights));
-  forRowTiles(weights, context, [&](std::size_t tile, RowTile rows) {
+  std::vector<std::vector<double>> losses(rowTileCount(weights.rows, weights.cols));
+  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t tile, RowTile rows) {
     const auto values = weights.middleRows(rows.first, rows.last - rows.first).values();
     for (const UnitGrid grid : candidates) {
       context.throwIfStopped();
@@ -107,7 +85,7 @@ std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, b
   }
   const std::size_t groups = scheme.groupsPerRow(weights.cols);
   std::vector<UnitGrid> grids(weights.rows * groups);
-  forRowTiles(weights, context, [&](std::size_t, RowTile rows) {
+  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
     for (std::size_t row = rows.first; row < rows.last; ++row) {
       context.throwIfStopped();
       for (std::size_t g = 0; g < groups; ++g) {
@@ -128,7 +106,7 @@ QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme, s
     if (!tensor.zeroPoints.empty()) tensor.zeroPoints[i] = grids[i].zero;
   }
   const std::size_t length = scheme.groupLength(weights.cols);
-  forRowTiles(weights, context, [&](std::size_t, RowTile rows) {
+  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
     for (std::size_t row = rows.first; row < rows.last; ++row) {
       for (std::size_t first = 0; first < weights.cols; first += length) {
         const std::size_t count = std::min(length, weights.cols - first);
