@@ -12,6 +12,7 @@
 #include <tbb/task_group.h>
 #include <tbb/task_scheduler_observer.h>
 
+#include "core/base/blas_threads.h"
 #include "core/base/error.h"
 
 namespace qs {
@@ -48,6 +49,7 @@ class PriorityObserver : public tbb::task_scheduler_observer {
 }  // namespace
 
 void inWorkerArena(const RunContext& context, const std::function<void()>& work, WorkerPriority priority) {
+  useOneBlasThread();
   const int threads = context.threadCount();
   // oneTBB starts at most one thread a core unless it is told otherwise.
   std::optional<tbb::global_control> moreThanCores;

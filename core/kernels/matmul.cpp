@@ -4,6 +4,8 @@
 
 #include <cblas.h>
 
+#include "core/base/blas_threads.h"
+
 namespace qs {
 
 namespace {
@@ -15,6 +17,7 @@ blasint size(std::size_t n) { return static_cast<blasint>(n); }
 void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {
   assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
   if (c.rows == 0 || c.cols == 0) return;
+  useOneBlasThread();
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0F, a.data,
               size(a.stride), b.data, size(b.stride), accumulate ? 1.0F : 0.0F, c.data, size(c.stride));
 }
@@ -22,6 +25,7 @@ void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float>
 void multiplyTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate) {
   assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
   if (c.rows == 0 || c.cols == 0) return;
+  useOneBlasThread();
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0, a.data,
               size(a.stride), b.data, size(b.stride), accumulate ? 1.0 : 0.0, c.data, size(c.stride));
 }

@@ -108,7 +108,9 @@ class TestInt8 : public QObject {
     const QuantizedTensor tensor = qs::test::runMethodOk("int8-dynamic", golden().weights("tiny.q_proj"), {});
     const Matrix inputs = golden().inputs("tiny.q_proj");
     const qs::QuantizedInputs quantized = qs::quantizeInputs(inputs.view(), *tensor.activations);
-    const auto named = [](const char* name) { return golden().tensor(std::string("tiny.q_proj.w8a8.") + name).floats(); };
+    const auto named = [](const char* name) {
+      return golden().tensor(std::string("tiny.q_proj.w8a8.") + name).floats();
+    };
 
     const std::vector<float> inputScales = named("act_scale");
     for (std::size_t t = 0; t < inputScales.size(); ++t)
@@ -143,8 +145,8 @@ class TestInt8 : public QObject {
         std::int64_t sum = 0;
         for (std::size_t c = 0; c < width; ++c)
           sum += static_cast<std::int64_t>(quantized.codes(t, c)) * tensor.code(r, c);
-        const double expected = static_cast<double>(sum) * static_cast<double>(quantized.scales[t]) *
-                                static_cast<double>(tensor.scales[r]);
+        const double expected =
+            static_cast<double>(sum) * static_cast<double>(quantized.scales[t]) * static_cast<double>(tensor.scales[r]);
         QCOMPARE(outputs(t, r), static_cast<float>(expected));
       }
     }
@@ -186,8 +188,8 @@ class TestInt8 : public QObject {
     QFETCH(QString, layer);
     QFETCH(int, list);
     QFETCH(int, index);
-    const auto& result = golden().expected()["observers"][static_cast<std::size_t>(list)]["results"]
-                                            [static_cast<std::size_t>(index)];
+    const auto& result =
+        golden().expected()["observers"][static_cast<std::size_t>(list)]["results"][static_cast<std::size_t>(index)];
     const qs::ActivationStats& stats = statsOf(layer.toStdString());
     const qs::ObserverOptions options = optionsOf(result);
     const qs::ObservedRange range = qs::observeRange({stats.sample.view(), stats.batchRanges}, options, {});
@@ -213,8 +215,8 @@ class TestInt8 : public QObject {
     const Matrix zero(8, 4);
     const qs::ActivationStats stats = qs::test::statsOf(zero);
     for (const char* observer : {"min-max", "moving-average", "percentile", "mse", "histogram", "entropy"}) {
-      const qs::LayerOutcome outcome = qs::test::runMethod(
-          "int8-static", Matrix(2, 4, {1, 2, 3, 4, 5, 6, 7, 8}), Settings({{"observer", std::string(observer)}}), &stats);
+      const qs::LayerOutcome outcome = qs::test::runMethod("int8-static", Matrix(2, 4, {1, 2, 3, 4, 5, 6, 7, 8}),
+                                                           Settings({{"observer", std::string(observer)}}), &stats);
       QVERIFY(outcome.tensor.has_value());
       QCOMPARE(outcome.tensor->activations->scale, 1.0F);
       QCOMPARE(outcome.tensor->activations->zeroPoint, 0);
@@ -247,7 +249,8 @@ class TestInt8 : public QObject {
     stats.heldOut = stats.sample;
     const qs::OutputError error = qs::measureOutputError(tensor, weights.view(), stats, {});
     QVERIFY(error.heldOut.has_value());
-    QCOMPARE(*error.heldOut, error.relative);
+    constexpr double kTolerance = 1e-5;  // the calibration error comes from the Gram matrix, in F64
+    QVERIFY(std::abs(*error.heldOut / error.relative - 1.0) <= kTolerance);
   }
 };
 

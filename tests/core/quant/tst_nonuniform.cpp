@@ -65,7 +65,8 @@ class TestNonUniform : public QObject {
     QVERIFY(close(errors.meanSquaredError(), entry["metrics"]["weight_mse"], kMetricTolerance));
     QVERIFY(close(errors.maxAbsError, entry["metrics"]["weight_max_abs_error"], kMetricTolerance));
     const double output = outputError(layer, tensor);
-    QVERIFY2(close(output, entry["metrics"]["rel_output_error"], kMetricTolerance), qPrintable(QString::number(output, 'g', 9)));
+    QVERIFY2(close(output, entry["metrics"]["rel_output_error"], kMetricTolerance),
+             qPrintable(QString::number(output, 'g', 9)));
     if (!entry.contains("tensors")) return;
     const std::vector<float> codes = golden().tensor(entry["tensors"]["codes"]).floats();
     std::size_t different = 0;
@@ -81,10 +82,9 @@ class TestNonUniform : public QObject {
     const auto& entry = golden().expected()["hqq"][static_cast<std::size_t>(index)];
     const std::string layer = entry["layer"];
     const Matrix weights = golden().weights(layer);
-    const QuantizedTensor tensor =
-        runMethodOk("hqq", weights,
-                    Settings({{"bits", entry["bits"].get<std::int64_t>()},
-                              {"group_size", entry["group_size"].get<std::int64_t>()}}));
+    const QuantizedTensor tensor = runMethodOk("hqq", weights,
+                                               Settings({{"bits", entry["bits"].get<std::int64_t>()},
+                                                         {"group_size", entry["group_size"].get<std::int64_t>()}}));
     const double ratio = entry["max_ratio"];
     QVERIFY(outputError(layer, tensor) <= ratio * entry["metrics"]["rel_output_error"].get<double>());
     const double meanAbs = errorsOf(weights, tensor).meanAbsError();
