@@ -1,0 +1,329 @@
+#include "core/kernels/decode_matvec.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "core/tensor/half.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/decode_matvec.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace qs::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Four accumulators hide the latency of the multiply-add; the tail of a row is scalar.
+float dotF32(const float* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d);
+  auto b = hn::Zero(d);
+  auto c = hn::Zero(d);
+  auto e = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    a = hn::MulAdd(hn::LoadU(d, w + i), hn::LoadU(d, x + i), a);
+    b = hn::MulAdd(hn::LoadU(d, w + i + lanes), hn::LoadU(d, x + i + lanes), b);
+    c = hn::MulAdd(hn::LoadU(d, w + i + 2 * lanes), hn::LoadU(d, x + i + 2 * lanes), c);
+    e = hn::MulAdd(hn::LoadU(d, w + i + 3 * lanes), hn::LoadU(d, x + i + 3 * lanes), e);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+  for (; i < count; ++i) sum += w[i] * x[i];
+  return sum;
+}
+
+float dotF16(const hwy::float16_t* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
+  const hn::ScalableTag<float> d;
+  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
+  const std::size_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d);
+  auto b = hn::Zero(d);
+  auto c = hn::Zero(d);
+  auto e = hn::Zero(d);
+  const auto widened = [&](std::size_t at) { return hn::PromoteTo(d, hn::LoadU(d16, w + at)); };
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    a = hn::MulAdd(widened(i), hn::LoadU(d, x + i), a);
+    b = hn::MulAdd(widened(i + lanes), hn::LoadU(d, x + i + lanes), b);
+    c = hn::MulAdd(widened(i + 2 * lanes), hn::LoadU(d, x + i + 2 * lanes), c);
+    e = hn::MulAdd(widened(i + 3 * lanes), hn::LoadU(d, x + i + 3 * lanes), e);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+  for (; i < count; ++i) sum += halfToFloat(w[i].bits) * x[i];
+  return sum;
+}
+
+std::int32_t dotInt8(const std::int8_t* HWY_RESTRICT w, const std::int16_t* HWY_RESTRICT x, std::size_t count) {
+  const hn::ScalableTag<std::int16_t> d;
+  const hn::Rebind<std::int8_t, decltype(d)> d8;
+  const hn::Repartition<std::int32_t, decltype(d)> d32;
+  const std::size_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d32);
+  auto b = hn::Zero(d32);
+  auto aOdd = hn::Zero(d32);
+  auto bOdd = hn::Zero(d32);
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    a = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d, hn::LoadU(d8, w + i)), hn::LoadU(d, x + i), a, aOdd);
+    b = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d, hn::LoadU(d8, w + i + lanes)), hn::LoadU(d, x + i + lanes),
+                                      b, bOdd);
+  }
+  std::int32_t sum = hn::GetLane(hn::SumOfLanes(d32, hn::Add(hn::Add(a, b), hn::Add(aOdd, bOdd))));
+  for (; i < count; ++i) sum += static_cast<std::int32_t>(w[i]) * x[i];
+  return sum;
+}
+
+// Scales of groups first..first+count-1 of a row widened to F32, and Σ scale · zero point · input sum over them.
+float widenScales(const DecodeMatrix& m, const float* groupSums, std::size_t at, std::size_t first, std::size_t count,
+                  float* HWY_RESTRICT scales) {
+  const hn::ScalableTag<float> d;
+  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
+  const hn::Rebind<std::uint8_t, decltype(d)> d8;
+  const hn::Rebind<std::int32_t, decltype(d)> d32;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto* halves = reinterpret_cast<const hwy::float16_t*>(m.scales.data() + at + first);
+  const std::uint8_t* zeros = m.zeroPoints.data() + at + first;
+  auto sum = hn::Zero(d);
+  std::size_t g = 0;
+  for (; g + lanes <= count; g += lanes) {
+    const auto scale = hn::PromoteTo(d, hn::LoadU(d16, halves + g));
+    const auto zero = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, zeros + g)));
+    hn::StoreU(scale, d, scales + g);
+    sum = hn::MulAdd(hn::Mul(scale, zero), hn::LoadU(d, groupSums + first + g), sum);
+  }
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; g < count; ++g) {
+    scales[g] = halfToFloat(halves[g].bits);
+    total += scales[g] * static_cast<float>(zeros[g]) * groupSums[first + g];
+  }
+  return total;
+}
+
+// Σ of neighbouring products code·x as 16-bit lanes (codes are at most 15, so nothing saturates), for the bytes that D
+// spans: both nibbles together. The x86 instruction has no name in Highway 1.0.
+#undef QUANTSCOPE_PAIR_PRODUCTS  // this file is compiled once a target
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#define QUANTSCOPE_PAIR_PRODUCTS 1
+HWY_INLINE hn::Vec128<std::int16_t> pairProducts(hn::Vec128<std::uint8_t> q, hn::Vec128<std::int8_t> x) {
+  return hn::Vec128<std::int16_t>{_mm_maddubs_epi16(q.raw, x.raw)};
+}
+HWY_INLINE hn::Vec256<std::int16_t> pairProducts(hn::Vec256<std::uint8_t> q, hn::Vec256<std::int8_t> x) {
+  return hn::Vec256<std::int16_t>{_mm256_maddubs_epi16(q.raw, x.raw)};
+}
+#if HWY_TARGET != HWY_AVX2
+HWY_INLINE hn::Vec512<std::int16_t> pairProducts(hn::Vec512<std::uint8_t> q, hn::Vec512<std::int8_t> x) {
+  return hn::Vec512<std::int16_t>{_mm512_maddubs_epi16(q.raw, x.raw)};
+}
+#endif
+#else
+#define QUANTSCOPE_PAIR_PRODUCTS 0
+#endif
+
+// Σ code·x of one group as 32-bit lanes.
+template <class D>
+HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused]] D d,
+                                                                  const std::uint8_t* HWY_RESTRICT bytes,
+                                                                  const DecodeInput& input, std::size_t at,
+                                                                  std::size_t half) {
+  const hn::Repartition<std::int32_t, D> d32;
+  const hn::Repartition<std::int16_t, D> d16;
+  auto sum = hn::Zero(d32);
+  auto odd = hn::Zero(d32);
+#if QUANTSCOPE_PAIR_PRODUCTS
+  const hn::Repartition<std::int8_t, D> d8;
+  const hn::Repartition<std::uint16_t, D> du16;
+  const std::int8_t* x = input.byteCodes.data() + at;
+  const auto nibble = hn::Set(d, 15);
+  for (std::size_t i = 0; i < half; i += hn::Lanes(d)) {
+    const auto packed = hn::LoadU(d, bytes + i);
+    const auto low = hn::And(packed, nibble);
+    const auto high = hn::And(hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(du16, packed))), nibble);
+    const auto products =
+        hn::Add(pairProducts(low, hn::LoadU(d8, x + i)), pairProducts(high, hn::LoadU(d8, x + half + i)));
+    sum = hn::ReorderWidenMulAccumulate(d32, products, hn::Set(d16, 1), sum, odd);
+  }
+#else
+  const hn::Half<D> dHalf;
+  const std::int16_t* x = input.codes.data() + at;
+  const auto nibble = hn::Set(dHalf, 15);
+  for (std::size_t i = 0; i < half; i += hn::Lanes(dHalf)) {
+    const auto packed = hn::LoadU(dHalf, bytes + i);
+    const auto low = hn::PromoteTo(d16, hn::And(packed, nibble));
+    const auto high = hn::ShiftRight<4>(hn::PromoteTo(d16, packed));
+    sum = hn::ReorderWidenMulAccumulate(d32, low, hn::LoadU(d16, x + i), sum, odd);
+    sum = hn::ReorderWidenMulAccumulate(d32, high, hn::LoadU(d16, x + half + i), sum, odd);
+  }
+#endif
+  return hn::Add(sum, odd);
+}
+
+// One row of Int4: per group Σ code·x in integers times the group's scale, less the zero points' part.
+template <class D>
+float dotInt4Vectors(D d, const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
+  constexpr std::size_t kChunk = 64;
+  const hn::Repartition<float, D> df;
+  const std::size_t half = m.groupSize / 2;  // bytes a group
+  const std::size_t groups = m.cols / m.groupSize;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(m.weights.get()) + row * m.cols / 2;
+  HWY_ALIGN float scales[kChunk];
+  auto total = hn::Zero(df);
+  float zeroPart = 0;
+  for (std::size_t first = 0; first < groups; first += kChunk) {
+    const std::size_t count = HWY_MIN(kChunk, groups - first);
+    zeroPart += widenScales(m, groupSums, row * groups, first, count, scales);
+    for (std::size_t g = 0; g < count; ++g) {
+      const std::size_t at = (first + g) * m.groupSize;
+      total = hn::MulAdd(hn::ConvertTo(df, groupProduct(d, bytes + at / 2, input, at, half)), hn::Set(df, scales[g]),
+                         total);
+    }
+  }
+  return hn::GetLane(hn::SumOfLanes(df, total)) - zeroPart;
+}
+
+// The widest vectors that half a group fills.
+float dotInt4(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
+  if (m.groupSize % 128 == 0) return dotInt4Vectors(hn::CappedTag<std::uint8_t, 64>(), m, input, groupSums, row);
+  if (m.groupSize % 64 == 0) return dotInt4Vectors(hn::CappedTag<std::uint8_t, 32>(), m, input, groupSums, row);
+  return dotInt4Vectors(hn::CappedTag<std::uint8_t, 16>(), m, input, groupSums, row);
+}
+
+void decodeRowsImpl(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t first,
+                    float* y, std::size_t count) {
+  const std::byte* bytes = m.weights.get();
+  for (std::size_t r = 0; r < count; ++r) {
+    const std::size_t at = (first + r) * m.cols;
+    switch (m.format) {
+      case DecodeFormat::F32:
+        y[r] = dotF32(reinterpret_cast<const float*>(bytes) + at, input.values.data(), m.cols);
+        break;
+      case DecodeFormat::F16:
+        y[r] = dotF16(reinterpret_cast<const hwy::float16_t*>(bytes) + at, input.values.data(), m.cols);
+        break;
+      case DecodeFormat::Int8:
+        y[r] =
+            static_cast<float>(dotInt8(reinterpret_cast<const std::int8_t*>(bytes) + at, input.codes.data(), m.cols)) *
+            m.rowScales[first + r] * input.scale;
+        break;
+      case DecodeFormat::Int4:
+        y[r] = dotInt4(m, input, groupSums, first + r) * input.scale;
+        break;
+    }
+  }
+}
+
+}  // namespace qs::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace qs {
+
+HWY_EXPORT(decodeRowsImpl);
+
+namespace {
+
+constexpr std::size_t kSumBlock = 32;
+
+template <typename T>
+T* allocate(DecodeMatrix& m, std::size_t count) {
+  const std::shared_ptr<T[]> values(new T[count]);
+  m.weightBytes = count * sizeof(T);
+  m.weights = {values, reinterpret_cast<const std::byte*>(values.get())};
+  return values.get();
+}
+
+void layOutInt8(std::span<const float> weights, DecodeMatrix& m) {
+  auto* codes = allocate<std::int8_t>(m, weights.size());
+  for (std::size_t r = 0; r < m.rows; ++r) {
+    const std::span row = weights.subspan(r * m.cols, m.cols);
+    float largest = 0;
+    for (const float w : row) largest = std::max(largest, std::fabs(w));
+    const float scale = largest > 0 ? largest / 127.0F : 1.0F;
+    m.rowScales.push_back(scale);
+    for (std::size_t c = 0; c < m.cols; ++c)
+      codes[r * m.cols + c] = static_cast<std::int8_t>(std::clamp(std::rint(row[c] / scale), -127.0F, 127.0F));
+  }
+}
+
+void layOutGroup(std::span<const float> group, DecodeMatrix& m, std::uint8_t* bytes) {
+  const auto [lowest, highest] = std::minmax_element(group.begin(), group.end());
+  const float low = std::min(*lowest, 0.0F);
+  const float range = std::max(*highest, 0.0F) - low;
+  const std::uint16_t scaleBits = floatToHalf(range > 0 ? range / 15.0F : 1.0F);
+  const float scale = std::max(halfToFloat(scaleBits), 6e-8F);
+  const float zero = std::clamp(std::rint(-low / scale), 0.0F, 15.0F);
+  m.scales.push_back(scaleBits);
+  m.zeroPoints.push_back(static_cast<std::uint8_t>(zero));
+  const auto codeOf = [&](float w) {
+    return static_cast<unsigned>(std::clamp(std::rint(w / scale) + zero, 0.0F, 15.0F));
+  };
+  const std::size_t half = group.size() / 2;
+  for (std::size_t j = 0; j < half; ++j)
+    bytes[j] = static_cast<std::uint8_t>(codeOf(group[j]) | codeOf(group[half + j]) << 4U);
+}
+
+void layOutInt4(std::span<const float> weights, DecodeMatrix& m) {
+  assert(m.groupSize % 32 == 0 && m.cols % m.groupSize == 0);
+  auto* bytes = allocate<std::uint8_t>(m, weights.size() / 2);
+  for (std::size_t at = 0; at < weights.size(); at += m.groupSize)
+    layOutGroup(weights.subspan(at, m.groupSize), m, bytes + at / 2);
+}
+
+}  // namespace
+
+std::size_t DecodeMatrix::bytes() const {
+  return weightBytes + 4 * rowScales.size() + 2 * scales.size() + zeroPoints.size();
+}
+
+DecodeMatrix makeDecodeMatrix(DecodeFormat format, std::span<const float> weights, std::size_t rows, std::size_t cols,
+                              std::size_t groupSize) {
+  assert(weights.size() == rows * cols);
+  DecodeMatrix m{.format = format, .rows = rows, .cols = cols, .groupSize = groupSize};
+  switch (format) {
+    case DecodeFormat::F32:
+      std::copy(weights.begin(), weights.end(), allocate<float>(m, weights.size()));
+      break;
+    case DecodeFormat::F16:
+      std::transform(weights.begin(), weights.end(), allocate<std::uint16_t>(m, weights.size()), floatToHalf);
+      break;
+    case DecodeFormat::Int8:
+      layOutInt8(weights, m);
+      break;
+    case DecodeFormat::Int4:
+      layOutInt4(weights, m);
+      break;
+  }
+  return m;
+}
+
+DecodeInput makeDecodeInput(std::span<const float> values) {
+  DecodeInput input{.values = {values.begin(), values.end()}};
+  float largest = 0;
+  for (const float x : values) largest = std::max(largest, std::fabs(x));
+  input.scale = std::max(largest, 1e-5F) / 127.0F;
+  for (const float x : values) input.codes.push_back(static_cast<std::int16_t>(std::rint(x / input.scale)));
+  for (std::size_t c = 0; c + kSumBlock <= values.size(); c += kSumBlock)
+    input.blockSums.push_back(
+        static_cast<float>(std::accumulate(input.codes.data() + c, input.codes.data() + c + kSumBlock, 0)));
+  input.byteCodes.assign(input.codes.begin(), input.codes.end());
+  return input;
+}
+
+void decodeRows(const DecodeMatrix& matrix, const DecodeInput& input, std::size_t first, std::span<float> y) {
+  assert(input.values.size() == matrix.cols && first + y.size() <= matrix.rows);
+  std::vector<float> groupSums;
+  if (matrix.format == DecodeFormat::Int4) {
+    const std::size_t blocks = matrix.groupSize / kSumBlock;
+    groupSums.assign(matrix.cols / matrix.groupSize, 0);
+    for (std::size_t b = 0; b < groupSums.size() * blocks; ++b) groupSums[b / blocks] += input.blockSums[b];
+  }
+  HWY_DYNAMIC_DISPATCH(decodeRowsImpl)(matrix, input, groupSums.data(), first, y.data(), y.size());
+}
+
+}  // namespace qs
+#endif
