@@ -1,0 +1,161 @@
+#pragma once
+
+#include <QPointF>
+#include <QWidget>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ui/charts/plot_axis.h"
+#include "ui/charts/plot_table.h"
+#include "ui/support/palette.h"
+
+class QHBoxLayout;
+
+namespace qs {
+
+enum class PlotState : std::uint8_t { Empty, Busy, Ready, Failed };
+enum class Swatch : std::uint8_t { Area, Line, DashedLine, Point };
+
+/// An entry of a legend or of the tooltip: a swatch, a name, and a value in the tooltip.
+struct PlotEntry {
+  QColor color;  ///< invalid: no swatch
+  QString label;
+  QString value;
+  Swatch swatch = Swatch::Line;
+  Marker marker = Marker::Circle;
+};
+
+/// What stands under the crosshair.
+struct PlotReadout {
+  QString title;
+  std::vector<PlotEntry> entries;
+  QPointF anchor;  ///< data coordinates where the crosshair snaps to
+};
+
+/// What a view needs to draw its data.
+struct PlotFrame {
+  QRectF rect;  ///< of the data, inside the axes
+  Palette colors;
+  bool vector = false;  ///< for SVG or PDF: draw paths, one a series
+  bool moving = false;  ///< the user drags: quick drawing will do
+};
+
+/// Base of every chart: header, legend, axes, crosshair with one tooltip, zoom and pan by mouse and keyboard, empty,
+/// busy and failed states, table of the data, and drawing for export. Views draw the data and answer for a position.
+///
+/// Mouse: wheel zooms at the cursor, drag pans, Shift+drag zooms to a box, double click resets, click activates.
+/// Keys: arrows step the crosshair (Shift pans), + − 0 zoom, Enter activates, Esc drops the crosshair.
+class PlotView : public QWidget {
+  Q_OBJECT
+ public:
+  explicit PlotView(QWidget* parent = nullptr);
+  ~PlotView() override;
+
+  /// Says what is missing, with a button when its text isn't empty (actionRequested).
+  void setEmpty(const QString& message, const QString& button = {});
+  /// Keeps what is drawn under a thin bar; `progress` 0…1, or less than 0 where unknown.
+  void setBusy(const QString& message, double progress = -1);
+  /// Back from busy to the data (or to empty where there is none).
+  void setIdle();
+  void setFailed(const QString& reason, const QString& button = {});
+  [[nodiscard]] PlotState state() const { return m_state; }
+  [[nodiscard]] QString stateMessage() const { return m_message; }
+
+  /// Headline of the plot; the views set it from their data.
+  [[nodiscard]] QString heading() const { return m_heading; }
+  [[nodiscard]] virtual PlotTable tableData() const = 0;
+  [[nodiscard]] virtual bool hasData() const = 0;
+  /// Draws header, legend, axes and data without controls into a size in logical pixels.
+  void drawForExport(QPainter& painter, const QSizeF& size, const Palette& colors, bool vector) const;
+
+  [[nodiscard]] const PlotAxis& xAxis() const { return m_x; }
+  [[nodiscard]] const PlotAxis& yAxis() const { return m_y; }
+  [[nodiscard]] QRectF plotRect() const;  ///< in widget coordinates
+  [[nodiscard]] QPointF toWidget(const QPointF& data) const;
+  [[nodiscard]] QPointF toData(const QPointF& widget) const;
+  [[nodiscard]] std::optional<QPointF> crosshair() const { return m_crosshair; }
+  void setCrosshair(const std::optional<QPointF>& data);
+  [[nodiscard]] QString readoutText() const;  ///< of the crosshair, as sent to screen readers
+
+  [[nodiscard]] QSize sizeHint() const override { return {720, 400}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {280, 150}; }
+
+ public Q_SLOTS:
+  void zoomIn();
+  void zoomOut();
+  void resetZoom();
+
+ Q_SIGNALS:
+  void actionRequested();  ///< the button of an empty or failed view
+  void readoutChanged(const QString& text);
+  void zoomChanged(bool zoomed);
+
+ protected:
+  virtual void drawData(QPainter& painter, const PlotFrame& frame) const = 0;
+  /// What is at a position; nothing where the view has nothing to say.
+  [[nodiscard]] virtual std::optional<PlotReadout> readoutAt(const QPointF& data) const = 0;
+  [[nodiscard]] virtual std::vector<PlotEntry> legend(const Palette& colors) const;
+  /// The next position in a direction of −1, 0 or 1 each; by default a hundredth of the view.
+  [[nodiscard]] virtual QPointF stepFrom(const QPointF& data, int dx, int dy) const;
+  /// A click on the data or Enter at the crosshair.
+  virtual void activate(const QPointF& data);
+  /// Room to the right of the data, for a colour bar.
+  [[nodiscard]] virtual double rightMargin(const QFontMetricsF& metrics) const;
+  virtual void drawDecoration(QPainter& painter, const PlotFrame& frame) const;
+  [[nodiscard]] virtual bool hasAxes() const { return true; }
+
+  void setHeading(const QString& heading, const QString& what);
+  void addControl(QWidget* control);
+  void showData();  ///< leaves empty and failed states; repaints
+  [[nodiscard]] PlotAxis& x() { return m_x; }
+  [[nodiscard]] PlotAxis& y() { return m_y; }
+  [[nodiscard]] const Palette& colors() const { return m_colors; }
+  [[nodiscard]] QPointF mapped(const QPointF& data, const QRectF& rect) const;
+
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void changeEvent(QEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
+
+ private:
+  struct Layout;
+  [[nodiscard]] Layout layoutFor(const QSizeF& size, double controlsWidth, const Palette& colors) const;
+  [[nodiscard]] Layout screenLayout() const;
+  void drawHeader(QPainter& painter, const Layout& layout, const Palette& colors) const;
+  void drawAxes(QPainter& painter, const Layout& layout, const Palette& colors) const;
+  void drawCrosshair(QPainter& painter, const QRectF& rect) const;
+  void drawBusyBar(QPainter& painter) const;
+  void drawMessage(QPainter& painter) const;
+  void setState(PlotState state, const QString& message, const QString& button);
+  void placeControls();
+  void zoomAt(const QPointF& data, double factor);
+  void noteZoom();
+
+  PlotAxis m_x, m_y;
+  Palette m_colors;
+  QString m_heading;
+  PlotState m_state = PlotState::Empty;
+  QString m_message;
+  double m_progress = -1;
+  std::optional<QPointF> m_crosshair;
+  class QPushButton* m_button = nullptr;
+  QWidget* m_controls = nullptr;
+  QHBoxLayout* m_controlsLayout = nullptr;
+  std::optional<QPointF> m_pressed;
+  QPointF m_last;
+  bool m_dragging = false;
+  bool m_boxing = false;
+  bool m_wasZoomed = false;
+};
+
+}  // namespace qs

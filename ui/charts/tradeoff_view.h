@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ui/charts/plot_view.h"
+
+namespace qs {
+
+/// One configuration in the trade-off: what it costs and what it loses.
+struct TradeoffPoint {
+  QString id;    ///< given back by pointSelected
+  QString name;  ///< "GPTQ 4-bit g128"
+  int slot = 1;
+  double sizeBytes = 0;
+  double value = 0;        ///< the loss: error or perplexity, smaller is better
+  double uncertainty = 0;  ///< half the length of the error bar; 0 for none
+  bool pinned = false;
+  bool operator==(const TradeoffPoint&) const = default;
+};
+
+/// What is lost for which size, and which configurations are dominated? A point a configuration, and the line of those
+/// that no other beats in both.
+class TradeoffView final : public PlotView {
+  Q_OBJECT
+ public:
+  explicit TradeoffView(QWidget* parent = nullptr);
+
+  /// `valueTitle` names the y axis: "perplexity", "relative weight error". Points that aren't finite are left out.
+  void setPoints(const std::vector<TradeoffPoint>& points, const QString& valueTitle);
+  /// A vertical line at a size limit; 0 for none.
+  void setBudget(double bytes);
+  [[nodiscard]] std::vector<TradeoffPoint> paretoFront() const;
+  [[nodiscard]] PlotTable tableData() const override;
+  [[nodiscard]] bool hasData() const override { return !m_points.empty(); }
+
+ Q_SIGNALS:
+  void pointSelected(const QString& id);
+
+ protected:
+  void drawData(QPainter& painter, const PlotFrame& frame) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
+  void activate(const QPointF& data) override;
+
+ private:
+  void updateAxes();
+  [[nodiscard]] std::optional<std::size_t> nearest(const QPointF& data) const;
+  void drawNames(QPainter& painter, const PlotFrame& frame) const;
+
+  std::vector<TradeoffPoint> m_points;  ///< by size
+  QString m_valueTitle;
+  double m_budget = 0;
+};
+
+}  // namespace qs
