@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/tokenizer/tokenizer.h"
+
+namespace qs {
+
+/// A GGUF's tokenizer as its metadata gives it (formats.md section 8).
+struct GgufVocabulary {
+  std::string model;                ///< tokenizer.ggml.model: "llama" or "gpt2"
+  std::string pre;                  ///< tokenizer.ggml.pre
+  std::vector<std::string> tokens;  ///< by id
+  std::vector<float> scores;        ///< by id ("llama")
+  std::vector<int> types;  ///< by id: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
+  std::vector<std::string> merges;  ///< "a b", in rank order ("gpt2")
+  std::optional<int> bosId;
+  std::optional<int> unknownId;
+  std::optional<bool> addsBos;
+  std::optional<bool> addsSpacePrefix;
+};
+
+/// Throws Error (Input) for a kind or pre-tokenizer that isn't supported, or lists of unequal length.
+[[nodiscard]] TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject);
+
+}  // namespace qs

@@ -1,0 +1,280 @@
+#include <QtTest>
+
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/model/tokenizer/gguf_tokenizer.h"
+#include "core/model/tokenizer/load_tokenizer.h"
+#include "core/model/tokenizer/sentencepiece_tokenizer.h"
+#include "core/model/tokenizer/tokenizer_json.h"
+#include "tests/support/temp_folder.h"
+
+namespace {
+
+const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
+
+/// A byte-level vocabulary of the 256 bytes plus the merges' results.
+nlohmann::json byteLevelJson(const std::vector<std::pair<std::string, std::string>>& merges, bool pairs) {
+  nlohmann::json vocab;
+  int next = 0;
+  const auto add = [&](const std::string& token) {
+    if (!vocab.contains(token)) vocab[token] = next++;
+  };
+  for (char c = '!'; c <= '~'; ++c) add(std::string(1, c));
+  for (const char* mark : {"\u0120", "\u010A", "\u00C3", "\u00A9", "\u0109"}) add(mark);
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [left, right] : merges) {
+    add(left + right);
+    list.push_back(pairs ? nlohmann::json::array({left, right}) : nlohmann::json(left + " " + right));
+  }
+  return {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+          {"decoder", {{"type", "ByteLevel"}}},
+          {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", list}}}};
+}
+
+qs::TokenizerPtr fromJson(const nlohmann::json& json, const qs::TokenizerConfig& config = {}) {
+  return qs::parseTokenizerJson(json.dump(), config, "tokenizer.json");
+}
+
+QString spelled(const qs::Tokenizer& tokenizer, const std::string& text) {
+  QStringList tokens;
+  for (const int id : tokenizer.encode(text)) tokens << QString::fromStdString(tokenizer.tokenText(id));
+  return tokens.join('|');
+}
+
+/// SentencePiece-like: U+2581, a to c, and byte tokens for the two bytes of "é".
+nlohmann::json spaceMarkJson() {
+  return {{"normalizer",
+           {{"type", "Sequence"},
+            {"normalizers",
+             {{{"type", "Prepend"}, {"prepend", "\u2581"}},
+              {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}}}}}},
+          {"decoder",
+           {{"type", "Sequence"},
+            {"decoders",
+             {{{"type", "Replace"}, {"pattern", {{"String", "\u2581"}}}, {"content", " "}},
+              {{"type", "ByteFallback"}},
+              {{"type", "Fuse"}},
+              {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}}},
+          {"model",
+           {{"type", "BPE"},
+            {"unk_token", "<unk>"},
+            {"fuse_unk", true},
+            {"byte_fallback", true},
+            {"vocab",
+             {{"<unk>", 0},
+              {"<0xC3>", 1},
+              {"<0xA9>", 2},
+              {"\u2581", 3},
+              {"a", 4},
+              {"b", 5},
+              {"\u2581a", 6},
+              {"ab", 7},
+              {"\u2581ab", 8}}},
+            {"merges", {"a b", "\u2581 ab", "\u2581 a"}}}}};
+}
+
+}  // namespace
+
+class TestTokenizer : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void spells_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("the lowest rank merges first") << "abc"
+                                                  << "a|bc";
+    QTest::newRow("equal merges go from the left") << "bcbcb"
+                                                   << "bc|bc|b";
+    QTest::newRow("a space belongs to the word behind it") << "a bc"
+                                                           << "a|\u0120|bc";
+    QTest::newRow("contractions are cut off") << "it's"
+                                              << "i|t|'|s";
+    QTest::newRow("bytes beyond ASCII are characters of the alphabet") << "\u00E9"
+                                                                       << "\u00C3|\u00A9";
+    QTest::newRow("merges never cross words") << "b c"
+                                              << "b|\u0120|c";
+    QTest::newRow("runs of spaces leave one to the word") << "a  bc"
+                                                          << "a|\u0120|\u0120|bc";
+    QTest::newRow("nothing gives nothing") << ""
+                                           << "";
+  }
+  void spells() {
+    QFETCH(QString, text);
+    QFETCH(QString, expected);
+    for (const bool pairs : {false, true})
+      QCOMPARE(spelled(*fromJson(byteLevelJson({{"b", "c"}, {"a", "b"}}, pairs)), text.toStdString()), expected);
+  }
+
+  void spaceMarks_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("expected");
+    QTest::addColumn<QString>("decoded");
+    QTest::newRow("a mark stands before the text") << "ab"
+                                                   << "\u2581ab"
+                                                   << "ab";
+    QTest::newRow("spaces become marks") << "a b ab"
+                                         << "\u2581a|\u2581|b|\u2581ab"
+                                         << "a b ab";
+    QTest::newRow("unknown characters fall back to bytes") << "a\u00E9"
+                                                           << "\u2581a|<0xC3>|<0xA9>"
+                                                           << "a\u00E9";
+    QTest::newRow("bytes that no token has are unknown") << "a\u00E8\u00E8"
+                                                         << "\u2581a|<unk>"
+                                                         << "a<unk>";
+  }
+  void spaceMarks() {
+    QFETCH(QString, text);
+    QFETCH(QString, expected);
+    QFETCH(QString, decoded);
+    const auto tokenizer = fromJson(spaceMarkJson());
+    QCOMPARE(spelled(*tokenizer, text.toStdString()), expected);
+    QCOMPARE(QString::fromStdString(tokenizer->decode(tokenizer->encode(text.toStdString()))), decoded);
+  }
+
+  void addedTokensAreFoundUnlessSpecial() {
+    nlohmann::json json = byteLevelJson({}, false);
+    json["added_tokens"] = {{{"id", 200}, {"content", "<x>"}, {"special", false}, {"normalized", false}},
+                            {{"id", 201}, {"content", "<y>"}, {"special", true}}};
+    const auto tokenizer = fromJson(json);
+    QCOMPARE(spelled(*tokenizer, "a<x>b<y>"), QString("a|<x>|b|<|y|>"));
+    QCOMPARE(tokenizer->decode(std::vector<int>{201, 200}), std::string("<x>"));
+  }
+
+  void bosCountsOnlyWhereTextsBeginWithIt() {
+    nlohmann::json json = byteLevelJson({}, false);
+    json["added_tokens"] = {{{"id", 200}, {"content", "<s>"}, {"special", true}}};
+    QVERIFY(!fromJson(json)->addsBos());
+    const auto mere = fromJson(json, {.bosToken = "<s>"});
+    QVERIFY(!mere->addsBos());
+    QCOMPARE(mere->bosId(), std::optional(200));
+    QVERIFY(fromJson(json, {.bosToken = "<s>", .addsBos = true})->addsBos());
+    json["post_processor"] = {{"type", "TemplateProcessing"},
+                              {"single", {{{"SpecialToken", {{"id", "<s>"}}}}, {{"Sequence", {{"id", "A"}}}}}}};
+    QVERIFY(fromJson(json)->addsBos());
+    QCOMPARE(fromJson(json)->bosId(), std::optional(200));
+  }
+
+  void ignoreMergesTakesWholeWords() {
+    nlohmann::json json = byteLevelJson({{"b", "c"}, {"a", "b"}}, true);
+    json["model"]["vocab"]["abc"] = 150;
+    QCOMPARE(spelled(*fromJson(json), "abc"), QString("a|bc"));
+    json["model"]["ignore_merges"] = true;
+    QCOMPARE(spelled(*fromJson(json), "abc"), QString("abc"));
+  }
+
+  void refuses_data() {
+    QTest::addColumn<QByteArray>("json");
+    QTest::addColumn<QString>("reason");
+    const auto changed = [](const char* pointer, const nlohmann::json& value) {
+      nlohmann::json json = byteLevelJson({{"b", "c"}}, false);
+      json[nlohmann::json::json_pointer(pointer)] = value;
+      return QByteArray::fromStdString(json.dump());
+    };
+    QTest::newRow("what is not JSON") << QByteArray("{") << "JSON";
+    QTest::newRow("another model type") << changed("/model/type", "Unigram") << "Unigram";
+    QTest::newRow("a merge outside the vocabulary") << changed("/model/merges", {"b zz"}) << "b zz";
+    QTest::newRow("a merge that is a number") << changed("/model/merges", {7}) << "merges";
+    QTest::newRow("a negative id") << changed("/model/vocab/b", -3) << "\"b\"";
+    QTest::newRow("an enormous id") << changed("/model/vocab/b", 99999999999) << "\"b\"";
+    QTest::newRow("an unknown normalizer") << changed("/normalizer", {{"type", "Precompiled"}}) << "Precompiled";
+    QTest::newRow("an unknown pre-tokenizer") << changed("/pre_tokenizer", {{"type", "Bert"}}) << "Bert";
+    QTest::newRow("a broken regular expression")
+        << changed("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "(("}}}}) << "regular expression";
+  }
+  void refuses() {
+    QFETCH(QByteArray, json);
+    QFETCH(QString, reason);
+    try {
+      (void)qs::parseTokenizerJson(json.toStdString(), {}, "tokenizer.json");
+      QFAIL("was accepted");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).contains(reason), error.what());
+      QVERIFY(QString(error.what()).startsWith("tokenizer.json"));
+    }
+  }
+
+  void invalidUtf8NamesTheByte() {
+    const auto tokenizer = fromJson(byteLevelJson({}, false));
+    for (const std::string bad : {"abc\xFF", "abc\xC3", "abc\xED\xA0\x80", "abc\xC0\x80"}) {
+      try {
+        (void)tokenizer->encode(bad);
+        QFAIL("was accepted");
+      } catch (const qs::Error& error) {
+        QVERIFY2(QString(error.what()).contains("byte 3"), error.what());
+      }
+    }
+  }
+
+  void anEmbeddingThatIsTooSmallIsRefused() {
+    const auto tokenizer = fromJson(byteLevelJson({}, false));
+    qs::checkFitsEmbedding(*tokenizer, tokenizer->idLimit(), "model");
+    QVERIFY_EXCEPTION_THROWN(qs::checkFitsEmbedding(*tokenizer, tokenizer->idLimit() - 1, "model"), qs::Error);
+  }
+
+  void ggufKinds() {
+    const qs::GgufVocabulary llama{.model = "llama",
+                                   .tokens = {"<unk>", "<s>", "\u2581", "a", "b", "ab", "\u2581a", "<0xC3>", "<0xA9>"},
+                                   .scores = {0, 0, -9, -8, -7, -2, -1, 0, 0},
+                                   .types = {2, 3, 1, 1, 1, 1, 1, 6, 6},
+                                   .bosId = 1};
+    const auto tokenizer = qs::makeGgufTokenizer(llama, "x.gguf");
+    QCOMPARE(spelled(*tokenizer, "ab\u00E9"), QString("\u2581a|b|<0xC3>|<0xA9>"));  // the better score wins
+    QVERIFY(tokenizer->addsBos());
+    QCOMPARE(tokenizer->decode(tokenizer->encode("ab \u00E9")), std::string("ab \u00E9"));
+    qs::GgufVocabulary gpt2{.model = "gpt2", .pre = "gpt-2", .tokens = {"a", "b", "\u0120", "ab"}, .merges = {"a b"}};
+    QCOMPARE(spelled(*qs::makeGgufTokenizer(gpt2, "x.gguf"), "ab a"), QString("ab|\u0120|a"));
+    gpt2.pre = "never-heard";
+    QVERIFY_EXCEPTION_THROWN((void)qs::makeGgufTokenizer(gpt2, "x.gguf"), qs::Error);
+  }
+
+  void oracle_data() {
+    QTest::addColumn<QString>("model");
+    QTest::addColumn<bool>("sentencePiece");
+    for (const char* model : {"stories260K", "babyllama105"})
+      for (const bool sentencePiece : {false, true})
+        QTest::addRow("%s by %s", model, sentencePiece ? "tokenizer.model" : "tokenizer.json")
+            << model << sentencePiece;
+  }
+  void oracle() {
+    QFETCH(QString, model);
+    QFETCH(bool, sentencePiece);
+    const std::filesystem::path folder = kModels / model.toStdString();
+    if (!std::filesystem::exists(folder)) QSKIP("the shared models are not here");
+    const auto oracle = nlohmann::json::parse(qs::test::readFile(folder / "oracle.json"));
+    const auto config = qs::parseTokenizerConfig(qs::test::readFile(folder / "tokenizer_config.json"), "config");
+    const auto tokenizer =
+        sentencePiece ? qs::openSentencePiece(folder / "tokenizer.model", config) : qs::loadTokenizer(folder);
+    QVERIFY(tokenizer->addsBos());
+    for (const auto& prompt : oracle["prompts"]) {
+      std::vector<int> expected = prompt["ids"];
+      if (!expected.empty() && expected.front() == *tokenizer->bosId()) expected.erase(expected.begin());
+      QCOMPARE(tokenizer->encode(prompt["text"].get<std::string>()), expected);
+      QCOMPARE(tokenizer->decode(expected), prompt["text"].get<std::string>());
+    }
+    const std::vector<int> ids = tokenizer->encode(qs::test::readFile(folder / "eval.txt"));
+    QCOMPARE(ids.size(), oracle["eval_ids_total"].get<std::size_t>());
+    QCOMPARE(std::vector<int>(ids.begin(), ids.begin() + 512), oracle["eval_ids_first_512"].get<std::vector<int>>());
+  }
+
+  void tenMegabytesTakeSeconds() {
+    const std::filesystem::path demo = QUANTSCOPE_SOURCE_DIR "/resources/demo";
+    if (!std::filesystem::exists(demo / "tokenizer.json")) QSKIP("the demo model is not here");
+    const auto tokenizer = qs::loadTokenizer(demo);
+    const std::string once = qs::test::readFile(demo / "evaluation.txt");
+    const std::size_t tokens = tokenizer->encode(once).size();
+    QCOMPARE(tokens, std::size_t{21591});  // the figure of the demo's README
+    std::string text;
+    while (text.size() < 10'000'000) text += once;
+    QElapsedTimer timer;
+    timer.start();
+    QCOMPARE(tokenizer->encode(text).size() % tokens, std::size_t{0});
+    QVERIFY2(timer.elapsed() < 20000, qPrintable(QString::number(timer.elapsed())));  // generous: machines are busy
+    qInfo("10 MB in %lld ms", timer.elapsed());
+  }
+};
+
+QTEST_APPLESS_MAIN(TestTokenizer)
+#include "tst_tokenizer.moc"
