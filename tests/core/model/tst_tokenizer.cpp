@@ -260,7 +260,7 @@ class TestTokenizer : public QObject {
   }
 
   void tenMegabytesTakeSeconds() {
-    const std::filesystem::path demo = QUANTSCOPE_SOURCE_DIR "/resources/demo";
+    const std::filesystem::path demo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
     if (!std::filesystem::exists(demo / "tokenizer.json")) QSKIP("the demo model is not here");
     const auto tokenizer = qs::loadTokenizer(demo);
     const std::string once = qs::test::readFile(demo / "evaluation.txt");
