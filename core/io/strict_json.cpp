@@ -25,6 +25,8 @@ nlohmann::json parseStrictJson(std::string_view text, const std::string& subject
       throw inputError(subject, "JSON key '" + value.get<std::string>() + "' occurs twice");
     return true;
   };
+  // The parser takes NUL for the end of its input.
+  if (text.find('\0') != std::string_view::npos) throw inputError(subject, "not valid JSON: it holds NUL");
   try {
     return nlohmann::json::parse(text.begin(), text.end(), watch);
   } catch (const nlohmann::json::exception& error) {

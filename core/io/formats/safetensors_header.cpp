@@ -69,6 +69,8 @@ SafetensorsHeader parseSafetensorsHeader(std::string_view json, std::uint64_t da
   const std::size_t start = json.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos || json[start] != '{')
     throw mismatchError(file + ": header", "JSON", "an object", json.empty() ? "nothing" : "something else");
+  // The parser takes NUL for the end of its input.
+  if (json.find('\0') != std::string_view::npos) throw inputError(file + ": header", "not valid JSON: it holds NUL");
   SafetensorsSax sax(file);
   nlohmann::json::sax_parse(json.begin(), json.end(), &sax);
   SafetensorsHeader header;

@@ -1,0 +1,69 @@
+#include "core/exporters/formats/dequantized_exporter.h"
+
+#include "core/base/error.h"
+#include "core/exporters/export_units.h"
+#include "core/exporters/run_metadata.h"
+#include "core/session/linear_weights.h"
+
+namespace qs {
+
+namespace {
+
+DType dtypeOf(const ExportOptions& options) {
+  const auto choice = options.extra.find("dtype");
+  if (choice == options.extra.end() || choice->second == "f32") return DType::F32;
+  if (choice->second == "f16") return DType::F16;
+  if (choice->second == "bf16") return DType::BF16;
+  throw requestError("dtype", "'" + choice->second + "' is none of f32, f16, bf16");
+}
+
+std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor& head, DType dtype) {
+  std::vector<PlannedTensor> parts{{unit.tensor->info.name, dtype, unit.tensor->info.shape}};
+  if (!head.inputScale.empty()) parts.push_back({unit.layer + "." + inputScaleSuffix(head), DType::F32, {head.cols}});
+  if (!head.groupIndex.empty()) parts.push_back({unit.layer + ".g_idx", DType::I32, {head.cols}});
+  return parts;
+}
+
+void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+  const DType dtype = dtypeOf(options);
+  const auto units = planUnits(
+      source, [dtype](const ExportUnit& unit, const QuantizedTensor& head) { return partsOf(unit, head, dtype); },
+      context);
+  SafetensorsWriter file(options.path, allParts(units), runMetadata(source), options.replace);
+  const TensorSink sink = [&file](std::string_view tensor, std::span<const std::byte> bytes) {
+    file.append(tensor, bytes);
+  };
+  const WriteLayer writeLayer = [&](const ExportUnit& unit, const TensorSink& out) {
+    const QuantizedTensor layer = requireStoredLayer(source, unit.layer);
+    const bool isTransposed = isStoredTransposed(source.model, unit.tensor->info);
+    writeDequantized(layer, dtype, isTransposed, unit.tensor->info.name, out, context);
+    if (!layer.inputScale.empty())
+      writeValues<float>(out, unit.layer + "." + inputScaleSuffix(layer), layer.inputScale);
+    if (!layer.groupIndex.empty()) writeValues<std::int32_t>(out, unit.layer + ".g_idx", layer.groupIndex);
+  };
+  streamUnits(units, writeLayer, sink, context);
+  file.commit();
+}
+
+std::vector<PreflightFinding> preflight(const Checkpoint& /*model*/, const QuantRequest& /*request*/,
+                                        const ExportOptions& options) {
+  try {
+    static_cast<void>(dtypeOf(options));
+  } catch (const Error& error) {
+    return {{.blocking = true, .layer = {}, .message = error.what()}};
+  }
+  return {};
+}
+
+}  // namespace
+
+ExporterInfo dequantizedExporter() {
+  return {.id = "dequantized",
+          .name = "Dequantized weights (safetensors)",
+          .loaders = "everything that loads the original: same names, effective weights",
+          .suffix = ".safetensors",
+          .preflight = preflight,
+          .write = write};
+}
+
+}  // namespace qs

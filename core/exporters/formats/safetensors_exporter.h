@@ -1,0 +1,10 @@
+#pragma once
+
+#include "core/exporters/exporter.h"
+
+namespace qs {
+
+/// `--format safetensors`: codes, scales and zero points of each layer as plain tensors (cli.md), the rest as it is.
+[[nodiscard]] ExporterInfo safetensorsExporter();
+
+}  // namespace qs

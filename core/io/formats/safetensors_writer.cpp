@@ -1,0 +1,93 @@
+#include "core/io/formats/safetensors_writer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/io/formats/safetensors_header.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::uint64_t kAlignment = 8;
+
+std::vector<const PlannedTensor*> inFileOrder(std::span<const PlannedTensor> plan) {
+  std::vector<const PlannedTensor*> order;
+  for (const PlannedTensor& tensor : plan) order.push_back(&tensor);
+  std::sort(order.begin(), order.end(), [](const PlannedTensor* a, const PlannedTensor* b) {
+    const int bitsA = traits(a->dtype).bits;
+    const int bitsB = traits(b->dtype).bits;
+    return bitsA != bitsB ? bitsA > bitsB : a->name < b->name;
+  });
+  return order;
+}
+
+std::string frame(const nlohmann::ordered_json& header, const std::filesystem::path& path) {
+  std::string json;
+  try {
+    json = header.dump();
+  } catch (const nlohmann::json::exception& error) {
+    throw failedError(path.string(), std::string("a tensor's name or the metadata is not UTF-8: ") + error.what());
+  }
+  json.resize((json.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  if (json.size() > kMaximumSafetensorsHeader)
+    throw failedError(path.string(), "the header would take " + std::to_string(json.size()) +
+                                         " bytes; a safetensors file holds at most " +
+                                         std::to_string(kMaximumSafetensorsHeader));
+  const std::uint64_t length = json.size();
+  std::string framed(reinterpret_cast<const char*>(&length), sizeof(length));
+  return framed + json;
+}
+
+}  // namespace
+
+std::uint64_t plannedBytes(const PlannedTensor& tensor) {
+  if (!traits(tensor.dtype).safetensors)
+    throw failedError("tensor '" + tensor.name + "'", "safetensors has no dtype " + std::string(name(tensor.dtype)));
+  const auto elements = elementCount(tensor.shape);
+  const auto bytes = elements ? byteSize(tensor.dtype, *elements) : std::nullopt;
+  if (!bytes)
+    throw failedError("tensor '" + tensor.name + "'",
+                      "shape " + toText(tensor.shape) + " has no whole number of bytes below 2^61");
+  return *bytes;
+}
+
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::span<const PlannedTensor> plan,
+                                     std::map<std::string, std::string> metadata, bool replace) {
+  metadata.emplace("format", "pt");
+  nlohmann::ordered_json header;
+  header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const PlannedTensor* tensor : inFileOrder(plan)) {
+    const std::uint64_t end = offset + plannedBytes(*tensor);
+    if (end < offset) throw failedError(path.string(), "the tensors take more than 2^64 bytes");
+    if (tensor->name == "__metadata__" || !m_slots.emplace(tensor->name, Slot{offset, end}).second)
+      throw failedError(path.string(), "tensor name '" + tensor->name + "' occurs twice or is reserved");
+    header[tensor->name] = {{"dtype", name(tensor->dtype)}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  const std::string framed = frame(header, path);
+  m_fileBytes = framed.size() + offset;
+  for (auto& [tensor, slot] : m_slots) slot = {slot.offset + framed.size(), slot.end + framed.size()};
+  m_file = std::make_unique<OutputFile>(path, replace, m_fileBytes);
+  m_file->writeAt(0, std::as_bytes(std::span(framed)));
+}
+
+void SafetensorsWriter::append(std::string_view tensor, std::span<const std::byte> bytes) {
+  const auto position = m_slots.find(tensor);
+  if (position == m_slots.end() || bytes.size() > position->second.end - position->second.offset)
+    throw failedError(m_file->path().string(), "tensor '" + std::string(tensor) + "' has more bytes than were planned");
+  m_file->writeAt(position->second.offset, bytes);
+  position->second.offset += bytes.size();
+}
+
+void SafetensorsWriter::commit() {
+  for (const auto& [tensor, slot] : m_slots)
+    if (slot.offset != slot.end)
+      throw failedError(m_file->path().string(),
+                        "tensor '" + tensor + "' lacks " + std::to_string(slot.end - slot.offset) + " bytes");
+  m_file->commit();
+}
+
+}  // namespace qs

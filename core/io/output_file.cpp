@@ -1,0 +1,78 @@
+#include "core/io/output_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/aside_name.h"
+
+namespace qs {
+
+namespace {
+
+Error systemFailure(const std::filesystem::path& path, const std::string& what, int code) {
+  return failedError(path.string(), what + ": " + std::generic_category().message(code));
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::filesystem::path path, bool replace, std::uint64_t expectedBytes)
+    : m_path(std::move(path)), m_aside(asideName(m_path)), m_replace(replace) {
+  requireReplaceable(m_path, replace);
+  m_fd = open(m_aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (m_fd < 0) throw systemFailure(m_path, "can't be written", errno);
+  if (expectedBytes == 0) return;
+  if (fallocate(m_fd, 0, 0, static_cast<off_t>(expectedBytes)) != 0 && (errno == ENOSPC || errno == EFBIG)) {
+    const int code = errno;
+    discard();
+    throw systemFailure(m_path, "needs " + std::to_string(expectedBytes) + " bytes and can't be written", code);
+  }
+}
+
+OutputFile::~OutputFile() { discard(); }
+
+void OutputFile::discard() noexcept {
+  if (m_fd < 0) return;
+  close(m_fd);
+  m_fd = -1;
+  unlink(m_aside.c_str());
+}
+
+void OutputFile::writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(m_fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw systemFailure(m_path, "can't be written", written < 0 ? errno : ENOSPC);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+}
+
+void OutputFile::commit() {
+  if (fsync(m_fd) != 0 && errno != EINVAL) throw systemFailure(m_path, "can't be written", errno);
+  if (close(std::exchange(m_fd, -1)) != 0) {
+    const int code = errno;
+    unlink(m_aside.c_str());
+    throw systemFailure(m_path, "can't be written", code);
+  }
+  try {
+    renameIntoPlace(m_aside, m_path, m_replace);
+  } catch (...) {
+    unlink(m_aside.c_str());
+    throw;
+  }
+  syncFolder(m_path.parent_path());
+}
+
+void writeOutputFile(const std::filesystem::path& path, std::string_view text, bool replace) {
+  OutputFile file(path, replace);
+  file.writeAt(0, std::as_bytes(std::span(text.data(), text.size())));
+  file.commit();
+}
+
+}  // namespace qs

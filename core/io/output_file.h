@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace qs {
+
+/// A file written aside, in the folder where it will stand, and renamed when it is complete: under its name there is
+/// the old file, or the whole new one, or nothing. Without commit() nothing stays. Every fault of the system (full
+/// disk, unwritable folder) throws Error (Failed) naming the path.
+class OutputFile {
+ public:
+  /// Throws Error (Request) where the file exists and may not be replaced. `expectedBytes` is reserved on the disk
+  /// where the file system can, so that a full disk shows at once; 0 = unknown.
+  OutputFile(std::filesystem::path path, bool replace, std::uint64_t expectedBytes = 0);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  OutputFile(OutputFile&&) = delete;
+  OutputFile& operator=(OutputFile&&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+  /// Thread-safe.
+  void writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const;
+  /// Makes the contents durable and puts the file in place.
+  void commit();
+
+ private:
+  void discard() noexcept;
+
+  std::filesystem::path m_path;
+  std::filesystem::path m_aside;
+  bool m_replace;
+  int m_fd = -1;
+};
+
+/// A whole small file through OutputFile.
+void writeOutputFile(const std::filesystem::path& path, std::string_view text, bool replace);
+
+}  // namespace qs

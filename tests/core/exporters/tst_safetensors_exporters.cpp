@@ -1,0 +1,172 @@
+#include <QtTest>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "core/base/error.h"
+#include "core/exporters/exporter_registry.h"
+#include "core/io/formats/safetensors_writer.h"
+#include "core/io/reader_registry.h"
+#include "core/session/run_quantization.h"
+#include "tests/support/safetensors_bytes.h"
+#include "tests/support/temp_folder.h"
+
+using namespace qs;
+using namespace qs::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kRows = 6;
+constexpr std::uint64_t kCols = 40;
+
+// Two linears, a norm and an embedding; one linear has a group shorter than the others.
+std::shared_ptr<const Checkpoint> makeModel(const TempFolder& folder) {
+  const std::vector<PlannedTensor> plan{{"model.layers.0.mlp.up_proj.weight", DType::F32, {kRows, kCols}},
+                                        {"model.layers.0.mlp.down_proj.weight", DType::F32, {kCols, kRows}},
+                                        {"model.norm.weight", DType::F32, {kCols}},
+                                        {"model.embed_tokens.weight", DType::F32, {5, kCols}}};
+  SafetensorsWriter writer(folder.path() / "original.safetensors", plan, {}, false);
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  for (const PlannedTensor& tensor : plan) {
+    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
+    for (float& value : values) value = normal(random);
+    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
+  }
+  writer.commit();
+  return openCheckpoint(folder.path() / "original.safetensors");
+}
+
+struct FinishedRun {
+  QuantRequest request;
+  RunStore store;
+  QuantReport report;
+};
+
+FinishedRun runRtn(const TempFolder& folder, const Checkpoint& model, bool isSymmetric,
+                   const std::string& exclude = {}) {
+  QuantRequest request;
+  request.settings =
+      Settings({{"bits", std::int64_t{4}}, {"group_size", std::int64_t{16}}, {"symmetric", isSymmetric}});
+  if (!exclude.empty()) request.layers.exclude = {exclude};
+  RunStore store(folder.path() / "runs", model, request);
+  QuantReport report = runQuantization(model, request, store, {});
+  return {request, store, report};
+}
+
+std::shared_ptr<const Checkpoint> exportAs(const std::string& format, const fs::path& path, const Checkpoint& model,
+                                           const FinishedRun& run, const RunContext& context = {}) {
+  requireExporter(format).write({model, run.request, run.report, run.store}, {.path = path}, context);
+  return openCheckpoint(path);
+}
+
+std::string storedBytes(const Checkpoint& model, std::string_view tensor) {
+  const auto bytes = model.require(tensor).source->stored()->bytes;
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+class TestSafetensorsExporters : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void codesScalesAndZeroPointsGiveTheWeights_data() {
+    QTest::addColumn<bool>("isSymmetric");
+    QTest::newRow("asymmetric") << false;
+    QTest::newRow("symmetric") << true;
+  }
+
+  void codesScalesAndZeroPointsGiveTheWeights() {
+    QFETCH(bool, isSymmetric);
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const FinishedRun run = runRtn(folder, *model, isSymmetric);
+    const auto out = exportAs("safetensors", folder.path() / "out.safetensors", *model, run);
+    const std::string layer = "model.layers.0.mlp.up_proj";
+    const Matrix codes = out->load(out->require(layer + ".codes"));
+    const Matrix scales = out->load(out->require(layer + ".scales"));
+    QVERIFY(out->require(layer + ".codes").info.dtype == (isSymmetric ? DType::I8 : DType::U8));
+    QCOMPARE(out->require(layer + ".scales").info.shape, (Shape{kRows, 3}));
+    QCOMPARE(out->find(layer + ".zero_points") == nullptr, isSymmetric);
+    const Matrix zeros = isSymmetric ? Matrix(kRows, 3) : out->load(out->require(layer + ".zero_points"));
+    const Matrix weights = model->load(model->require(layer + ".weight"));
+    for (std::size_t r = 0; r < kRows; ++r)
+      for (std::size_t c = 0; c < kCols; ++c) {
+        const float value = (codes(r, c) - zeros(r, c / 16)) * scales(r, c / 16);
+        // Half a step, and rounding of the F32 arithmetic.
+        QVERIFY(std::abs(value - weights(r, c)) <= 0.5001F * scales(r, c / 16));
+      }
+    QCOMPARE(out->find(layer + ".weight"), nullptr);
+    QCOMPARE(storedBytes(*out, "model.norm.weight"), storedBytes(*model, "model.norm.weight"));
+    QCOMPARE(storedBytes(*out, "model.embed_tokens.weight"), storedBytes(*model, "model.embed_tokens.weight"));
+    const auto settings = nlohmann::json::parse(out->contents().metadata.at("settings"));
+    QCOMPARE(settings.at("group_size").get<int>(), 16);
+    QCOMPARE(out->contents().metadata.at("format"), std::string("pt"));
+  }
+
+  void dequantizedWeightsStandUnderTheOriginalNames() {
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const FinishedRun run = runRtn(folder, *model, false, "*down_proj");
+    const auto out = exportAs("dequantized", folder.path() / "out.safetensors", *model, run);
+    QCOMPARE(out->tensors().size(), model->tensors().size());
+    const std::string up = "model.layers.0.mlp.up_proj";
+    QCOMPARE(out->load(out->require(up + ".weight")), dequantize(*run.store.loadTensor(up)));
+    const std::string untouched = "model.layers.0.mlp.down_proj.weight";
+    QCOMPARE(storedBytes(*out, untouched), storedBytes(*model, untouched));
+  }
+
+  void theFileDoesNotDependOnTheThreads() {
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const FinishedRun run = runRtn(folder, *model, false);
+    for (const char* format : {"safetensors", "dequantized"}) {
+      const std::string base = format;
+      (void)exportAs(format, folder.path() / (base + "1.safetensors"), *model, run, {.threads = 1});
+      (void)exportAs(format, folder.path() / (base + "8.safetensors"), *model, run, {.threads = 8});
+      QCOMPARE(readFile(folder.path() / (base + "1.safetensors")), readFile(folder.path() / (base + "8.safetensors")));
+    }
+  }
+
+  void aCancelledExportLeavesNothing() {
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const FinishedRun run = runRtn(folder, *model, false);
+    std::stop_source stop;
+    stop.request_stop();
+    QVERIFY_EXCEPTION_THROWN(
+        (void)exportAs("safetensors", folder.path() / "out.safetensors", *model, run, {.stop = stop.get_token()}),
+        Cancelled);
+    QVERIFY(!fs::exists(folder.path() / "out.safetensors"));
+  }
+
+  void aMissingLayerIsNamed() {
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    FinishedRun run = runRtn(folder, *model, false);
+    run.store.clear();
+    try {
+      (void)exportAs("safetensors", folder.path() / "out.safetensors", *model, run);
+      QFAIL("exported");
+    } catch (const Error& error) {
+      QVERIFY(std::string(error.what()).find("mlp.") != std::string::npos);
+    }
+    QVERIFY(!fs::exists(folder.path() / "out.safetensors"));
+  }
+
+  void whatCannotBeWrittenIsSaidBeforehand() {
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const ExporterInfo& exporter = requireExporter("safetensors");
+    QVERIFY_EXCEPTION_THROWN(requireExportable(exporter, *model, {}, {.path = model->path()}), Error);
+    QVERIFY_EXCEPTION_THROWN(requireExportable(exporter, *model, {}, {.path = folder.path() / "no" / "x"}), Error);
+    requireExportable(exporter, *model, {}, {.path = model->path(), .replace = true});
+    requireExportable(exporter, *model, {}, {.path = folder.path() / "new.safetensors"});
+    QVERIFY_EXCEPTION_THROWN((void)requireExporter("zip"), Error);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestSafetensorsExporters)
+#include "tst_safetensors_exporters.moc"
