@@ -15,6 +15,8 @@
 
 namespace qs {
 
+class GgufMetadata;
+
 /// Where a logical tensor's values come from: plain bytes in a mapped file, or a quantized tensor that is decoded on
 /// the way. Thread-safe; nothing is read before it is asked for.
 class TensorSource {
@@ -53,6 +55,7 @@ class Checkpoint {
     std::map<std::string, std::string> metadata;  ///< as shown in the model information
     std::vector<std::filesystem::path> files;     ///< data files, in order: what a fingerprint covers
     std::filesystem::path tokenizerFolder;        ///< where tokenizer files lie; empty = none
+    std::shared_ptr<const GgufMetadata> gguf;  ///< of a GGUF file: where its tokenizer is; null otherwise
     std::vector<std::string> warnings;            ///< oddities worth showing
   };
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/io/formats/gguf_reader.h"
 #include "core/io/formats/hugging_face_folder_reader.h"
 #include "core/io/formats/safetensors_reader.h"
 
@@ -12,6 +13,7 @@ std::span<const ReaderInfo> allReaders() {
   static const std::array readers{
       ReaderInfo{"hugging-face", "Hugging Face folder", {}, acceptsHuggingFaceFolder, openHuggingFaceFolder},
       ReaderInfo{"safetensors", "safetensors", {".safetensors"}, acceptsSafetensors, openSafetensors},
+      ReaderInfo{"gguf", "GGUF", {".gguf"}, acceptsGguf, openGguf},
   };
   return readers;
 }
