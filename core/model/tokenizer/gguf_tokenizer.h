@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/formats/gguf_metadata.h"
 #include "core/model/tokenizer/tokenizer.h"
 
 namespace qs {
@@ -21,6 +22,9 @@ struct GgufVocabulary {
   std::optional<bool> addsBos;
   std::optional<bool> addsSpacePrefix;
 };
+
+/// The vocabulary that a GGUF file's metadata holds; `model` is empty where it has none.
+[[nodiscard]] GgufVocabulary ggufVocabulary(const GgufMetadata& metadata);
 
 /// Throws Error (Input) for a kind or pre-tokenizer that isn't supported, or lists of unequal length.
 [[nodiscard]] TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject);

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/model/tokenizer/gguf_tokenizer.h"
 #include "core/model/tokenizer/sentencepiece_tokenizer.h"
 #include "core/model/tokenizer/tokenizer_json.h"
 
@@ -40,6 +41,8 @@ TokenizerPtr loadTokenizer(const std::filesystem::path& folder) {
 }
 
 TokenizerPtr loadTokenizer(const Checkpoint& model) {
+  if (model.contents().gguf != nullptr)
+    return makeGgufTokenizer(ggufVocabulary(*model.contents().gguf), model.path().string());
   if (model.contents().tokenizerFolder.empty())
     throw inputError(model.path().string(), "no tokenizer found (tokenizer.json or tokenizer.model)");
   return loadTokenizer(model.contents().tokenizerFolder);
