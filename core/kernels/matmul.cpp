@@ -30,4 +30,12 @@ void multiplyTransposed(Block<const double> a, Block<const double> b, Block<doub
               size(a.stride), b.data, size(b.stride), accumulate ? 1.0 : 0.0, c.data, size(c.stride));
 }
 
+void multiply(Block<const float> a, Block<const float> b, Block<float> c) {
+  assert(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols);
+  if (c.rows == 0 || c.cols == 0) return;
+  useOneBlasThread();
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size(a.rows), size(b.cols), size(a.cols), 1.0F, a.data,
+              size(a.stride), b.data, size(b.stride), 0.0F, c.data, size(c.stride));
+}
+
 }  // namespace qs

@@ -18,4 +18,7 @@ struct Block {
 void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate = false);
 void multiplyTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate = false);
 
+/// C = A·B. A [m, k], B [k, n], C [m, n]. One thread, as above.
+void multiply(Block<const float> a, Block<const float> b, Block<float> c);
+
 }  // namespace qs
