@@ -21,6 +21,7 @@ class TransformerRunner {
   TransformerRunner(const ArchitectureSpec& spec, const WeightProvider& weights);
 
   [[nodiscard]] const ArchitectureSpec& spec() const { return m_spec; }
+  [[nodiscard]] const WeightProvider& weights() const { return m_weights; }
 
   /// Hidden states [ids, hidden] before the first block; windows of `windowLength` ids begin at `firstPosition`.
   [[nodiscard]] Matrix embed(std::span<const int> ids, std::size_t windowLength, std::size_t firstPosition,
