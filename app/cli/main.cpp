@@ -1,1 +1,64 @@
-int main() { return 0; }
+#include <iostream>
+#include <new>
+
+#include "app/cli/command.h"
+#include "app/cli/exit_status.h"
+#include "app/cli/interrupt.h"
+#include "core/base/error.h"
+
+namespace {
+
+using namespace qs::cli;
+
+// The one format of every failure: a single line.
+int fail(int status, std::string message) {
+  for (char& c : message)
+    if (c == '\n' || c == '\r') c = ' ';
+  std::cerr << "quantscope-cli: error: " << message << std::endl;
+  return status;
+}
+
+void addCommands(CLI::App& app, std::optional<Action>& action) {
+  addInspectCommand(app, action);
+  addQuantizeCommand(app, action);
+  addMethodsCommand(app, action);
+  addReportCommand(app, action);
+}
+
+int perform(const Action& action, const InterruptWatcher& interrupt) {
+  try {
+    action({.stop = interrupt.token(), .executableFolder = findExecutableFolder()});
+    std::cout.flush();
+    if (!std::cout) return fail(kExitFailed, "standard output can't be written");
+    return kExitDone;
+  } catch (const qs::Cancelled&) {
+    return fail(kExitInterrupted, "interrupted");
+  } catch (const qs::Error& error) {
+    return fail(exitStatusOf(error.kind()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(kExitFailed, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(kExitFailed, error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const InterruptWatcher interrupt;
+  CLI::App app("QuantScope: explore the quantization of language models", "quantscope-cli");
+  app.set_version_flag("--version", QUANTSCOPE_VERSION);
+  app.require_subcommand(1);
+  std::optional<Action> action;
+  addCommands(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return fail(kExitUsage, error.what());
+  } catch (const qs::Error& error) {
+    return fail(exitStatusOf(error.kind()), error.what());
+  }
+  return action ? perform(*action, interrupt) : fail(kExitUsage, "no command given");
+}

@@ -121,7 +121,10 @@ std::optional<LayerReport> RunStore::loadReport(std::string_view layer) const {
 
 void RunStore::clear() {
   std::error_code ignored;
-  for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored)) fs::remove(file.path(), ignored);
+  for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored)) {
+    const std::string name = file.path().filename().string();
+    if (name.find(kSuffix) != std::string::npos) fs::remove(file.path(), ignored);
+  }
 }
 
 void RunStore::trim(const fs::path& root, std::uint64_t maximumBytes, const fs::path& keep) {

@@ -1,0 +1,23 @@
+#include "app/cli/command.h"
+
+#include <iostream>
+
+namespace qs::cli {
+
+void addCommonOptions(CLI::App& command, CommonOptions& options) {
+  command.add_flag("--json", options.json, "Print one JSON document on standard output");
+  command.add_flag("--progress", options.progress, "Print progress lines also where standard error is no terminal");
+  command.add_option("--threads", options.threads, "Worker threads (default: all cores)")
+      ->check(CLI::Range(1, 1024).description("1 to 1024"));
+  command.add_option("--seed", options.seed, "Seed of whatever is random (default: 0)");
+}
+
+RunContext contextOf(const Environment& environment, const CommonOptions& options, Progress* progress) {
+  return {.stop = environment.stop, .progress = progress, .threads = options.threads};
+}
+
+void printJson(const std::string& document) { std::cout << document << '\n'; }
+
+void printNote(const std::string& text) { std::cerr << "quantscope-cli: " << text << '\n'; }
+
+}  // namespace qs::cli

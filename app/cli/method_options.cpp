@@ -1,0 +1,93 @@
+#include "app/cli/method_options.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/quant/method_registry.h"
+
+namespace qs::cli {
+
+namespace {
+
+std::string hyphened(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
+bool isSwitchInAll(const std::string& key) {
+  return std::all_of(allMethods().begin(), allMethods().end(), [&key](const MethodInfo& method) {
+    const ParamSpec* spec = method.parameter(key);
+    return spec == nullptr || spec->kind == ParamKind::Switch;
+  });
+}
+
+bool isTaken(CLI::App& command, const std::string& option) { return command.get_option_no_throw(option) != nullptr; }
+
+}  // namespace
+
+void MethodOptions::addSwitch(CLI::App& command, const ParamSpec& spec) {
+  const std::string option = hyphened(spec.key);
+  const std::string negative = spec.key == "symmetric" ? ",!--asymmetric,!--no-symmetric" : ",!--no-" + option;
+  command
+      .add_flag_function(
+          "--" + option + negative,
+          [this, key = spec.key](std::int64_t count) { m_given[key] = count > 0 ? "true" : "false"; }, spec.help)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+      ->group("Method");
+}
+
+void MethodOptions::addTo(CLI::App& command) {
+  for (const MethodInfo& method : allMethods()) {
+    for (const ParamSpec& spec : method.parameters) {
+      const std::string option = "--" + hyphened(spec.key);
+      if (isTaken(command, option)) continue;
+      if (isSwitchInAll(spec.key)) {
+        addSwitch(command, spec);
+        continue;
+      }
+      command
+          .add_option_function<std::string>(
+              option, [this, key = spec.key](const std::string& value) { m_given[key] = value; }, spec.help)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+          ->group("Method");
+    }
+  }
+}
+
+const std::map<std::string, std::string>& MethodOptions::given() const { return m_given; }
+
+Settings MethodOptions::settingsFor(const MethodInfo& method, bool ignoreUnknown) const {
+  Settings settings;
+  for (const auto& [key, value] : m_given) {
+    const ParamSpec* spec = method.parameter(key);
+    if (spec != nullptr)
+      settings.set(key, parseParamValue(*spec, value));
+    else if (!ignoreUnknown)
+      throw requestError("--" + hyphened(key), "method '" + method.id + "' has no such option");
+  }
+  return settings;
+}
+
+void RequestOptions::addTo(CLI::App& command) {
+  command.add_option("--layers", layers, "Glob on layer names to quantize; repeatable (default: all quantizable)")
+      ->allow_extra_args(false);
+  command
+      .add_option("--override", overrides,
+                  "'GLOB:bits=8,group_size=64' or 'GLOB:skip'; repeatable, the last match wins")
+      ->allow_extra_args(false);
+  command.add_option("--share-input", shareInput, "Glob naming layers that read the same input; repeatable")
+      ->allow_extra_args(false);
+  command.add_option("--recipe", recipe, "JSON file with method, settings and overrides");
+  command.add_option("--calibration", calibration, "Activations file as `calibrate` writes it");
+  command.add_option("--hold-out", holdOut, "Keep every Nth calibration row out and report its error (0: none)");
+  parameters.addTo(command);
+}
+
+void RequestOptions::applyTo(QuantRequest& request) const {
+  request.layers.include = layers;
+  request.shareInput = shareInput;
+  request.calibration.activationsFile = calibration;
+  request.calibration.holdOutEvery = holdOut;
+}
+
+}  // namespace qs::cli

@@ -1,0 +1,153 @@
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "app/cli/command.h"
+#include "app/cli/method_options.h"
+#include "app/cli/output_checks.h"
+#include "app/cli/private_store.h"
+#include "app/cli/progress_bar.h"
+#include "core/base/error.h"
+#include "core/exporters/exporter_registry.h"
+#include "core/exporters/reports/run_report_json.h"
+#include "core/exporters/reports/text_table.h"
+#include "core/quant/method_registry.h"
+#include "core/session/atomic_file.h"
+#include "core/session/demo_model.h"
+#include "core/session/layer_groups.h"
+#include "core/session/recipe.h"
+#include "core/session/run_quantization.h"
+
+namespace qs::cli {
+
+namespace {
+
+struct QuantizeOptionsGiven {
+  CommonOptions common;
+  RequestOptions request;
+  std::string model;
+  std::string method;
+  std::string format = "safetensors";
+  std::string out;
+  std::string report;
+  std::string ggufType;
+  bool force = false;
+  bool resume = false;
+};
+
+// The recipe first; what the command line says itself goes over it.
+QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& exporter) {
+  QuantRequest request;
+  request.method.clear();
+  if (!given.request.recipe.empty()) applyRecipe(readRecipe(given.request.recipe), request);
+  if (!given.method.empty() && given.method != request.method) {
+    request.method = given.method;
+    request.settings = Settings();
+  }
+  if (request.method.empty()) throw requestError("quantize", "needs --method or --recipe");
+  const MethodInfo& method = requireMethod(request.method);
+  for (const auto& [key, value] : given.request.parameters.settingsFor(method, false).values())
+    request.settings.set(key, value);
+  for (const std::string& text : given.request.overrides)
+    request.overrides.push_back(parseOverride(text, request.method));
+  given.request.applyTo(request);
+  request.scaleType = exporter.scaleType;
+  request.seed = given.common.seed;
+  return request;
+}
+
+ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
+  ExportOptions options{.path = given.out, .replace = given.force};
+  if (!given.ggufType.empty()) options.extra["gguf_type"] = given.ggufType;
+  return options;
+}
+
+// Everything that can go wrong is asked for before the work begins.
+void preflight(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request,
+               const ExporterInfo& exporter) {
+  static_cast<void>(planGroups(model, request));
+  requireWritableOutput(given.out, exporter, given.force, model);
+  if (!given.report.empty()) requireWritableFile(given.report);
+  if (!exporter.preflight) return;
+  for (const PreflightFinding& finding : exporter.preflight(model, request, exportOptionsOf(given))) {
+    const std::string where = finding.layer.empty() ? "" : "layer '" + finding.layer + "': ";
+    if (finding.blocking) throw requestError("--format " + exporter.id, where + finding.message);
+    printNote("warning: " + where + finding.message);
+  }
+}
+
+// A layer that failed fails the export: it is never left out in silence.
+void requireAllLayers(const QuantReport& report) {
+  for (const LayerReportPtr& layer : report.layers) {
+    if (layer->error.empty()) continue;
+    std::string reason = layer->error;
+    if (report.total.failedLayers > 1)
+      reason += " (and " + std::to_string(report.total.failedLayers - 1) + " more layers failed)";
+    throw Error(layer->errorKind == ErrorKind::Input ? ErrorKind::Input : ErrorKind::Failed,
+                reason.find(layer->name) == std::string::npos ? "layer '" + layer->name + "'" : "", reason);
+  }
+}
+
+void printSummary(const QuantReport& report, const std::string& out) {
+  TextTable table{.header = {"layer", "shape", "bits/weight", "SQNR dB", "weight error", "output error"}};
+  for (const LayerReportPtr& layer : report.layers) {
+    const LayerMetrics& metrics = layer->metrics;
+    table.rows.push_back({layer->name, std::to_string(layer->shape[0]) + "x" + std::to_string(layer->shape[1]),
+                          roundedText(layer->bitsPerWeight, 4), roundedText(metrics.weightSqnrDb, 4),
+                          roundedText(metrics.weightRelativeError, 3),
+                          metrics.outputRelativeError ? roundedText(*metrics.outputRelativeError, 3) : "-"});
+  }
+  const ReportTotal& total = report.total;
+  std::cout << table.toPlainText() << "\n"
+            << report.layers.size() << " layers, " << total.parameters << " weights: " << total.originalBytes << " -> "
+            << total.quantizedBytes << " bytes, " << roundedText(total.bitsPerWeight, 5) << " bits per weight, "
+            << roundedText(total.seconds, 3) << " s\nwritten to " << out << "\n";
+}
+
+void quantize(const QuantizeOptionsGiven& given, const Environment& environment) {
+  if (given.out.empty()) throw requestError("quantize", "needs --out");
+  const ExporterInfo& exporter = requireExporter(given.format);
+  const QuantRequest request = requestOf(given, exporter);
+  validateRequest(request);
+  const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
+  for (const std::string& warning : model->contents().warnings) printNote("warning: " + warning);
+  preflight(given, *model, request, exporter);
+  Progress progress;
+  const RunContext context = contextOf(environment, given.common, &progress);
+  QuantReport report;
+  PrivateStore store(findRunsFolder(), *model, request, given.resume);
+  {
+    const ProgressBar bar(progress, given.common.progress);
+    report = runQuantization(*model, request, store.store(), context);
+    report.model = given.model;
+    requireAllLayers(report);
+    exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
+  }
+  const std::string document = runReportJson(report).dump(2);
+  if (!given.report.empty()) writeFileAtomically(given.report, document + "\n");
+  if (given.common.json)
+    printJson(document);
+  else
+    printSummary(report, given.out);
+}
+
+}  // namespace
+
+void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
+  CLI::App* command = app.add_subcommand("quantize", "Quantize every layer of a model and export it");
+  const auto given = std::make_shared<QuantizeOptionsGiven>();
+  addCommonOptions(*command, given->common);
+  command->add_option("MODEL", given->model, "Model folder or file, or \"demo\"")->required();
+  command->add_option("--method", given->method, "Method; `methods` lists them");
+  command->add_option("--format", given->format, "Output format")->capture_default_str();
+  command->add_option("--out", given->out, "Output file, or folder for the multi-file formats");
+  command->add_option("--report", given->report, "Write the run's report to this JSON file");
+  command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
+  command->add_flag("--force", given->force, "Replace an output that exists");
+  command->add_flag("--resume", given->resume, "Continue an interrupted run");
+  given->request.addTo(*command);
+  command->callback(
+      [&action, given] { action = [given](const Environment& environment) { quantize(*given, environment); }; });
+}
+
+}  // namespace qs::cli

@@ -1,0 +1,84 @@
+#include "core/exporters/reports/text_table.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace qs {
+
+namespace {
+
+std::string csvCell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string csvLine(const std::vector<std::string>& cells) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) line += (i > 0 ? "," : "") + csvCell(cells[i]);
+  return line + "\n";
+}
+
+std::string markdownLine(const std::vector<std::string>& cells) {
+  std::string line = "|";
+  for (const std::string& cell : cells) {
+    line += ' ';
+    for (const char c : cell) line += c == '|' ? std::string("\\|") : c == '\n' ? std::string(" ") : std::string(1, c);
+    line += " |";
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string TextTable::toCsv() const {
+  std::string text = csvLine(header);
+  for (const auto& row : rows) text += csvLine(row);
+  return text;
+}
+
+std::string TextTable::toMarkdown() const {
+  std::string text = markdownLine(header) + "|";
+  for (std::size_t i = 0; i < header.size(); ++i) text += " --- |";
+  text += "\n";
+  for (const auto& row : rows) text += markdownLine(row);
+  return text;
+}
+
+std::string TextTable::toPlainText() const {
+  std::vector<std::size_t> widths(header.size(), 0);
+  for (std::size_t i = 0; i < header.size(); ++i) {
+    widths[i] = header[i].size();
+    for (const auto& row : rows) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  const auto append = [&](const std::vector<std::string>& cells) {
+    std::string line;
+    for (std::size_t i = 0; i < cells.size(); ++i) line += cells[i] + std::string(widths[i] - cells[i].size() + 2, ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  append(header);
+  for (const auto& row : rows) append(row);
+  return text;
+}
+
+std::string exactText(double value) {
+  if (!std::isfinite(value)) return "";
+  std::array<char, 32> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), result.ptr};
+}
+
+std::string roundedText(double value, int digits) {
+  if (!std::isfinite(value)) return std::isnan(value) ? "" : "inf";
+  std::array<char, 64> buffer{};
+  const auto result =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, digits);
+  return {buffer.data(), result.ptr};
+}
+
+}  // namespace qs
