@@ -46,8 +46,8 @@ QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& ex
   }
   if (request.method.empty()) throw requestError("quantize", "needs --method or --recipe");
   const MethodInfo& method = requireMethod(request.method);
-  for (const auto& [key, value] : given.request.parameters.settingsFor(method, false).values())
-    request.settings.set(key, value);
+  const Settings settings = given.request.parameters.settingsFor(method, false);
+  for (const auto& [key, value] : settings.values()) request.settings.set(key, value);
   for (const std::string& text : given.request.overrides)
     request.overrides.push_back(parseOverride(text, request.method));
   given.request.applyTo(request);
