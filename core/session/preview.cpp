@@ -6,7 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/session/activation_provider.h"
-#include "core/session/layer_groups.h"
+#include "core/session/run_groups.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
 
@@ -21,10 +21,10 @@ PlannedLayer plannedLayer(const Checkpoint& model, const LayerWeights& weights, 
 }
 
 // The group that a whole run would put the layer in; the layer alone where the filter leaves it out.
-LayerGroup groupOf(const Checkpoint& model, const LayerWeights& weights, const QuantRequest& request) {
+RunGroup groupOf(const Checkpoint& model, const LayerWeights& weights, const QuantRequest& request) {
   PlannedLayer planned = plannedLayer(model, weights, request);
   if (planned.plan.method->scalesInputs) {
-    for (LayerGroup& group : planGroups(model, request)) {
+    for (RunGroup& group : planGroups(model, request)) {
       const auto contains = [&](const PlannedLayer& layer) { return layer.name == weights.name; };
       if (std::any_of(group.layers.begin(), group.layers.end(), contains)) return std::move(group);
     }
@@ -32,7 +32,7 @@ LayerGroup groupOf(const Checkpoint& model, const LayerWeights& weights, const Q
   return {{std::move(planned)}};
 }
 
-std::shared_ptr<const ActivationStats> inputsOf(const Checkpoint& model, const LayerGroup& group,
+std::shared_ptr<const ActivationStats> inputsOf(const Checkpoint& model, const RunGroup& group,
                                                 const QuantRequest& request, const RunContext& context) {
   const std::unique_ptr<ActivationProvider> provider = makeActivationProvider(model, request);
   if (!provider) return nullptr;
@@ -52,7 +52,7 @@ Matrix difference(MatrixView quantized, MatrixView weights, const RunContext& co
   return result;
 }
 
-LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights, const LayerGroup& group,
+LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights, const RunGroup& group,
                            const ActivationStats* inputs, const QuantRequest& request, const RunContext& context) {
   std::vector<Matrix> others;
   std::vector<LayerTask> tasks;
@@ -76,7 +76,7 @@ LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights,
 LayerPreviewPtr makePreview(const Checkpoint& model, const LayerWeightsPtr& weights, const QuantRequest& request,
                             const RunContext& context) {
   const auto start = std::chrono::steady_clock::now();
-  const LayerGroup group = groupOf(model, *weights, request);
+  const RunGroup group = groupOf(model, *weights, request);
   const std::shared_ptr<const ActivationStats> inputs = inputsOf(model, group, request, context);
   const LayerOutcome outcome = quantizeLayer(model, *weights, group, inputs.get(), request, context);
   auto preview = std::make_shared<LayerPreview>();

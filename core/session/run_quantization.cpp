@@ -8,7 +8,7 @@
 #include "core/base/parallel.h"
 #include "core/quant/method_registry.h"
 #include "core/session/activation_provider.h"
-#include "core/session/layer_groups.h"
+#include "core/session/run_groups.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
 
@@ -25,7 +25,7 @@ double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::vector<std::string> namesOf(const LayerGroup& group) {
+std::vector<std::string> namesOf(const RunGroup& group) {
   std::vector<std::string> names;
   for (const PlannedLayer& layer : group.layers) names.push_back(layer.name);
   return names;
@@ -95,7 +95,7 @@ class Run {
   void beginProgress() const {
     if (m_context.progress == nullptr) return;
     std::size_t layers = 0;
-    for (const LayerGroup& group : m_groups) layers += group.layers.size();
+    for (const RunGroup& group : m_groups) layers += group.layers.size();
     m_context.progress->beginStage("Quantizing", "layers", static_cast<double>(layers));
   }
 
@@ -126,7 +126,7 @@ class Run {
           m_provider->layerQuantized(layer.name, *tensor);
   }
 
-  [[nodiscard]] GroupInputs inputsOf(const LayerGroup& group) {
+  [[nodiscard]] GroupInputs inputsOf(const RunGroup& group) {
     if (!m_provider || isStored(group)) return {};
     try {
       const std::vector<std::string> names = namesOf(group);
@@ -136,13 +136,13 @@ class Run {
     }
   }
 
-  [[nodiscard]] bool isStored(const LayerGroup& group) const {
+  [[nodiscard]] bool isStored(const RunGroup& group) const {
     return std::all_of(group.layers.begin(), group.layers.end(),
                        [this](const PlannedLayer& layer) { return m_store.contains(layer.name); });
   }
 
   void runGroup(std::size_t index, const GroupInputs& inputs) {
-    const LayerGroup& group = m_groups[index];
+    const RunGroup& group = m_groups[index];
     if (m_context.progress != nullptr) m_context.progress->setItem(group.layers.front().name);
     std::vector<LayerReportPtr> reports = storedReports(group);
     if (reports.empty()) {
@@ -159,7 +159,7 @@ class Run {
   }
 
   // Empty unless every layer of the group is stored undamaged: they share a scale, so they are made together.
-  [[nodiscard]] std::vector<LayerReportPtr> storedReports(const LayerGroup& group) const {
+  [[nodiscard]] std::vector<LayerReportPtr> storedReports(const RunGroup& group) const {
     std::vector<LayerReportPtr> reports;
     for (const PlannedLayer& layer : group.layers) {
       std::optional<LayerReport> report = m_store.loadReport(layer.name);
@@ -169,7 +169,7 @@ class Run {
     return reports;
   }
 
-  [[nodiscard]] std::vector<LayerReportPtr> failedReports(const LayerGroup& group, const Error& error) const {
+  [[nodiscard]] std::vector<LayerReportPtr> failedReports(const RunGroup& group, const Error& error) const {
     std::vector<LayerReportPtr> reports;
     for (const PlannedLayer& layer : group.layers) {
       LayerReport report = reportHead(layer);
@@ -181,7 +181,7 @@ class Run {
     return reports;
   }
 
-  [[nodiscard]] std::vector<LayerReportPtr> quantizeGroup(const LayerGroup& group, const ActivationStats* inputs) {
+  [[nodiscard]] std::vector<LayerReportPtr> quantizeGroup(const RunGroup& group, const ActivationStats* inputs) {
     const auto start = std::chrono::steady_clock::now();
     const LayerPlan& plan = group.layers.front().plan;
     std::vector<Matrix> weights;
@@ -230,7 +230,7 @@ class Run {
   const QuantRequest& m_request;
   RunStore& m_store;
   const RunContext& m_context;
-  std::vector<LayerGroup> m_groups;
+  std::vector<RunGroup> m_groups;
   std::unique_ptr<ActivationProvider> m_provider;
   OrderedDelivery m_delivery;
   std::mutex m_storeMutex;

@@ -1,4 +1,4 @@
-#include "core/session/layer_groups.h"
+#include "core/session/run_groups.h"
 
 #include <algorithm>
 #include <array>
@@ -43,7 +43,7 @@ std::vector<PlannedLayer> planLayers(const Checkpoint& model, const QuantRequest
 
 }  // namespace
 
-std::uint64_t LayerGroup::elements() const {
+std::uint64_t RunGroup::elements() const {
   std::uint64_t sum = 0;
   for (const PlannedLayer& layer : layers) sum += layer.tensor->info.elements;
   return sum;
@@ -56,8 +56,8 @@ std::string sharedInputKey(const QuantRequest& request, std::string_view layer, 
   return suffixKey(layer, inputs);
 }
 
-std::vector<LayerGroup> planGroups(const Checkpoint& model, const QuantRequest& request) {
-  std::vector<LayerGroup> groups;
+std::vector<RunGroup> planGroups(const Checkpoint& model, const QuantRequest& request) {
+  std::vector<RunGroup> groups;
   std::multimap<std::string, std::size_t> groupsByKey;
   for (PlannedLayer& layer : planLayers(model, request)) {
     const bool mayShare = layer.plan.method->scalesInputs || hasCalibration(request);

@@ -18,7 +18,7 @@ struct PlannedLayer {
 };
 
 /// Layers that one call of a method gets: they read the same input and have the same settings.
-struct LayerGroup {
+struct RunGroup {
   std::vector<PlannedLayer> layers;
 
   [[nodiscard]] std::size_t inputs() const { return static_cast<std::size_t>(layers.front().shape[1]); }
@@ -32,6 +32,6 @@ struct LayerGroup {
 
 /// The layers that the request chooses and doesn't skip, grouped, in model order. Layers share a group only where the
 /// method gains by it: it scales inputs, or there is calibration. Throws Error (Request).
-[[nodiscard]] std::vector<LayerGroup> planGroups(const Checkpoint& model, const QuantRequest& request);
+[[nodiscard]] std::vector<RunGroup> planGroups(const Checkpoint& model, const QuantRequest& request);
 
 }  // namespace qs

@@ -1,0 +1,88 @@
+#include <QtTest>
+
+#include "core/base/error.h"
+#include "core/session/quant_request.h"
+#include "core/session/request_json.h"
+
+namespace {
+
+qs::Settings settings(std::int64_t bits) { return qs::Settings({{"bits", bits}}); }
+
+}  // namespace
+
+class TestQuantRequest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void theLastMatchWinsSettingBySetting() {
+    qs::QuantRequest request{.method = "rtn", .settings = settings(3)};
+    request.overrides = {
+        {.glob = "a.*", .settings = qs::Settings({{"bits", std::int64_t{8}}, {"group_size", std::int64_t{64}}})},
+        {.glob = "*.q", .settings = settings(5)}};
+    const auto plan = qs::planLayer(request, "a.q");
+    QVERIFY(plan.has_value());
+    QCOMPARE(plan->settings.integer("bits"), std::int64_t{5});
+    QCOMPARE(plan->settings.integer("group_size"), std::int64_t{64});
+    QCOMPARE(qs::planLayer(request, "b.k")->settings.integer("bits"), std::int64_t{3});
+    QCOMPARE(qs::planLayer(request, "b.k")->settings.integer("group_size"), std::int64_t{128});
+  }
+
+  void skipIsASettingLikeOthers() {
+    qs::QuantRequest request{.method = "rtn"};
+    request.overrides = {{.glob = "*", .skip = true}, {.glob = "a", .settings = settings(8)}};
+    QVERIFY(!qs::planLayer(request, "b").has_value());
+    QVERIFY(qs::planLayer(request, "a").has_value());
+  }
+
+  void refuses_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<QString>("key");
+    QTest::addColumn<int>("value");
+    QTest::newRow("an unknown method") << "magic"
+                                       << "bits" << 4;
+    QTest::newRow("bits above the range") << "rtn"
+                                          << "bits" << 9;
+    QTest::newRow("a setting that the method lacks") << "rtn"
+                                                     << "alpha" << 1;
+    QTest::newRow("a group of negative size") << "rtn"
+                                              << "group_size" << -7;
+  }
+  void refuses() {
+    QFETCH(QString, method);
+    QFETCH(QString, key);
+    QFETCH(int, value);
+    const qs::QuantRequest request{.method = method.toStdString(),
+                                   .settings = qs::Settings({{key.toStdString(), std::int64_t{value}}})};
+    try {
+      qs::validateRequest(request);
+      QFAIL("accepted");
+    } catch (const qs::Error& error) {
+      QCOMPARE(error.kind(), qs::ErrorKind::Request);
+    }
+  }
+
+  void refusesAFaultyOverride() {
+    qs::QuantRequest request{.method = "rtn"};
+    request.overrides = {{.glob = "*", .settings = settings(17)}};
+    QVERIFY_EXCEPTION_THROWN(qs::validateRequest(request), qs::Error);
+    request.overrides = {{.glob = "", .skip = true}};
+    QVERIFY_EXCEPTION_THROWN(qs::validateRequest(request), qs::Error);
+  }
+
+  void holdOutOfEveryRowIsRefused() {
+    QVERIFY_EXCEPTION_THROWN(qs::validateRequest({.calibration = {.holdOutEvery = 1}}), qs::Error);
+  }
+
+  void jsonRoundTrips() {
+    qs::QuantRequest request{.method = "rtn", .settings = settings(3)};
+    request.layers = {.include = {"a.*"}, .exclude = {"*.b"}};
+    request.overrides = {{.glob = "x", .settings = settings(8)}, {.glob = "y", .skip = true}};
+    request.shareInput = {"[ab]"};
+    request.calibration = {.activationsFile = "/tmp/a", .textFile = "t", .runModel = true, .holdOutEvery = 8};
+    request.scaleType = qs::ScaleType::F16;
+    request.seed = 7;
+    QVERIFY(qs::requestFromJson(qs::toJson(request), "test") == request);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestQuantRequest)
+#include "tst_quant_request.moc"

@@ -1,0 +1,162 @@
+#include <QtTest>
+
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/io/reader_registry.h"
+#include "core/session/linear_weights.h"
+#include "core/session/run_quantization.h"
+#include "tests/support/model_writer.h"
+#include "tests/support/temp_folder.h"
+
+namespace fs = std::filesystem;
+
+class TestRunQuantization : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void init() {
+    m_folder.emplace();
+    m_tensors = qs::test::tinyModel();
+    open();
+  }
+
+  void reportsEveryLinearInModelOrder() {
+    qs::RunStore store(root(), *m_model, m_request);
+    QStringList delivered;
+    const qs::QuantReport report =
+        qs::runQuantization(*m_model, m_request, store, {.threads = 2},
+                            [&](const qs::LayerReportPtr& layer) { delivered << QString::fromStdString(layer->name); });
+    QCOMPARE(report.layers.size(), std::size_t{14});
+    QCOMPARE(store.size(), std::size_t{14});
+    QCOMPARE(delivered.size(), 14);
+    for (int i = 0; i < delivered.size(); ++i)
+      QCOMPARE(delivered[i].toStdString(), report.layers[static_cast<std::size_t>(i)]->name);
+    QCOMPARE(delivered.first(), QString("model.layers.0.self_attn.q_proj"));
+    QCOMPARE(report.total.failedLayers, std::size_t{0});
+  }
+
+  void metricsAreThoseOfTheStoredTensor() {
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    for (const qs::LayerReportPtr& layer : report.layers) {
+      const auto tensor = store.loadTensor(layer->name);
+      QVERIFY(tensor.has_value());
+      const qs::Matrix weights = qs::loadLinear(*m_model, m_model->require(layer->name + ".weight"), {});
+      const qs::Matrix quantized = qs::dequantize(*tensor);
+      double error = 0;
+      double reference = 0;
+      double largest = 0;
+      for (std::size_t i = 0; i < weights.values().size(); ++i) {
+        const double e = static_cast<double>(quantized.values()[i]) - static_cast<double>(weights.values()[i]);
+        error += e * e;
+        reference += static_cast<double>(weights.values()[i]) * static_cast<double>(weights.values()[i]);
+        largest = std::max(largest, std::abs(e));
+      }
+      constexpr double kSumOrder = 1e-9;  // the sums differ only in their order
+      const auto count = static_cast<double>(weights.values().size());
+      QVERIFY(std::abs(layer->metrics.weightMse - error / count) <= kSumOrder * error / count);
+      QVERIFY(std::abs(layer->metrics.weightRelativeError - error / reference) <= kSumOrder);
+      QCOMPARE(layer->metrics.weightMaxAbsError, largest);
+      QCOMPARE(layer->quantizedBytes, tensor->storedBytes());
+      QCOMPARE(layer->originalBytes, std::uint64_t{weights.values().size() * 4});
+      std::uint64_t before = 0;
+      std::uint64_t after = 0;
+      for (const auto n : layer->before.counts) before += n;
+      for (const auto n : layer->after.counts) after += n;
+      QCOMPARE(before, std::uint64_t{weights.values().size()});
+      QCOMPARE(after, before);
+      QCOMPARE(layer->before.low, layer->after.low);
+      QCOMPARE(layer->before.high, layer->after.high);
+    }
+  }
+
+  void oneBadLayerFailsAlone() {
+    m_tensors[3].values(1, 2) = std::numeric_limits<float>::quiet_NaN();
+    open();
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.total.failedLayers, std::size_t{1});
+    QCOMPARE(store.size(), std::size_t{13});
+    for (const qs::LayerReportPtr& layer : report.layers)
+      if (!layer->error.empty()) {
+        QCOMPARE(layer->name + ".weight", m_tensors[3].name);
+        QVERIFY(QString::fromStdString(layer->error).contains("[1, 2]"));
+        QVERIFY(QString::fromStdString(layer->error).contains("NaN"));
+        QCOMPARE(layer->errorKind, qs::ErrorKind::Input);
+      }
+  }
+
+  void anIdenticalRunIsTakenFromTheStore() {
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport first = qs::runQuantization(*m_model, m_request, store, {});
+    const qs::QuantReport second = qs::runQuantization(*m_model, m_request, store, {});
+    for (std::size_t i = 0; i < first.layers.size(); ++i) {
+      QVERIFY(!first.layers[i]->stored);
+      QVERIFY(second.layers[i]->stored);
+      qs::LayerReport copy = *second.layers[i];
+      copy.stored = false;
+      QVERIFY(copy == *first.layers[i]);
+    }
+  }
+
+  void aCancelledRunGoesOnWhereItStopped() {
+    qs::RunStore store(root(), *m_model, m_request);
+    std::stop_source stop;
+    int finished = 0;
+    const auto stopAfterThree = [&](const qs::LayerReportPtr&) {
+      if (++finished == 3) stop.request_stop();
+    };
+    QVERIFY_EXCEPTION_THROWN(static_cast<void>(qs::runQuantization(
+                                 *m_model, m_request, store, {.stop = stop.get_token(), .threads = 1}, stopAfterThree)),
+                             qs::Cancelled);
+    const std::size_t kept = store.size();
+    QVERIFY(kept >= 3 && kept < 14);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    const auto stored = std::count_if(report.layers.begin(), report.layers.end(),
+                                      [](const qs::LayerReportPtr& layer) { return layer->stored; });
+    QCOMPARE(static_cast<std::size_t>(stored), kept);
+  }
+
+  void theThreadCountChangesNoBit() {
+    std::vector<qs::QuantReport> reports;
+    std::vector<qs::QuantizedTensor> tensors;
+    for (const int threads : {1, 2, 8}) {
+      qs::RunStore store(m_folder->path() / std::to_string(threads), *m_model, m_request);
+      reports.push_back(qs::runQuantization(*m_model, m_request, store, {.threads = threads}));
+      for (std::size_t i = 0; i < reports.back().layers.size(); ++i) {
+        const auto tensor = store.loadTensor(reports.back().layers[i]->name);
+        if (threads == 1) tensors.push_back(*tensor);
+        QVERIFY(*tensor == tensors[i]);
+        qs::LayerReport copy = *reports.back().layers[i];
+        copy.seconds = reports.front().layers[i]->seconds;
+        QVERIFY(copy == *reports.front().layers[i]);
+      }
+    }
+  }
+
+  void overridesReachTheirLayers() {
+    m_request.overrides = {{.glob = "*.down_proj", .settings = qs::Settings({{"bits", std::int64_t{8}}})},
+                           {.glob = "*.k_proj", .skip = true}};
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.layers.size(), std::size_t{12});
+    for (const qs::LayerReportPtr& layer : report.layers)
+      QCOMPARE(layer->scheme.bits, QString::fromStdString(layer->name).endsWith("down_proj") ? 8 : 4);
+  }
+
+ private:
+  void open() {
+    qs::test::writeModel(m_folder->path() / "m.safetensors", m_tensors);
+    m_model = qs::openCheckpoint(m_folder->path() / "m.safetensors");
+    m_request = {.method = "rtn"};
+  }
+  [[nodiscard]] fs::path root() const { return m_folder->path() / "runs"; }
+
+  std::optional<qs::test::TempFolder> m_folder;
+  std::vector<qs::test::NamedMatrix> m_tensors;
+  std::shared_ptr<const qs::Checkpoint> m_model;
+  qs::QuantRequest m_request;
+};
+
+QTEST_APPLESS_MAIN(TestRunQuantization)
+#include "tst_run_quantization.moc"
