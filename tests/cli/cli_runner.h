@@ -1,0 +1,27 @@
+#pragma once
+
+#include <QByteArray>
+#include <QStringList>
+
+#include <string>
+#include <vector>
+
+namespace qs::test {
+
+/// What a run of quantscope-cli gave.
+struct CliResult {
+  int status = -1;  ///< −1 where it crashed or took too long
+  QByteArray out;
+  QByteArray err;
+
+  /// Whether standard error is exactly one line of the documented form.
+  [[nodiscard]] bool hasOneErrorLine() const;
+};
+
+/// Runs the built program to its end; standard input is empty.
+[[nodiscard]] CliResult runCli(const QStringList& arguments);
+
+/// As runCli; sends `signal` after `milliseconds`.
+[[nodiscard]] CliResult interruptCli(const QStringList& arguments, int milliseconds, int signal);
+
+}  // namespace qs::test

@@ -1,0 +1,171 @@
+#include <QtTest>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <limits>
+
+#include "tests/cli/cli_runner.h"
+#include "tests/support/model_writer.h"
+#include "tests/support/random_matrix.h"
+#include "tests/support/temp_folder.h"
+
+namespace fs = std::filesystem;
+using qs::test::CliResult;
+using qs::test::runCli;
+
+class TestCliFailures : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void initTestCase() {
+    qs::test::writeModel(path("model.safetensors"), qs::test::tinyModel());
+    auto damaged = qs::test::tinyModel();
+    damaged[4].values(2, 5) = std::numeric_limits<float>::infinity();
+    qs::test::writeModel(path("damaged.safetensors"), damaged);
+    m_folder.write("cut.safetensors", "\x10");
+    m_folder.write("text.txt", "no model");
+    m_folder.write("taken.safetensors", "precious");
+    m_folder.write("recipe.json", "{\"method\": 3}");
+    fs::create_directory(path("folder"));
+    std::vector<qs::test::NamedMatrix> large;
+    for (int i = 0; i < 40; ++i)
+      large.push_back({"h." + std::to_string(i) + ".weight", qs::test::randomMatrix(1024, 1024, 3)});
+    qs::test::writeModel(path("large.safetensors"), large);
+  }
+
+  void statusAndLine_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QString>("mentions");
+    const QString model = text("model.safetensors");
+    const QString out = text("out.safetensors");
+    const auto quantize = [&](const QStringList& more) {
+      return QStringList({"quantize", model, "--method", "rtn", "--out", out}) + more;
+    };
+    const auto row = [](const char* name, const QStringList& arguments, int status, const QString& mentions) {
+      QTest::newRow(name) << arguments << status << mentions;
+    };
+    row("no command", {}, 2, "");
+    row("an unknown command", {"fly"}, 2, "");
+    row("an unknown option", {"methods", "--loud"}, 2, "loud");
+    row("no threads", {"methods", "--threads", "0"}, 2, "threads");
+    row("no model", {"inspect"}, 2, "MODEL");
+    row("a model that doesn't exist", {"inspect", text("none")}, 3, "none");
+    row("a model cut short", {"inspect", text("cut.safetensors")}, 3, "cut.safetensors");
+    row("a file that is no model", {"inspect", text("text.txt")}, 3, "text.txt");
+    row("an empty folder", {"inspect", text("folder")}, 3, "folder");
+    row("a layer that doesn't exist", {"inspect", model, "--layer", "nothing"}, 2, "nothing");
+    row("a layer with infinity", {"inspect", text("damaged.safetensors"), "--layer", "model.layers.0.self_attn.v_proj"},
+        3, "[2, 5]");
+    row("no method", {"quantize", model, "--out", out}, 2, "--method");
+    row("an unknown method", {"quantize", model, "--method", "magic", "--out", out}, 2, "magic");
+    row("no output", {"quantize", model, "--method", "rtn"}, 2, "--out");
+    row("bits above the range", quantize({"--bits", "9"}), 2, "bits");
+    row("bits that are no number", quantize({"--bits", "four"}), 2, "bits");
+    row("an option that the method lacks", quantize({"--alpha", "0.5"}), 2, "alpha");
+    row("an unknown format", quantize({"--format", "zip"}), 2, "zip");
+    row("layers that don't exist", quantize({"--layers", "h.*"}), 2, "h.*");
+    row("an override without a setting", quantize({"--override", "x"}), 2, "override");
+    row("an override of an unknown setting", quantize({"--override", "*:zeal=3"}), 2, "zeal");
+    row("everything skipped", quantize({"--override", "*:skip"}), 2, "no layer");
+    row("a recipe that doesn't exist", quantize({"--recipe", text("none.json")}), 3, "none.json");
+    row("a malformed recipe", quantize({"--recipe", text("recipe.json")}), 3, "recipe.json");
+    row("an activations file that doesn't exist", quantize({"--calibration", text("none.safetensors")}), 3,
+        "none.safetensors");
+    row("holding out every row", quantize({"--hold-out", "1"}), 2, "hold-out");
+    row("infinite weights",
+        {"quantize", text("damaged.safetensors"), "--method", "rtn", "--out", text("never.safetensors")}, 3, "[2, 5]");
+    row("an existing output", {"quantize", model, "--method", "rtn", "--out", text("taken.safetensors")}, 1,
+        "taken.safetensors");
+    row("the model as output", {"quantize", model, "--method", "rtn", "--force", "--out", model}, 1,
+        "model.safetensors");
+    row("an output in a folder that doesn't exist",
+        {"quantize", model, "--method", "rtn", "--out", text("none/out.safetensors")}, 1, "none");
+    row("a report in a folder that doesn't exist", quantize({"--report", text("none/r.json")}), 1, "none");
+    row("a report on a full disk", {"quantize", model, "--method", "rtn", "--out", out, "--report", "/dev/full"}, 1,
+        "/dev/full");
+    row("a report that is none", {"report", text("text.txt"), "--out", text("r.html")}, 3, "text.txt");
+  }
+  void statusAndLine() {
+    QFETCH(QStringList, arguments);
+    QFETCH(int, status);
+    QFETCH(QString, mentions);
+    const CliResult result = runCli(arguments);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QCOMPARE(result.status, status);
+    QVERIFY2(QString(result.err).contains(mentions), result.err);
+    QVERIFY2(result.out.isEmpty(), result.out);
+    QVERIFY(!fs::exists(path("never.safetensors")));
+    QCOMPARE(QString::fromStdString(qs::test::readFile(path("taken.safetensors"))), QString("precious"));
+    QVERIFY(noAsideFiles());
+    fs::remove(path("out.safetensors"));
+  }
+
+  void everyMethodThatNeedsCalibrationSaysSo() {
+    for (const char* method : {"gptq", "awq", "smoothquant", "int8-static", "qat"}) {
+      const CliResult known = runCli({"methods", "--json"});
+      if (!known.out.contains("\"" + QByteArray(method) + "\"")) continue;
+      const CliResult result =
+          runCli({"quantize", text("model.safetensors"), "--method", method, "--out", text("out.safetensors")});
+      QCOMPARE(result.status, 2);
+      QVERIFY2(result.hasOneErrorLine() && result.err.contains("calibration"), result.err);
+    }
+  }
+
+  void anUnwritableFolderIsAFailure() {
+    if (geteuid() == 0) QSKIP("root may write everywhere");
+    fs::permissions(path("folder"), fs::perms::owner_read | fs::perms::owner_exec);
+    const CliResult result =
+        runCli({"quantize", text("model.safetensors"), "--method", "rtn", "--out", text("folder/out.safetensors")});
+    fs::permissions(path("folder"), fs::perms::owner_all);
+    QCOMPARE(result.status, 1);
+    QVERIFY(result.hasOneErrorLine());
+  }
+
+  void aFullStandardOutputIsAFailure() {
+    QProcess process;
+    process.setStandardOutputFile("/dev/full");
+    process.start("/bin/sh", {"-c", "exec \"$0\" methods --json > /dev/full", program()});
+    QVERIFY(process.waitForFinished());
+    QCOMPARE(process.exitCode(), 1);
+  }
+
+  void anInterruptLeavesNothing() {
+
+    const QStringList arguments{"quantize", text("large.safetensors"),   "--method",  "rtn", "--mse-range",
+                                "--out",    text("cut-off.safetensors"), "--threads", "1"};
+    QStringList slow = arguments;
+    slow.removeAll("--mse-range");
+    const CliResult result = qs::test::interruptCli(slow, 150, SIGINT);
+    QCOMPARE(result.status, 130);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QVERIFY(!fs::exists(path("cut-off.safetensors")));
+    QVERIFY(noAsideFiles());
+    const CliResult resumed = runCli(slow + QStringList{"--resume", "--json"});
+    QCOMPARE(resumed.status, 0);
+    QVERIFY(fs::exists(path("cut-off.safetensors")));
+  }
+
+ private:
+  [[nodiscard]] fs::path path(const std::string& name) const { return m_folder.path() / name; }
+  [[nodiscard]] QString text(const std::string& name) const { return QString::fromStdString(path(name).string()); }
+  [[nodiscard]] static QString program() { return QCoreApplication::applicationDirPath() + "/quantscope-cli"; }
+  // Nothing stands in the folder but what the test put there or asked for.
+  [[nodiscard]] bool noAsideFiles() const {
+    static const QStringList kKnown{"model.safetensors", "damaged.safetensors", "cut.safetensors", "text.txt",
+                                    "taken.safetensors", "recipe.json",         "folder",          "large.safetensors",
+                                    "out.safetensors"};
+    for (const auto& entry : fs::directory_iterator(m_folder.path()))
+      if (!kKnown.contains(QString::fromStdString(entry.path().filename().string()))) {
+        qWarning("left behind: %s", entry.path().c_str());
+        return false;
+      }
+    return true;
+  }
+
+  qs::test::TempFolder m_folder;
+};
+
+QTEST_GUILESS_MAIN(TestCliFailures)
+#include "tst_cli_failures.moc"
