@@ -2,26 +2,37 @@
 
 #include <unistd.h>
 
-#include <ctime>
+#include <chrono>
+#include <csignal>
 
 #include "app/cli/exit_status.h"
 
 namespace qs::cli {
 
+namespace {
+
+constexpr std::chrono::milliseconds kPeriod{20};
+
+volatile std::sig_atomic_t signalCount = 0;
+
+void countSignal(int) {
+  if (signalCount > 0) _exit(kExitInterrupted);
+  signalCount = signalCount + 1;
+}
+
+}  // namespace
+
 InterruptWatcher::InterruptWatcher() {
-  sigemptyset(&m_signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&m_signals, signal);
-  pthread_sigmask(SIG_BLOCK, &m_signals, nullptr);
+  struct sigaction action {};
+  action.sa_handler = countSignal;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
   m_thread = std::jthread([this](const std::stop_token& finished) { watch(finished); });
 }
 
 void InterruptWatcher::watch(const std::stop_token& finished) {
-  constexpr timespec kPatience{0, 50'000'000};  // how long the program's end may wait for this thread
-  while (!finished.stop_requested()) {
-    if (sigtimedwait(&m_signals, nullptr, &kPatience) < 0) continue;
-    if (m_stop.stop_requested()) _exit(kExitInterrupted);
-    m_stop.request_stop();
-  }
+  while (!finished.stop_requested() && signalCount == 0) std::this_thread::sleep_for(kPeriod);
+  if (signalCount > 0) m_stop.request_stop();
 }
 
 }  // namespace qs::cli

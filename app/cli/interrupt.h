@@ -1,13 +1,12 @@
 #pragma once
 
-#include <csignal>
 #include <stop_token>
 #include <thread>
 
 namespace qs::cli {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop. Made by main() before any other thread, so that every
-/// thread inherits the blocked signals. A second signal ends the program at once.
+/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop; a second signal ends the program at once. One at a time: a
+/// signal handler can only reach it through a file-wide variable.
 class InterruptWatcher {
  public:
   InterruptWatcher();
@@ -17,7 +16,6 @@ class InterruptWatcher {
  private:
   void watch(const std::stop_token& finished);
 
-  sigset_t m_signals{};
   std::stop_source m_stop;
   std::jthread m_thread;
 };

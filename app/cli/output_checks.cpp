@@ -38,18 +38,19 @@ fs::path withoutTrailingSlash(const fs::path& path) { return path.has_filename()
 void requireWritableFile(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) throw failedError(path.string(), "is a folder, expected a file to write");
-  requireWritableParent(path);
+  const bool isDevice = fs::exists(path, ignored) && !fs::is_regular_file(path, ignored);
+  if (!isDevice) requireWritableParent(path);
 }
 
 void requireWritableOutput(const fs::path& path, const ExporterInfo& exporter, bool replace, const Checkpoint& model) {
   const fs::path output = withoutTrailingSlash(path);
   std::error_code ignored;
   if (fs::exists(fs::symlink_status(output, ignored))) {
-    if (isPartOf(output, model)) throw failedError(output.string(), "is the model itself; choose another output");
-    if (!replace) throw failedError(output.string(), "exists already; --force replaces it");
+    if (isPartOf(output, model)) throw requestError(output.string(), "is the model itself; choose another output");
+    if (!replace) throw requestError(output.string(), "exists already; --force replaces it");
     if (fs::is_directory(output, ignored) != exporter.writesFolder && fs::exists(output, ignored))
-      throw failedError(output.string(), exporter.writesFolder ? "is a file, the format writes a folder"
-                                                               : "is a folder, the format writes a file");
+      throw requestError(output.string(), exporter.writesFolder ? "is a file, the format writes a folder"
+                                                                : "is a folder, the format writes a file");
   }
   requireWritableParent(output);
 }

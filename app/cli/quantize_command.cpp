@@ -14,8 +14,8 @@
 #include "core/quant/method_registry.h"
 #include "core/session/atomic_file.h"
 #include "core/session/demo_model.h"
-#include "core/session/run_groups.h"
 #include "core/session/recipe.h"
+#include "core/session/run_groups.h"
 #include "core/session/run_quantization.h"
 
 namespace qs::cli {

@@ -23,7 +23,7 @@ struct ReportOptions {
 void writeReport(const ReportOptions& options) {
   requireWritableFile(options.out);
   if (std::filesystem::exists(options.out) && !options.force)
-    throw failedError(options.out, "exists already; --force replaces it");
+    throw requestError(options.out, "exists already; --force replaces it");
   const nlohmann::json json = nlohmann::json::parse(readWholeFile(options.report), nullptr, false);
   if (json.is_discarded()) throw inputError(options.report, "is no JSON");
   writeFileAtomically(options.out, htmlReport(json, options.report));

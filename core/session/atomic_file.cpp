@@ -39,9 +39,25 @@ int writeAll(int file, std::string_view bytes) {
   throw failedError(path.string(), std::string("can't be written: ") + std::strerror(reason));
 }
 
+// Devices and pipes (/dev/stdout, /dev/full) are written in place: a rename would replace them by a file.
+void writeInPlace(const std::filesystem::path& path, std::string_view bytes) {
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) failWriting(path, errno);
+  int reason = writeAll(file, bytes);
+  if (close(file) != 0 && reason == 0) reason = errno;
+  if (reason != 0) failWriting(path, reason);
+}
+
 }  // namespace
 
-void writeFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+void writeFileAtomically(const std::filesystem::path& target, std::string_view bytes) {
+  std::error_code ignored;
+  const bool isLink = std::filesystem::is_symlink(target, ignored);
+  const std::filesystem::path path = isLink ? std::filesystem::weakly_canonical(target, ignored) : target;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
+    writeInPlace(path, bytes);
+    return;
+  }
   const std::filesystem::path aside = asidePath(path);
   const int file = open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) failWriting(path, errno);

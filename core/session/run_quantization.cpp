@@ -8,9 +8,9 @@
 #include "core/base/parallel.h"
 #include "core/quant/method_registry.h"
 #include "core/session/activation_provider.h"
-#include "core/session/run_groups.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
+#include "core/session/run_groups.h"
 
 namespace qs {
 

@@ -1,7 +1,7 @@
 #include "tests/cli/cli_runner.h"
 
+#include <QDirIterator>
 #include <QProcess>
-#include <QThread>
 
 #include <csignal>
 
@@ -20,6 +20,15 @@ CliResult finish(QProcess& process) {
   return result;
 }
 
+int storedLayers(const QString& folder) {
+  int count = 0;
+  for (QDirIterator files(folder, {"*.layer"}, QDir::Files, QDirIterator::Subdirectories); files.hasNext();) {
+    files.next();
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 bool CliResult::hasOneErrorLine() const {
@@ -33,12 +42,15 @@ CliResult runCli(const QStringList& arguments) {
   return finish(process);
 }
 
-CliResult interruptCli(const QStringList& arguments, int milliseconds, int signal) {
+CliResult interruptCli(const QStringList& arguments, int signal) {
+  const QString runs = qEnvironmentVariable("XDG_CACHE_HOME") + "/quantscope/runs";
+  const int before = storedLayers(runs);
   QProcess process;
   process.setStandardInputFile(QProcess::nullDevice());
   process.start(QUANTSCOPE_CLI, arguments);
   process.waitForStarted();
-  QThread::msleep(static_cast<unsigned long>(milliseconds));
+  while (storedLayers(runs) == before && !process.waitForFinished(5)) {
+  }
   kill(static_cast<pid_t>(process.processId()), signal);
   return finish(process);
 }

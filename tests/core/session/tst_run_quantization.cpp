@@ -144,6 +144,39 @@ class TestRunQuantization : public QObject {
       QCOMPARE(layer->scheme.bits, QString::fromStdString(layer->name).endsWith("down_proj") ? 8 : 4);
   }
 
+  void calibrationGivesTheOutputError() {
+    qs::test::writeModel(m_folder->path() / "acts.safetensors", qs::test::tinyInputs(40));
+    m_request.calibration = {.activationsFile = m_folder->path() / "acts.safetensors", .holdOutEvery = 4};
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.total.failedLayers, std::size_t{0});
+    for (const qs::LayerReportPtr& layer : report.layers) {
+      const qs::Matrix weights = qs::loadLinear(*m_model, m_model->require(layer->name + ".weight"), {});
+      const qs::Matrix quantized = qs::dequantize(*store.loadTensor(layer->name));
+      const qs::Matrix& inputs = inputsOf(layer->name);
+      constexpr double kProducts = 1e-4;  // F32 products there, F64 here
+      const double expected = outputError(inputs, weights, quantized, false);
+      QVERIFY(std::abs(*layer->metrics.outputRelativeError - expected) <= kProducts * expected);
+      const double heldOut = outputError(inputs, weights, quantized, true);
+      QVERIFY(std::abs(*layer->metrics.heldOutOutputRelativeError - heldOut) <= kProducts * heldOut);
+    }
+  }
+
+  void inputsOfAnotherWidthFailTheirLayerOnly() {
+    auto inputs = qs::test::tinyInputs(8);
+    std::erase_if(inputs, [](const auto& tensor) { return tensor.name.find("0.mlp.down") == std::string::npos; });
+    inputs[0].values = qs::Matrix(8, 13);
+    qs::test::writeModel(m_folder->path() / "acts.safetensors", inputs);
+    m_request.calibration.activationsFile = m_folder->path() / "acts.safetensors";
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.total.failedLayers, std::size_t{1});
+    for (const qs::LayerReportPtr& layer : report.layers) {
+      QCOMPARE(layer->error.empty(), layer->name != "model.layers.0.mlp.down_proj");
+      QVERIFY(!layer->metrics.outputRelativeError.has_value());
+    }
+  }
+
  private:
   void open() {
     qs::test::writeModel(m_folder->path() / "m.safetensors", m_tensors);
@@ -151,6 +184,33 @@ class TestRunQuantization : public QObject {
     m_request = {.method = "rtn"};
   }
   [[nodiscard]] fs::path root() const { return m_folder->path() / "runs"; }
+
+  static const qs::Matrix& inputsOf(const std::string& layer) {
+    static const std::vector<qs::test::NamedMatrix> inputs = qs::test::tinyInputs(40);
+    return std::find_if(inputs.begin(), inputs.end(),
+                        [&](const auto& tensor) { return tensor.name == layer + ".input"; })
+        ->values;
+  }
+  // Every fourth row is held out.
+  static double outputError(const qs::Matrix& inputs, const qs::Matrix& weights, const qs::Matrix& quantized,
+                            bool overHeldOut) {
+    double error = 0;
+    double reference = 0;
+    for (std::size_t t = 0; t < inputs.rows(); ++t) {
+      if ((t % 4 == 3) != overHeldOut) continue;
+      for (std::size_t r = 0; r < weights.rows(); ++r) {
+        double exact = 0;
+        double actual = 0;
+        for (std::size_t c = 0; c < weights.cols(); ++c) {
+          exact += static_cast<double>(inputs(t, c)) * static_cast<double>(weights(r, c));
+          actual += static_cast<double>(inputs(t, c)) * static_cast<double>(quantized(r, c));
+        }
+        error += (exact - actual) * (exact - actual);
+        reference += exact * exact;
+      }
+    }
+    return error / reference;
+  }
 
   std::optional<qs::test::TempFolder> m_folder;
   std::vector<qs::test::NamedMatrix> m_tensors;
