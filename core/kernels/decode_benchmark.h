@@ -34,6 +34,7 @@ struct DecodeTiming {
 struct DecodeVariant {
   DecodeFormat format = DecodeFormat::Int4;
   std::size_t groupSize = 128;
+  bool operator==(const DecodeVariant&) const = default;
 };
 
 /// Times the decode kernels on these shapes: `repeats` (at least 7) rounds, the formats interleaved within each round,

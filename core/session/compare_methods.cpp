@@ -1,0 +1,262 @@
+#include "core/session/compare_methods.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/model/runner/checkpoint_weights.h"
+#include "core/quant/method_registry.h"
+#include "core/session/decode_speed.h"
+#include "core/session/quantized_weights.h"
+#include "core/session/run_quantization.h"
+#include "core/session/run_store.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::uint64_t kBytesUnquantized = 2;  // 16 bits a weight
+constexpr double kBitsUnquantized = 16.0;
+
+std::uint64_t unquantizedBytes(const Checkpoint& model) {
+  std::uint64_t bytes = 0;
+  for (const CheckpointTensor& tensor : model.tensors()) bytes += tensor.info.elements * kBytesUnquantized;
+  return bytes;
+}
+
+void checkRequest(const ComparisonRequest& request) {
+  if (request.methods.empty()) throw requestError("methods", "nothing to compare");
+  for (const ComparedMethod& compared : request.methods) {
+    if (compared.method == kUnquantized) continue;
+    (void)resolveSettings(requireMethod(compared.method), compared.settings);
+  }
+}
+
+// A finished run of one row: kept for the speed measurement.
+struct FinishedRun {
+  std::size_t row = 0;
+  QuantReport report;
+};
+
+class Comparison {
+ public:
+  Comparison(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request, std::filesystem::path storeRoot,
+             const RunContext& context, const RowObserver& observer)
+      : m_model(std::move(model)),
+        m_request(request),
+        m_storeRoot(std::move(storeRoot)),
+        m_context(context),
+        m_observer(observer) {
+    for (const ComparedMethod& compared : request.methods) {
+      ComparisonRow row{.method = compared.method};
+      if (compared.method != kUnquantized)
+        row.settings = resolveSettings(requireMethod(compared.method), compared.settings);
+      m_rows.push_back(std::move(row));
+    }
+  }
+
+  std::vector<ComparisonRow> run() {
+    try {
+      prepareReference();
+      for (std::size_t i = 0; i < m_rows.size(); ++i) runRow(i);
+      measureSpeed();
+    } catch (const Cancelled&) {
+      cancelOpenRows();
+      throw;
+    }
+    return m_rows;
+  }
+
+ private:
+  void tell(std::size_t row) const {
+    if (m_observer) m_observer(row, m_rows[row]);
+  }
+
+  // The unquantized model and the text's windows; without them the rows still have sizes and errors.
+  void prepareReference() {
+    try {
+      m_runnable = makeRunnable(m_model);
+      m_windows = windowsOf(*m_runnable, m_request.evaluationText, m_request.windows, m_context);
+    } catch (const Error& error) {
+      m_runnable.reset();
+      m_whyNotRun = error.what();
+      return;
+    }
+    m_weights.emplace(m_runnable->spec, *m_model);
+    m_runner.emplace(m_runnable->spec, *m_weights);
+    m_reference.emplace(*m_runner);
+  }
+
+  void runRow(std::size_t index) {
+    ComparisonRow& row = m_rows[index];
+    m_context.throwIfStopped();
+    row.status = RowStatus::Running;
+    tell(index);
+    try {
+      if (row.method == kUnquantized)
+        measureUnquantized(row);
+      else
+        measureMethod(index);
+      row.status = RowStatus::Done;
+      if (!m_runnable) row.error = m_whyNotRun;
+    } catch (const Error& error) {
+      row.status = RowStatus::Failed;
+      row.error = error.what();
+    }
+    tell(index);
+  }
+
+  void measureUnquantized(ComparisonRow& row) {
+    row.sizeBytes = unquantizedBytes(*m_model);
+    row.bitsPerWeight = kBitsUnquantized;
+    row.meanOutputRelativeError = 0;  // it is what the others are measured against
+    row.meanWeightRelativeError = 0;
+    if (!m_runnable) return;
+    Evaluation result;
+    beginEvaluation(row.method);
+    inWorkerArena(m_context, [&] { result = evaluate(*m_runner, m_windows, nullptr, m_context); });
+    row.perplexity = result.perplexity;
+    row.perplexityStderr = result.perplexityStderr;
+    row.meanDivergence = 0;
+    row.medianDivergence = 0;
+    row.p999Divergence = 0;
+    row.top1Agreement = 1;
+  }
+
+  void measureMethod(std::size_t index) {
+    ComparisonRow& row = m_rows[index];
+    QuantRequest request = m_request.base;
+    request.method = row.method;
+    request.settings = m_request.methods[index].settings;
+    request.scaleType = ScaleType::F16;
+    RunStore store(m_storeRoot, *m_model, request);
+    QuantReport report = runQuantization(*m_model, request, store, m_context);
+    requireComplete(report);
+    row.sizeBytes =
+        unquantizedBytes(*m_model) - report.total.parameters * kBytesUnquantized + report.total.quantizedBytes;
+    row.bitsPerWeight = report.total.bitsPerWeight;
+    row.meanWeightRelativeError = report.total.meanWeightRelativeError;
+    row.meanOutputRelativeError = report.total.meanOutputRelativeError;
+    row.seconds = report.total.seconds;
+    tell(index);
+    if (m_runnable) evaluateRun(row, store);
+    m_finished.push_back({index, std::move(report)});
+  }
+
+  static void requireComplete(const QuantReport& report) {
+    const auto failed = std::find_if(report.layers.begin(), report.layers.end(),
+                                     [](const LayerReportPtr& layer) { return !layer->error.empty(); });
+    if (failed == report.layers.end()) return;
+    throw failedError((*failed)->name, (*failed)->error + " (" + std::to_string(report.total.failedLayers) + " of " +
+                                           std::to_string(report.layers.size()) + " layers failed)");
+  }
+
+  void evaluateRun(ComparisonRow& row, const RunStore& store) {
+    const QuantizedWeights weights(m_runnable->spec, *m_model, store);
+    const TransformerRunner runner(m_runnable->spec, weights);
+    Evaluation result;
+    beginEvaluation(row.method);
+    inWorkerArena(m_context, [&] { result = evaluate(runner, m_windows, &*m_reference, m_context); });
+    row.perplexity = result.perplexity;
+    row.perplexityStderr = result.perplexityStderr;
+    row.meanDivergence = result.reference->meanDivergence;
+    row.medianDivergence = result.reference->medianDivergence;
+    row.p999Divergence = result.reference->p999Divergence;
+    row.top1Agreement = result.reference->top1Agreement;
+  }
+
+  void beginEvaluation(const std::string& method) const {
+    if (m_context.progress == nullptr) return;
+    m_context.progress->beginStage("Evaluating", "blocks", evaluationUnits(m_runnable->spec, m_windows));
+    m_context.progress->setItem(method);
+  }
+
+  // All kernels in one interleaved run, so that their ratios belong together.
+  void measureSpeed() {
+    std::vector<DecodeVariant> variants;
+    for (const FinishedRun& run : m_finished)
+      if (const auto variant = decodeVariantOf(run.report))
+        if (std::find(variants.begin(), variants.end(), *variant) == variants.end()) variants.push_back(*variant);
+    if (m_request.decodeRepeats <= 0 || variants.empty()) return;
+    if (m_context.progress != nullptr) m_context.progress->beginStage("Measuring decode speed", "passes", 0);
+    std::vector<DecodeTiming> timings;
+    try {
+      inWorkerArena(m_context, [&] {
+        timings =
+            measureDecode(decodeShapesOf(m_finished.front().report), variants, m_request.decodeRepeats, m_context);
+      });
+    } catch (const Error&) {
+      return;  // no shape fits every kernel: the column says "not measured"
+    }
+    for (std::size_t i = 0; i < m_rows.size(); ++i)
+      if (m_rows[i].method == kUnquantized && m_rows[i].status == RowStatus::Done) setSpeed(i, timings.front());
+    for (const FinishedRun& run : m_finished)
+      if (const auto variant = decodeVariantOf(run.report))
+        for (const DecodeTiming& timing : timings)
+          if (timing.format == variant->format && timing.groupSize == variant->groupSize) setSpeed(run.row, timing);
+  }
+
+  void setSpeed(std::size_t row, const DecodeTiming& timing) {
+    m_rows[row].decodeSpeedup = timing.speedup;
+    m_rows[row].decodeSpeedupLow = timing.speedupLow;
+    tell(row);
+  }
+
+  void cancelOpenRows() {
+    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+      if (m_rows[i].status != RowStatus::Waiting && m_rows[i].status != RowStatus::Running) continue;
+      m_rows[i] = {.method = m_rows[i].method, .settings = m_rows[i].settings, .status = RowStatus::Cancelled};
+      tell(i);
+    }
+  }
+
+  std::shared_ptr<const Checkpoint> m_model;
+  const ComparisonRequest& m_request;
+  std::filesystem::path m_storeRoot;
+  const RunContext& m_context;
+  const RowObserver& m_observer;
+  std::vector<ComparisonRow> m_rows;
+  std::vector<FinishedRun> m_finished;
+  std::optional<RunnableModel> m_runnable;
+  std::string m_whyNotRun;
+  TokenWindows m_windows;
+  std::optional<CheckpointWeights> m_weights;
+  std::optional<TransformerRunner> m_runner;
+  std::optional<ReferenceRun> m_reference;
+};
+
+}  // namespace
+
+std::vector<ComparedMethod> defaultComparison() {
+  std::vector<ComparedMethod> methods;
+  for (const char* id : {kUnquantized, "int8-dynamic", "int8-static", "smoothquant", "rtn", "gptq", "awq", "qat"})
+    methods.push_back({id, {}});
+  return methods;
+}
+
+std::string_view name(RowStatus status) {
+  switch (status) {
+    case RowStatus::Waiting:
+      return "waiting";
+    case RowStatus::Running:
+      return "running";
+    case RowStatus::Done:
+      return "done";
+    case RowStatus::Failed:
+      return "failed";
+    case RowStatus::Cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+std::vector<ComparisonRow> compareMethods(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request,
+                                          const std::filesystem::path& storeRoot, const RunContext& context,
+                                          const RowObserver& observer) {
+  checkRequest(request);
+  return Comparison(std::move(model), request, storeRoot, context, observer).run();
+}
+
+}  // namespace qs
