@@ -2,12 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/io/reader_registry.h"
-#include "core/model/architecture_registry.h"
 #include "core/model/evaluation/evaluate.h"
 #include "core/model/evaluation/generate.h"
-#include "core/model/runner/checkpoint_weights.h"
 #include "core/model/tokenizer/load_tokenizer.h"
+#include "tests/support/opened_model.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
@@ -17,18 +15,7 @@ const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
 constexpr double kLogitTolerance = 1e-3;        // the task's: F32 against the oracle's F64
 constexpr double kPerplexityTolerance = 0.001;  // the task's: relative
 
-/// An opened model with all that running it needs.
-struct Opened {
-  explicit Opened(const std::filesystem::path& path)
-      : model(qs::openCheckpoint(path)),
-        spec(qs::loadArchitecture(*model)),
-        weights(spec, *model),
-        runner(spec, weights) {}
-  std::shared_ptr<const qs::Checkpoint> model;
-  qs::ArchitectureSpec spec;
-  qs::CheckpointWeights weights;
-  qs::TransformerRunner runner;
-};
+using Opened = qs::test::OpenedModel;
 
 nlohmann::json oracleOf(const std::string& model) {
   return nlohmann::json::parse(qs::test::readFile(kModels / model / "oracle.json"));
@@ -46,7 +33,8 @@ class TestOracles : public QObject {
   void lastLogits_data() { models(); }
   void lastLogits() {
     QFETCH(QString, name);
-    const Opened opened(kModels / name.toStdString());
+    QFETCH(QString, file);
+    const Opened opened(kModels / file.toStdString());
     for (const auto& prompt : oracleOf(name.toStdString())["prompts"]) {
       const std::vector<int> ids = prompt["ids"];
       const std::vector<float> logits = qs::lastLogits(opened.runner, ids, {});
@@ -62,7 +50,8 @@ class TestOracles : public QObject {
   void perplexity_data() { models(); }
   void perplexity() {
     QFETCH(QString, name);
-    const Opened opened(kModels / name.toStdString());
+    QFETCH(QString, file);
+    const Opened opened(kModels / file.toStdString());
     const auto oracle = oracleOf(name.toStdString())["eval"];
     const auto tokenizer = qs::loadTokenizer(*opened.model);
     const qs::TokenWindows windows =
@@ -80,7 +69,8 @@ class TestOracles : public QObject {
   void greedyText_data() { models(); }
   void greedyText() {
     QFETCH(QString, name);
-    const Opened opened(kModels / name.toStdString());
+    QFETCH(QString, file);
+    const Opened opened(kModels / file.toStdString());
     const auto tokenizer = qs::loadTokenizer(*opened.model);
     for (const auto& prompt : oracleOf(name.toStdString())["prompts"]) {
       const std::vector<int> expected = prompt["greedy_new_ids"];
@@ -144,7 +134,10 @@ class TestOracles : public QObject {
  private:
   static void models() {
     QTest::addColumn<QString>("name");
-    for (const char* name : {"stories260K", "babyllama105"}) QTest::newRow(name) << name;
+    QTest::addColumn<QString>("file");
+    for (const char* name : {"stories260K", "babyllama105"}) QTest::newRow(name) << name << name;
+    QTest::newRow("stories260K as GGUF") << "stories260K"
+                                         << "stories260K-f32.gguf";
   }
 };
 
