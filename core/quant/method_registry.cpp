@@ -8,6 +8,7 @@ namespace qs {
 MethodInfo rtnMethod();
 MethodInfo int8DynamicMethod();
 MethodInfo int8StaticMethod();
+MethodInfo gptqMethod();
 MethodInfo hqqMethod();
 MethodInfo nf4Method();
 MethodInfo mxfp4Method();
@@ -15,7 +16,7 @@ MethodInfo fp8Method();
 
 std::span<const MethodInfo> allMethods() {
   static const std::vector<MethodInfo> methods = {
-      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), hqqMethod(), nf4Method(), mxfp4Method(), fp8Method(),
+      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), gptqMethod(), hqqMethod(), nf4Method(), mxfp4Method(), fp8Method(),
   };
   return methods;
 }

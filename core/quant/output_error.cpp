@@ -205,6 +205,12 @@ OutputErrorSums outputErrorOverRows(const QuantizedTensor& tensor, MatrixView or
   return addInOrder(parts);
 }
 
+OutputErrorSums weightOnlyErrorSums(const QuantizedTensor& tensor, MatrixView original,
+                                    const ActivationStats& activations, const RunContext& context) {
+  if (rowsAreCheaper(activations)) return outputErrorOverRows(tensor, original, activations.sample.view(), context);
+  return errorFromGram(tensor, original, activations.gram, context);
+}
+
 OutputError measureOutputError(const QuantizedTensor& tensor, MatrixView original, const ActivationStats& activations,
                                const RunContext& context) {
   if (activations.channels != original.cols)

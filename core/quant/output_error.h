@@ -32,6 +32,10 @@ struct OutputErrorSums {
   double reference = 0;
   [[nodiscard]] double relative() const { return error == 0 ? 0 : error / reference; }
 };
+/// The sums behind measureOutputError for a weight-only tensor: from the rows where the sample is whole and that is
+/// cheaper, else from the Gram matrix.
+[[nodiscard]] OutputErrorSums weightOnlyErrorSums(const QuantizedTensor& tensor, MatrixView original,
+                                                  const ActivationStats& activations, const RunContext& context);
 [[nodiscard]] OutputErrorSums outputErrorOverRows(const QuantizedTensor& tensor, MatrixView original, MatrixView inputs,
                                                   const RunContext& context);
 

@@ -1,0 +1,140 @@
+#include "core/kernels/triangular.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <vector>
+
+#include <cblas.h>
+
+#include "core/base/blas_threads.h"
+#include "core/base/parallel.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::size_t kTile = 256;
+constexpr std::size_t kUnblocked = 32;
+
+blasint size32(std::size_t n) { return static_cast<blasint>(n); }
+
+// Column by column from the right: each pivot's column is scaled and its outer product taken from what is left of it.
+bool factorSmall(double* a, std::size_t n, std::size_t stride) {
+  for (std::size_t j = n; j-- > 0;) {
+    const double pivot = a[j * stride + j];
+    if (!(pivot > 0.0) || !std::isfinite(pivot)) return false;
+    const double root = std::sqrt(pivot);
+    a[j * stride + j] = root;
+    for (std::size_t i = 0; i < j; ++i) a[i * stride + j] /= root;
+    for (std::size_t i = 0; i < j; ++i)
+      for (std::size_t k = i; k < j; ++k) a[i * stride + k] -= a[i * stride + j] * a[k * stride + j];
+  }
+  return true;
+}
+
+// X := X·R⁻ᵀ for X [rows, n] and R upper triangular.
+void solveRight(const double* r, std::size_t n, double* x, std::size_t rows, std::size_t stride) {
+  cblas_dtrsm(CblasRowMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, size32(rows), size32(n), 1.0, r,
+              size32(stride), x, size32(stride));
+}
+
+bool factorTile(double* a, std::size_t n, std::size_t stride) {
+  if (n <= kUnblocked) return factorSmall(a, n, stride);
+  const std::size_t half = n / 2;
+  double* corner = a + half * stride + half;
+  if (!factorTile(corner, n - half, stride)) return false;
+  solveRight(corner, n - half, a + half, half, stride);
+  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, size32(half), size32(n - half), -1.0, a + half, size32(stride),
+              1.0, a, size32(stride));
+  return factorTile(a, half, stride);
+}
+
+struct Tiling {
+  std::size_t size;
+  [[nodiscard]] std::size_t count() const { return (size + kTile - 1) / kTile; }
+  [[nodiscard]] std::size_t extent(std::size_t t) const { return std::min(kTile, size - t * kTile); }
+  [[nodiscard]] std::size_t at(std::size_t row, std::size_t col) const { return row * kTile * size + col * kTile; }
+};
+
+// A(i,j) −= A(i,b)·A(j,b)ᵀ for the tiles i ≤ j < b.
+void updateTile(double* a, const Tiling& tiles, std::size_t i, std::size_t j, std::size_t b) {
+  const blasint stride = size32(tiles.size);
+  const blasint inner = size32(tiles.extent(b));
+  if (i == j) {
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, size32(tiles.extent(i)), inner, -1.0, a + tiles.at(i, b),
+                stride, 1.0, a + tiles.at(i, i), stride);
+    return;
+  }
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size32(tiles.extent(i)), size32(tiles.extent(j)), inner, -1.0,
+              a + tiles.at(i, b), stride, a + tiles.at(j, b), stride, 1.0, a + tiles.at(i, j), stride);
+}
+
+void updateLeft(double* a, const Tiling& tiles, std::size_t b, const RunContext& context) {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
+  for (std::size_t i = 0; i < b; ++i)
+    for (std::size_t j = i; j < b; ++j) pairs.emplace_back(i, j);
+  parallelFor(context, pairs.size(), [&](std::size_t p) { updateTile(a, tiles, pairs[p].first, pairs[p].second, b); });
+}
+
+// Solves H·X = I for some columns of I, X [size, width]: R·Y = I from below, then Rᵀ·X = Y from above.
+void solveColumns(const double* r, const Tiling& tiles, double* x, std::size_t width, const RunContext& context) {
+  const blasint stride = size32(tiles.size);
+  const blasint columns = size32(width);
+  const auto rowsOf = [&](std::size_t t) { return x + t * kTile * width; };
+  for (std::size_t t = tiles.count(); t-- > 0;) {
+    context.throwIfStopped();
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
+                r + tiles.at(t, t), stride, rowsOf(t), columns);
+    for (std::size_t i = 0; i < t; ++i)
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size32(kTile), columns, size32(tiles.extent(t)), -1.0,
+                  r + tiles.at(i, t), stride, rowsOf(t), columns, 1.0, rowsOf(i), columns);
+  }
+  for (std::size_t t = 0; t < tiles.count(); ++t) {
+    context.throwIfStopped();
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
+                r + tiles.at(t, t), stride, rowsOf(t), columns);
+    for (std::size_t i = t + 1; i < tiles.count(); ++i)
+      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size32(tiles.extent(i)), columns, size32(tiles.extent(t)),
+                  -1.0, r + tiles.at(t, i), stride, rowsOf(t), columns, 1.0, rowsOf(i), columns);
+  }
+}
+
+}  // namespace
+
+bool factorUpper(std::span<double> square, std::size_t size, const RunContext& context,
+                 const std::function<void(double)>& progress) {
+  assert(square.size() == size * size);
+  useOneBlasThread();
+  const Tiling tiles{size};
+  double* a = square.data();
+  const auto count = static_cast<double>(tiles.count());
+  for (std::size_t b = tiles.count(); b-- > 0;) {
+    context.throwIfStopped();
+    if (!factorTile(a + tiles.at(b, b), tiles.extent(b), size)) return false;
+    parallelFor(context, b, [&](std::size_t i) {
+      solveRight(a + tiles.at(b, b), tiles.extent(b), a + tiles.at(i, b), tiles.extent(i), size);
+    });
+    updateLeft(a, tiles, b, context);
+    const auto left = static_cast<double>(b);
+    if (progress) progress(((left + 1) * (left + 1) * (left + 1) - left * left * left) / (count * count * count));
+  }
+  return true;
+}
+
+void invertFromFactor(std::span<const double> factor, std::size_t size, std::span<double> inverse,
+                      const RunContext& context) {
+  assert(factor.size() == size * size && inverse.size() == size * size);
+  constexpr std::size_t kColumns = 64;
+  const Tiling tiles{size};
+  parallelFor(context, (size + kColumns - 1) / kColumns, [&](std::size_t task) {
+    const std::size_t first = task * kColumns;
+    const std::size_t width = std::min(kColumns, size - first);
+    std::vector<double> columns(size * width, 0.0);
+    for (std::size_t c = 0; c < width; ++c) columns[(first + c) * width + c] = 1.0;
+    solveColumns(factor.data(), tiles, columns.data(), width, context);
+    for (std::size_t r = 0; r < size; ++r) std::copy_n(&columns[r * width], width, &inverse[r * size + first]);
+  });
+}
+
+}  // namespace qs
