@@ -1,8 +1,12 @@
 #include "core/kernels/uniform_grid.h"
 
+#include <array>
 #include <bit>
 #include <cassert>
 #include <limits>
+#include <numeric>
+
+#include "core/kernels/grid_simd.h"
 
 namespace qs {
 
@@ -45,6 +49,11 @@ UnitGrid realZeroGrid(ValueRange range, const QuantScheme& scheme) {
   return {.scale = scale, .zero = (0.0F - range.low) / scale};
 }
 
+simd::GridRule ruleOf(UnitGrid grid, const QuantScheme& scheme) {
+  const CodeLimits limits = codeLimits(scheme);
+  return {.scale = grid.scale, .zero = grid.zero, .low = limits.low, .high = limits.high};
+}
+
 }  // namespace
 
 CodeLimits codeLimits(const QuantScheme& scheme) {
@@ -53,11 +62,8 @@ CodeLimits codeLimits(const QuantScheme& scheme) {
 
 ValueRange rangeOf(std::span<const float> values) {
   if (values.empty()) return {};
-  ValueRange range{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
-  for (const float value : values) {
-    range.low = std::min(range.low, value);
-    range.high = std::max(range.high, value);
-  }
+  ValueRange range;
+  simd::minMax(values.data(), values.size(), &range.low, &range.high);
   return {range.low + 0.0F, range.high + 0.0F};  // −0 becomes 0
 }
 
@@ -88,23 +94,13 @@ UnitGrid findGrid(std::span<const float> values, const QuantScheme& scheme, bool
 void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
                  std::span<std::uint8_t> codes) {
   assert(values.size() == codes.size());
-  const CodeLimits limits = codeLimits(scheme);
-  if (scheme.realZeroPoint) {
-    for (std::size_t i = 0; i < values.size(); ++i) codes[i] = storedCode(codeOnRealZero(values[i], grid, limits));
-    return;
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) codes[i] = storedCode(codeOf(values[i], grid, limits));
+  simd::gridCodes(values.data(), values.size(), ruleOf(grid, scheme), scheme.realZeroPoint, codes.data());
 }
 
 void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
                    std::span<float> values) {
   assert(values.size() == codes.size());
-  if (scheme.symmetric) {
-    for (std::size_t i = 0; i < codes.size(); ++i)
-      values[i] = valueOf(static_cast<float>(static_cast<std::int8_t>(codes[i])), grid);
-    return;
-  }
-  for (std::size_t i = 0; i < codes.size(); ++i) values[i] = valueOf(static_cast<float>(codes[i]), grid);
+  simd::gridValues(codes.data(), codes.size(), scheme.symmetric, grid.scale, grid.zero, values.data());
 }
 
 float shrinkLoss(float error) {
@@ -123,10 +119,9 @@ float shrinkLoss(float error) {
 }
 
 double shrinkLossOn(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme, float unit) {
-  const CodeLimits limits = codeLimits(scheme);
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(shrinkLoss((onGrid(value, grid, limits) - value) / unit));
-  return sum;
+  std::array<float, simd::kVirtualLanes> lanes{};
+  simd::shrinkLosses(values.data(), values.size(), ruleOf(grid, scheme), unit, lanes.data());
+  return std::accumulate(lanes.begin(), lanes.end(), 0.0);
 }
 
 }  // namespace qs

@@ -10,7 +10,8 @@
 namespace qs {
 
 // Uniform quantization of one unit (a group, a row or a matrix), exactly as algorithms.md section 1: F32 arithmetic,
-// true division, round half to even. The plain reference that the vector kernels reproduce bit for bit.
+// true division, round half to even. The inline functions are the plain
+// definition; the functions over runs are vector kernels that give the same bits on every machine.
 
 /// The grid of one unit: value = (code − zero) · scale. `zero` is a whole number unless the scheme's is real.
 struct UnitGrid {
@@ -72,7 +73,8 @@ void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const Qua
 /// |error|^2.4 of an error in units of the scale, from multiplications only, so that every machine gets the same
 /// number; relative error below 1e-5.
 [[nodiscard]] float shrinkLoss(float error);
-/// Σ shrinkLoss((ŵ − w) / unit) over values that share a grid; `unit` is the scale of the unshrunk range.
+/// Σ shrinkLoss((ŵ − w) / unit) over values that share a grid, in F32 over 16 interleaved sums; `unit` is the scale of
+/// the unshrunk range.
 [[nodiscard]] double shrinkLossOn(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme, float unit);
 inline constexpr int kShrinkCandidates = 80;
 /// p of candidate i: 1 − i/100.

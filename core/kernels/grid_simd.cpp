@@ -1,0 +1,202 @@
+#include "core/kernels/grid_simd.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/kernels/uniform_grid.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/grid_simd.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace qs::simd::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::CappedTag<float, kVirtualLanes>;
+using Floats = hn::Vec<FloatTag>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
+using SignedByteTag = hn::Rebind<std::int8_t, FloatTag>;
+
+void minMaxLoop(const float* values, std::size_t count, float* low, float* high) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto low0 = hn::Set(d, values[0]);
+  auto high0 = low0;
+  auto low1 = low0;
+  auto high1 = low0;
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    const auto a = hn::LoadU(d, values + i);
+    const auto b = hn::LoadU(d, values + i + lanes);
+    low0 = hn::Min(low0, a);
+    high0 = hn::Max(high0, a);
+    low1 = hn::Min(low1, b);
+    high1 = hn::Max(high1, b);
+  }
+  *low = hn::GetLane(hn::MinOfLanes(d, hn::Min(low0, low1)));
+  *high = hn::GetLane(hn::MaxOfLanes(d, hn::Max(high0, high1)));
+  for (; i < count; ++i) {
+    *low = std::min(*low, values[i]);
+    *high = std::max(*high, values[i]);
+  }
+}
+
+// The codes of a vector, as numbers.
+template <bool kRealZero>
+HWY_INLINE Floats codesOf(Floats values, Floats scale, Floats zero, Floats low, Floats high) {
+  const auto steps = hn::Div(values, scale);
+  const auto codes = kRealZero ? hn::Round(hn::Add(steps, zero)) : hn::Add(hn::Round(steps), zero);
+  return hn::Min(hn::Max(codes, low), high);
+}
+
+HWY_INLINE void storeCodes(Floats codes, bool isSigned, std::uint8_t* out) {
+  const auto whole = hn::ConvertTo(IntTag(), codes);
+  if (isSigned)
+    hn::StoreU(hn::BitCast(ByteTag(), hn::DemoteTo(SignedByteTag(), whole)), ByteTag(), out);
+  else
+    hn::StoreU(hn::DemoteTo(ByteTag(), whole), ByteTag(), out);
+}
+
+template <bool kRealZero>
+void gridCodesOf(const float* values, std::size_t count, const GridRule& rule, std::uint8_t* codes) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scale = hn::Set(d, rule.scale);
+  const auto zero = hn::Set(d, rule.zero);
+  const auto low = hn::Set(d, rule.low);
+  const auto high = hn::Set(d, rule.high);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    storeCodes(codesOf<kRealZero>(hn::LoadU(d, values + i), scale, zero, low, high), rule.low < 0, codes + i);
+  const UnitGrid grid{rule.scale, rule.zero};
+  const CodeLimits limits{rule.low, rule.high};
+  for (; i < count; ++i)
+    codes[i] = storedCode(kRealZero ? codeOnRealZero(values[i], grid, limits) : codeOf(values[i], grid, limits));
+}
+
+void gridCodesLoop(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes) {
+  if (realZero)
+    gridCodesOf<true>(values, count, rule, codes);
+  else
+    gridCodesOf<false>(values, count, rule, codes);
+}
+
+void gridValuesLoop(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero,
+                    float* values) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scales = hn::Set(d, scale);
+  const auto zeros = hn::Set(d, zero);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto raw = hn::LoadU(ByteTag(), codes + i);
+    const auto whole =
+        isSigned ? hn::PromoteTo(IntTag(), hn::BitCast(SignedByteTag(), raw)) : hn::PromoteTo(IntTag(), raw);
+    hn::StoreU(hn::Mul(hn::Sub(hn::ConvertTo(d, whole), zeros), scales), d, values + i);
+  }
+  for (; i < count; ++i) {
+    const float code = isSigned ? static_cast<float>(static_cast<std::int8_t>(codes[i])) : static_cast<float>(codes[i]);
+    values[i] = valueOf(code, {scale, zero});
+  }
+}
+
+// shrinkLoss of uniform_grid.cpp, operation by operation.
+HWY_INLINE Floats lossOf(Floats error) {
+  const FloatTag d;
+  const hn::RebindToUnsigned<FloatTag> du;
+  const auto x = hn::Min(hn::Abs(error), hn::Set(d, 1e6F));
+  const auto bits = hn::BitCast(du, x);
+  // bits / 5 by the multiplication with 2^34 / 5; F32 bits of positive numbers are below 2^31.
+  const auto fifth = hn::ShiftRight<2>(
+      hn::BitCast(du, hn::OddEven(hn::BitCast(du, hn::MulEven(hn::Reverse2(du, bits), hn::Set(du, 0xCCCCCCCDU))),
+                                  hn::Reverse2(du, hn::BitCast(du, hn::MulEven(bits, hn::Set(du, 0xCCCCCCCDU)))))));
+  auto r = hn::BitCast(d, hn::Sub(hn::Set(du, 0x4C2B0000U), fifth));
+  const auto fifthOfX = hn::Mul(hn::Set(d, 0.2F), x);
+  for (int i = 0; i < 3; ++i) {
+    const auto r2 = hn::Mul(r, r);
+    r = hn::Mul(r, hn::Sub(hn::Set(d, 1.2F), hn::Mul(fifthOfX, hn::Mul(hn::Mul(r2, r2), r))));
+  }
+  const auto root = hn::Mul(x, r);
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, 1e-6F)), hn::Mul(hn::Mul(root, root), root));
+}
+
+void shrinkLossesLoop(const float* values, std::size_t count, const GridRule& rule, float unit, float* sums) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scale = hn::Set(d, rule.scale);
+  const auto zero = hn::Set(d, rule.zero);
+  const auto low = hn::Set(d, rule.low);
+  const auto high = hn::Set(d, rule.high);
+  const auto units = hn::Set(d, unit);
+  const std::size_t whole = count / kVirtualLanes * kVirtualLanes;
+  for (std::size_t part = 0; part < kVirtualLanes; part += lanes) {
+    auto sum = hn::LoadU(d, sums + part);
+    for (std::size_t i = part; i < whole; i += kVirtualLanes) {
+      const auto w = hn::LoadU(d, values + i);
+      const auto back = hn::Mul(hn::Sub(codesOf<false>(w, scale, zero, low, high), zero), scale);
+      sum = hn::Add(sum, lossOf(hn::Div(hn::Sub(back, w), units)));
+    }
+    hn::StoreU(sum, d, sums + part);
+  }
+  const UnitGrid grid{rule.scale, rule.zero};
+  const CodeLimits limits{rule.low, rule.high};
+  for (std::size_t i = whole; i < count; ++i)
+    sums[i - whole] += shrinkLoss((onGrid(values[i], grid, limits) - values[i]) / unit);
+}
+
+void countBordersBelowLoop(const float* values, std::size_t count, float scale, const float* borders,
+                           std::size_t borderCount, std::uint8_t* counts) {
+  const FloatTag d;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scales = hn::Set(d, scale);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto x = hn::Div(hn::LoadU(d, values + i), scales);
+    auto below = hn::Zero(di);
+    for (std::size_t b = 0; b < borderCount; ++b)  // a true mask is −1
+      below = hn::Sub(below, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(x, hn::Set(d, borders[b])))));
+    hn::StoreU(hn::DemoteTo(ByteTag(), below), ByteTag(), counts + i);
+  }
+  for (; i < count; ++i) {
+    const float x = values[i] / scale;
+    counts[i] =
+        static_cast<std::uint8_t>(std::count_if(borders, borders + borderCount, [&](float b) { return x > b; }));
+  }
+}
+
+}  // namespace qs::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace qs::simd {
+
+HWY_EXPORT(minMaxLoop);
+HWY_EXPORT(gridCodesLoop);
+HWY_EXPORT(gridValuesLoop);
+HWY_EXPORT(shrinkLossesLoop);
+HWY_EXPORT(countBordersBelowLoop);
+
+void minMax(const float* values, std::size_t count, float* low, float* high) {
+  HWY_DYNAMIC_DISPATCH(minMaxLoop)(values, count, low, high);
+}
+void gridCodes(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes) {
+  HWY_DYNAMIC_DISPATCH(gridCodesLoop)(values, count, rule, realZero, codes);
+}
+void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero, float* values) {
+  HWY_DYNAMIC_DISPATCH(gridValuesLoop)(codes, count, isSigned, scale, zero, values);
+}
+void shrinkLosses(const float* values, std::size_t count, const GridRule& rule, float unit, float* lanes) {
+  HWY_DYNAMIC_DISPATCH(shrinkLossesLoop)(values, count, rule, unit, lanes);
+}
+void countBordersBelow(const float* values, std::size_t count, float scale, const float* borders,
+                       std::size_t borderCount, std::uint8_t* counts) {
+  HWY_DYNAMIC_DISPATCH(countBordersBelowLoop)(values, count, scale, borders, borderCount, counts);
+}
+
+}  // namespace qs::simd
+#endif

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace qs::simd {
+
+// The dispatched vector kernels behind core/kernels/uniform_grid.h and dequantize.h. They give the same bits on every
+// target: true division, half to even, and sums in 16 virtual lanes whatever the vectors' width.
+
+/// Everything about a grid that codes depend on.
+struct GridRule {
+  float scale;
+  float zero;
+  float low;   ///< smallest code
+  float high;  ///< largest code
+};
+
+inline constexpr std::size_t kVirtualLanes = 16;
+
+/// Smallest and largest of count > 0 values.
+void minMax(const float* values, std::size_t count, float* low, float* high);
+/// clamp(rne(w/s) + z), or clamp(rne(w/s + z)) with `realZero`; negative codes as two's complement.
+void gridCodes(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes);
+/// (code − zero) · scale.
+void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero, float* values);
+/// Adds shrinkLoss((ŵ − w)/unit) of value i to lanes[i % 16].
+void shrinkLosses(const float* values, std::size_t count, const GridRule& rule, float unit, float* lanes);
+/// How many of `borders` value/scale is above.
+void countBordersBelow(const float* values, std::size_t count, float scale, const float* borders,
+                       std::size_t borderCount, std::uint8_t* counts);
+
+}  // namespace qs::simd
