@@ -1,18 +1,26 @@
 #include "core/kernels/column_quantiles.h"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <vector>
+
+#include "core/kernels/stats_simd.h"
 
 namespace qs {
 
 namespace {
 
-float quantileOf(std::span<const float> sorted, double q) {
-  const double position = q * static_cast<double>(sorted.size() - 1);
+constexpr std::size_t kColumns = simd::kSortedColumns;
+
+// A quantile of one sorted column of `count` values, by linear interpolation.
+float quantileOf(const float* column, std::size_t count, double q) {
+  const double position = q * static_cast<double>(count - 1);
   const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  const std::size_t above = std::min(below + 1, count - 1);
   const auto fraction = static_cast<float>(position - static_cast<double>(below));
-  return sorted[below] + (sorted[above] - sorted[below]) * fraction;
+  const float low = column[below * kColumns];
+  return low + (column[above * kColumns] - low) * fraction;
 }
 
 }  // namespace
@@ -21,18 +29,19 @@ void columnQuartiles(MatrixView matrix, std::size_t stride, std::size_t firstCol
                      const ColumnQuartiles& out) {
   const std::size_t count = (matrix.rows + stride - 1) / stride;
   if (count == 0) return;
-  const std::size_t width = lastCol - firstCol;
-  std::vector<float> columns(width * count);  // transposed, so that each column is one run
-  for (std::size_t i = 0; i < count; ++i) {
-    const float* row = matrix.data + i * stride * matrix.cols + firstCol;
-    for (std::size_t c = 0; c < width; ++c) columns[c * count + i] = row[c];
-  }
-  for (std::size_t c = 0; c < width; ++c) {
-    const std::span<float> column = std::span(columns).subspan(c * count, count);
-    std::sort(column.begin(), column.end());
-    out.lower[firstCol + c] = quantileOf(column, 0.25);
-    out.median[firstCol + c] = quantileOf(column, 0.5);
-    out.upper[firstCol + c] = quantileOf(column, 0.75);
+  std::vector<float> buffer(std::bit_ceil(count) * kColumns);
+  for (std::size_t first = firstCol; first < lastCol; first += kColumns) {
+    const std::size_t width = std::min(kColumns, lastCol - first);
+    std::fill(buffer.begin(), buffer.end(), std::numeric_limits<float>::infinity());
+    for (std::size_t i = 0; i < count; ++i)
+      std::copy_n(matrix.data + i * stride * matrix.cols + first, width,
+                  buffer.begin() + static_cast<std::ptrdiff_t>(i * kColumns));
+    simd::sortColumns(buffer.data(), buffer.size() / kColumns);
+    for (std::size_t c = 0; c < width; ++c) {
+      out.lower[first + c] = quantileOf(&buffer[c], count, 0.25);
+      out.median[first + c] = quantileOf(&buffer[c], count, 0.5);
+      out.upper[first + c] = quantileOf(&buffer[c], count, 0.75);
+    }
   }
 }
 

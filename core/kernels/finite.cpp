@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/kernels/stats_simd.h"
 
 namespace qs {
 
@@ -18,15 +19,12 @@ std::string nameOf(float value) { return std::isnan(value) ? "NaN" : value > 0 ?
 }  // namespace
 
 std::optional<std::size_t> findNonFinite(std::span<const float> values) {
-  // x·0 is 0 for finite x and NaN otherwise; a sum keeps the NaN. Only a block that has one is searched.
-  constexpr std::size_t kBlock = 1024;
+  constexpr std::size_t kBlock = 4096;
   for (std::size_t first = 0; first < values.size(); first += kBlock) {
     const auto block = values.subspan(first, std::min(kBlock, values.size() - first));
-    float probe = 0.0F;
-    for (const float value : block) probe += value * 0.0F;
-    if (probe == 0.0F) continue;
-    for (std::size_t i = 0; i < block.size(); ++i)
-      if (!std::isfinite(block[i])) return first + i;
+    if (simd::allFinite(block.data(), block.size())) continue;
+    const auto found = std::find_if(block.begin(), block.end(), [](float value) { return !std::isfinite(value); });
+    return first + static_cast<std::size_t>(found - block.begin());
   }
   return std::nullopt;
 }

@@ -1,11 +1,20 @@
 #include "core/kernels/histogram_count.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <vector>
+
+#include "core/kernels/grid_simd.h"
+#include "core/kernels/stats_simd.h"
 
 namespace qs {
 
 namespace {
+
+constexpr std::size_t kChunk = 1024;
+constexpr std::size_t kTables = 4;
+constexpr std::size_t kManyBins = 4096;  // beyond, four tables no longer fit the fastest cache
 
 struct BinRule {
   BinRule(double low, double high, std::size_t bins)
@@ -25,10 +34,7 @@ struct BinRule {
 
 ValueSpan spanOf(std::span<const float> values) {
   ValueSpan span;
-  for (const float value : values) {
-    span.low = std::min(span.low, value);
-    span.high = std::max(span.high, value);
-  }
+  if (!values.empty()) simd::minMax(values.data(), values.size(), &span.low, &span.high);
   return span;
 }
 
@@ -40,7 +46,16 @@ std::size_t binOf(float value, double low, double high, std::size_t bins) {
 void countValues(std::span<const float> values, double low, double high, std::span<std::uint64_t> counts) {
   assert(!counts.empty() && high > low);
   const BinRule rule(low, high, counts.size());
-  for (const float value : values) ++counts[rule(value)];
+  std::array<std::uint32_t, kChunk> bins{};
+  // Several tables: neighbouring values often fall in one bin, and a counter can't be raised twice at once.
+  const std::size_t tables = counts.size() <= kManyBins ? kTables : 1;
+  std::vector<std::uint32_t> table(tables * counts.size());
+  for (std::size_t first = 0; first < values.size(); first += kChunk) {
+    const std::size_t count = std::min(kChunk, values.size() - first);
+    simd::binIndices(values.data() + first, count, rule.origin, rule.scale, rule.last, bins.data());
+    for (std::size_t i = 0; i < count; ++i) ++table[(i % tables) * counts.size() + bins[i]];
+  }
+  for (std::size_t i = 0; i < table.size(); ++i) counts[i % counts.size()] += table[i];
 }
 
 }  // namespace qs

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/kernels/uniform_grid.h"
 #include "core/quant/row_tiles.h"
 #include "core/tensor/half.h"
 
@@ -30,9 +31,8 @@ constexpr std::array<float, 16> kNf4 = {-1.0F,
                                         1.0F};
 
 float absMaxOf(std::span<const float> values) {
-  float largest = 0.0F;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  return largest;
+  const ValueRange range = rangeOf(values);
+  return std::max(-range.low, range.high);
 }
 
 }  // namespace
@@ -52,6 +52,12 @@ std::vector<float> e4m3Values() {
   values[0x7F] = 480.0F;
   values[0xFF] = -480.0F;
   return values;
+}
+
+std::vector<float> levelBorders(std::span<const float> levels) {
+  std::vector<float> borders;
+  for (std::size_t i = 0; i + 1 < levels.size(); ++i) borders.push_back((levels[i] + levels[i + 1]) * 0.5F);
+  return borders;
 }
 
 std::uint8_t nearestLevel(float value, std::span<const float> levels) {

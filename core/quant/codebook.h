@@ -16,6 +16,8 @@ namespace qs {
 [[nodiscard]] std::vector<float> e2m1Values();
 [[nodiscard]] std::vector<float> e4m3Values();
 
+/// The middles between neighbouring levels.
+[[nodiscard]] std::vector<float> levelBorders(std::span<const float> levels);
 /// Index of the level nearest to a value; levels ascend, and a value half-way takes the lower one.
 [[nodiscard]] std::uint8_t nearestLevel(float value, std::span<const float> levels);
 

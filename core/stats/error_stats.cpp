@@ -5,22 +5,20 @@
 #include <cmath>
 #include <limits>
 
+#include "core/kernels/stats_simd.h"
+
 namespace qs {
 
 void ErrorStats::add(std::span<const float> reference, std::span<const float> approximation) {
   assert(reference.size() == approximation.size());
-  count += reference.size();
-  for (std::size_t i = 0; i < reference.size(); ++i) {
-    const double exact = static_cast<double>(reference[i]);
-    const double approximate = static_cast<double>(approximation[i]);
-    const double error = approximate - exact;
-    sumSquaredReference += exact * exact;
-    sumSquaredApproximation += approximate * approximate;
-    sumProduct += exact * approximate;
-    sumSquaredError += error * error;
-    sumAbsError += std::abs(error);
-    maxAbsError = std::max(maxAbsError, std::abs(error));
-  }
+  const simd::PairSums sums = simd::pairSums(reference.data(), approximation.data(), reference.size());
+  merge({.count = reference.size(),
+         .sumSquaredReference = sums.reference,
+         .sumSquaredApproximation = sums.approximation,
+         .sumProduct = sums.product,
+         .sumSquaredError = sums.squaredError,
+         .sumAbsError = sums.absError,
+         .maxAbsError = sums.maxAbsError});
 }
 
 void ErrorStats::merge(const ErrorStats& other) {

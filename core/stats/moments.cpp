@@ -3,19 +3,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/kernels/grid_simd.h"
+#include "core/kernels/stats_simd.h"
+
 namespace qs {
 
 void Moments::add(std::span<const float> values) {
-  count += values.size();
-  for (const float value : values) {
-    const double x = static_cast<double>(value);
-    sum += x;
-    sumSquared += x * x;
-    sumCubed += x * x * x;
-    sumFourth += (x * x) * (x * x);
-    minimum = std::min(minimum, value);
-    maximum = std::max(maximum, value);
-  }
+  if (values.empty()) return;
+  const simd::PowerSums sums = simd::powerSums(values.data(), values.size());
+  Moments added{.count = values.size(),
+                .sum = sums.first,
+                .sumSquared = sums.second,
+                .sumCubed = sums.third,
+                .sumFourth = sums.fourth};
+  simd::minMax(values.data(), values.size(), &added.minimum, &added.maximum);
+  merge(added);
 }
 
 void Moments::merge(const Moments& other) {

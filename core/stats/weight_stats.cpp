@@ -7,6 +7,7 @@
 #include "core/base/parallel.h"
 #include "core/kernels/column_quantiles.h"
 #include "core/kernels/histogram_count.h"
+#include "core/kernels/stats_simd.h"
 
 namespace qs {
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kQuartileRows = 1024;
 constexpr std::size_t kColumnsPerTask = 64;
+constexpr std::size_t kRowsInCache = 8;
 
 // Rows a task takes: a fixed grid, so that the sums don't depend on the thread count.
 std::size_t rowsPerTile(MatrixView matrix) {
@@ -60,13 +62,10 @@ DescribedTile describeTile(MatrixView tile) {
   DescribedTile result;
   result.low.assign(tile.row(0).begin(), tile.row(0).end());
   result.high = result.low;
-  for (std::size_t r = 0; r < tile.rows; ++r) {
-    const auto row = tile.row(r);
-    result.moments.add(row);
-    for (std::size_t c = 0; c < tile.cols; ++c) {
-      result.low[c] = std::min(result.low[c], row[c]);
-      result.high[c] = std::max(result.high[c], row[c]);
-    }
+  for (std::size_t first = 0; first < tile.rows; first += kRowsInCache) {
+    const MatrixView rows = tile.middleRows(first, std::min(kRowsInCache, tile.rows - first));
+    result.moments.add(rows.values());
+    simd::columnRanges(rows.data, rows.rows, rows.cols, result.low.data(), result.high.data());
   }
   return result;
 }
@@ -107,29 +106,39 @@ struct ComparedTile {
   std::vector<float> channelSquares;
 };
 
-// Also writes the tile's rows of the group errors.
+// The errors of each group of some rows, and their sum.
+ErrorStats compareGroups(MatrixView weights, MatrixView quantized, std::size_t groupLength,
+                         std::span<float> groupErrors) {
+  ErrorStats sum;
+  std::size_t group = 0;
+  for (std::size_t r = 0; r < weights.rows; ++r) {
+    for (std::size_t first = 0; first < weights.cols; first += groupLength) {
+      const std::size_t count = std::min(groupLength, weights.cols - first);
+      ErrorStats errors;
+      errors.add(weights.row(r).subspan(first, count), quantized.row(r).subspan(first, count));
+      groupErrors[group++] = static_cast<float>(errors.meanSquaredError());
+      sum.merge(errors);
+    }
+  }
+  return sum;
+}
+
+// Also writes the tile's rows of the group errors. A few rows at a time, so that every step after the first finds them
+// in the cache.
 ComparedTile compareTile(MatrixView weights, MatrixView quantized, const Histogram& bins, std::size_t groupLength,
                          std::span<float> groupErrors) {
   ComparedTile result;
   result.after.assign(bins.counts.size(), 0);
   result.channelSquares.assign(weights.cols, 0.0F);
-  std::size_t group = 0;
-  for (std::size_t r = 0; r < weights.rows; ++r) {
-    const auto exact = weights.row(r);
-    const auto approximate = quantized.row(r);
-    for (std::size_t c = 0; c < weights.cols; ++c) {
-      const float error = approximate[c] - exact[c];
-      result.channelSquares[c] += error * error;
-    }
-    for (std::size_t first = 0; first < weights.cols; first += groupLength) {
-      const std::size_t count = std::min(groupLength, weights.cols - first);
-      ErrorStats errors;
-      errors.add(exact.subspan(first, count), approximate.subspan(first, count));
-      groupErrors[group++] = static_cast<float>(errors.meanSquaredError());
-      result.errors.merge(errors);
-    }
+  const std::size_t groups = (weights.cols + groupLength - 1) / groupLength;
+  for (std::size_t first = 0; first < weights.rows; first += kRowsInCache) {
+    const std::size_t count = std::min(kRowsInCache, weights.rows - first);
+    const MatrixView exact = weights.middleRows(first, count);
+    const MatrixView approximate = quantized.middleRows(first, count);
+    result.errors.merge(compareGroups(exact, approximate, groupLength, groupErrors.subspan(first * groups)));
+    simd::columnSquaredErrors(exact.data, approximate.data, count, weights.cols, result.channelSquares.data());
+    countValues(approximate.values(), bins.low, bins.high, result.after);
   }
-  countValues(quantized.values(), bins.low, bins.high, result.after);
   return result;
 }
 

@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
+#include "core/kernels/grid_simd.h"
 #include "core/quant/codebook.h"
 #include "core/quant/layer_loop.h"
 #include "core/quant/method_info.h"
@@ -23,6 +28,31 @@ float sharedScale(float absMax, bool roundUp) {
   return std::ldexp(1.0F, std::clamp(exponent, -126, 127));
 }
 
+// Codes of E2M1 by counting the borders below a value, from the most negative code up. Ties go to the even mantissa.
+void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t index) {
+  // Ties at 0.25, 1.25, 2.5 and 5 go to the smaller magnitude; at 0.75, 1.75 and 3.5 to the larger one, so the border
+  // lies just below them on the positive side. On the negative side it is the other way round.
+  static const std::vector<float> borders = [] {
+    const std::array<std::pair<float, bool>, 7> ties = {
+        {{0.25F, false}, {0.75F, true}, {1.25F, false}, {1.75F, true}, {2.5F, false}, {3.5F, true}, {5.0F, false}}};
+    std::vector<float> all;
+    for (const auto& [tie, up] : ties) {
+      all.push_back(up ? std::nextafter(tie, 0.0F) : tie);
+      all.push_back(up ? -tie : std::nextafter(-tie, -8.0F));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }();
+  constexpr std::array<std::uint8_t, 15> kCodes = {15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7};
+  for (std::size_t first = 0; first < row.size(); first += kBlock) {
+    const std::size_t count = std::min<std::size_t>(kBlock, row.size() - first);
+    const auto codes = std::span(tensor.codes).subspan(index * row.size() + first, count);
+    simd::countBordersBelow(row.data() + first, count, tensor.scales[tensor.unit(index, first)], borders.data(),
+                            borders.size(), codes.data());
+    for (std::uint8_t& code : codes) code = kCodes[code];
+  }
+}
+
 QuantizedTensor quantizeMxLayer(MatrixView weights, bool roundUp, const RunContext& context) {
   const QuantScheme scheme{.number = NumberFormat::Codebook,
                            .bits = 4,
@@ -35,10 +65,7 @@ QuantizedTensor quantizeMxLayer(MatrixView weights, bool roundUp, const RunConte
   tensor.scales = groupAbsMax(weights, scheme, context);
   for (float& scale : tensor.scales) scale = sharedScale(scale, roundUp);
   forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row)
-      for (std::size_t c = 0; c < weights.cols; ++c)
-        tensor.codes[row * weights.cols + c] =
-            floatToMiniFloat(kE2M1, weights(row, c) / tensor.scales[tensor.unit(row, c)]);
+    for (std::size_t row = rows.first; row < rows.last; ++row) encodeRow(weights.row(row), tensor, row);
   });
   return tensor;
 }

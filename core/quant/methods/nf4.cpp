@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <limits>
 
+#include "core/kernels/grid_simd.h"
 #include "core/quant/codebook.h"
 #include "core/quant/layer_loop.h"
 #include "core/quant/method_info.h"
@@ -12,10 +14,16 @@ namespace {
 
 constexpr std::uint8_t kZeroLevel = 7;
 
-void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t index) {
-  for (std::size_t c = 0; c < row.size(); ++c) {
-    const float scale = tensor.scales[tensor.unit(index, c)];
-    tensor.codes[index * row.size() + c] = scale == 0.0F ? kZeroLevel : nearestLevel(row[c] / scale, tensor.codebook);
+void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t index, std::span<const float> borders) {
+  const std::size_t length = tensor.scheme.groupLength(tensor.cols);
+  for (std::size_t first = 0; first < row.size(); first += length) {
+    const std::size_t count = std::min(length, row.size() - first);
+    const auto codes = std::span(tensor.codes).subspan(index * row.size() + first, count);
+    const float scale = tensor.scales[tensor.unit(index, first)];
+    if (scale == 0.0F)
+      std::fill(codes.begin(), codes.end(), kZeroLevel);
+    else  // a value on a border isn't above it: it takes the lower level
+      simd::countBordersBelow(row.data() + first, count, scale, borders.data(), borders.size(), codes.data());
   }
 }
 
@@ -44,8 +52,9 @@ QuantizedTensor quantizeNf4Layer(MatrixView weights, const Settings& settings, S
   for (const float scale : tensor.scales)
     if (!nested) requireStorable({.scale = scale}, scheme);
   if (nested) tensor.nestedScales = nestScales(tensor.scales);
+  const std::vector<float> borders = levelBorders(tensor.codebook);
   forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row) encodeRow(weights.row(row), tensor, row);
+    for (std::size_t row = rows.first; row < rows.last; ++row) encodeRow(weights.row(row), tensor, row, borders);
   });
   return tensor;
 }
