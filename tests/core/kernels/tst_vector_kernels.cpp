@@ -1,0 +1,213 @@
+#include <QtTest>
+
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/kernels/column_quantiles.h"
+#include "core/kernels/finite.h"
+#include "core/kernels/grid_simd.h"
+#include "core/kernels/histogram_count.h"
+#include "core/kernels/stats_simd.h"
+#include "core/kernels/uniform_grid.h"
+#include "tests/support/random_matrix.h"
+
+using qs::Matrix;
+
+namespace {
+
+// Calls `body` with each vector target of this machine in force, the baseline included.
+void onEveryTarget(const std::function<void(std::int64_t target)>& body) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
+    body(target);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// Awkward lengths: shorter than any vector, whole vectors, and tails.
+constexpr std::array<std::size_t, 7> kLengths = {1, 3, 16, 31, 64, 100, 517};
+
+}  // namespace
+
+class TestVectorKernels : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void moreThanOneTargetIsTried() {
+    int targets = 0;
+    onEveryTarget([&](std::int64_t) { ++targets; });
+    QVERIFY(targets >= 1);
+    qInfo("%d vector targets", targets);
+  }
+
+  void codesAndValuesAreThePlainOnesOnEveryTarget_data() {
+    QTest::addColumn<int>("bits");
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<bool>("realZero");
+    for (const int bits : {2, 3, 4, 8}) {
+      QTest::addRow("%d bits, asymmetric", bits) << bits << false << false;
+      QTest::addRow("%d bits, symmetric", bits) << bits << true << false;
+      QTest::addRow("%d bits, fractional zero point", bits) << bits << false << true;
+    }
+  }
+  void codesAndValuesAreThePlainOnesOnEveryTarget() {
+    QFETCH(int, bits);
+    QFETCH(bool, symmetric);
+    QFETCH(bool, realZero);
+    const qs::QuantScheme scheme{.bits = bits, .symmetric = symmetric, .realZeroPoint = realZero};
+    const qs::CodeLimits limits = qs::codeLimits(scheme);
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        const Matrix values = qs::test::randomMatrix(1, length, length);
+        const qs::UnitGrid grid = qs::findGrid(values.row(0), scheme);
+        std::vector<std::uint8_t> codes(length);
+        std::vector<float> back(length);
+        qs::quantizeRun(values.row(0), grid, scheme, codes);
+        qs::dequantizeRun(codes, grid, scheme, back);
+        for (std::size_t i = 0; i < length; ++i) {
+          const float code =
+              realZero ? qs::codeOnRealZero(values(0, i), grid, limits) : qs::codeOf(values(0, i), grid, limits);
+          QCOMPARE(codes[i], qs::storedCode(code));
+          QCOMPARE(back[i], qs::valueOf(code, grid));
+        }
+      }
+    });
+  }
+
+  void rangesAreThePlainOnesOnEveryTarget() {
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        const Matrix values = qs::test::randomMatrix(1, length, length + 7);
+        const auto [low, high] = std::minmax_element(values.values().begin(), values.values().end());
+        QCOMPARE(qs::rangeOf(values.row(0)).low, *low);
+        QCOMPARE(qs::rangeOf(values.row(0)).high, *high);
+      }
+    });
+    QVERIFY(!std::signbit(qs::rangeOf(std::array{-0.0F, -0.0F}).high));
+  }
+
+  void shrinkLossesAreTheSameBitsOnEveryTarget() {
+    const qs::QuantScheme scheme{.bits = 3};
+    const qs::CodeLimits limits = qs::codeLimits(scheme);
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        const Matrix values = qs::test::randomMatrix(1, length, length + 1);
+        const qs::UnitGrid grid = qs::findGrid(values.row(0), scheme);
+        std::array<float, 16> lanes{};
+        for (std::size_t i = 0; i < length; ++i)
+          lanes[i % 16] += qs::shrinkLoss((qs::onGrid(values(0, i), grid, limits) - values(0, i)) / 0.01F);
+        double expected = 0;
+        for (const float lane : lanes) expected += static_cast<double>(lane);
+        QVERIFY(qs::shrinkLossOn(values.row(0), grid, scheme, 0.01F) == expected);
+      }
+    });
+  }
+
+  void sumsAgreeWithPlainSums() {
+    constexpr double kTolerance = 1e-13;  // F64 sums in another order
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        const Matrix x = qs::test::randomMatrix(1, length, 11);
+        const Matrix y = qs::test::randomMatrix(1, length, 12);
+        double cubes = 0;
+        double cubeMagnitudes = 0;
+        double products = 0;
+        double productMagnitudes = 0;
+        double errors = 0;
+        double largest = 0;
+        for (std::size_t i = 0; i < length; ++i) {
+          const double a = static_cast<double>(x(0, i));
+          const double b = static_cast<double>(y(0, i));
+          cubes += a * a * a;
+          cubeMagnitudes += std::abs(a * a * a);
+          products += a * b;
+          productMagnitudes += std::abs(a * b);
+          errors += (b - a) * (b - a);
+          largest = std::max(largest, std::abs(b - a));
+        }
+        const qs::simd::PowerSums powers = qs::simd::powerSums(x.row(0).data(), length);
+        const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), length);
+        QVERIFY(std::abs(powers.third - cubes) <= kTolerance * cubeMagnitudes);
+        QVERIFY(std::abs(pairs.product - products) <= kTolerance * productMagnitudes);
+        QVERIFY(std::abs(pairs.squaredError - errors) <= kTolerance * errors);
+        QCOMPARE(pairs.maxAbsError, largest);
+      }
+    });
+  }
+
+  void sumsAreTheSameBitsOnEveryTarget() {
+    const Matrix x = qs::test::randomMatrix(1, 1001, 21);
+    const Matrix y = qs::test::randomMatrix(1, 1001, 22);
+    std::vector<double> first;
+    onEveryTarget([&](std::int64_t) {
+      const qs::simd::PowerSums powers = qs::simd::powerSums(x.row(0).data(), 1001);
+      const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), 1001);
+      const std::vector<double> sums = {powers.first,    powers.second, powers.third,       powers.fourth,
+                                        pairs.reference, pairs.product, pairs.squaredError, pairs.absError};
+      if (first.empty()) first = sums;
+      QVERIFY(sums == first);
+    });
+  }
+
+  void histogramsCountEveryValueOnce() {
+    const Matrix values = qs::test::randomMatrix(3, 1111, 4);
+    std::vector<std::uint64_t> expected(64);
+    for (const float value : values.values()) ++expected[qs::binOf(value, -0.1, 0.1, 64)];
+    onEveryTarget([&](std::int64_t) {
+      std::vector<std::uint64_t> counts(64);
+      qs::countValues(values.values(), -0.1, 0.1, counts);
+      QVERIFY(counts == expected);
+    });
+    QCOMPARE(qs::binOf(-5.0F, -0.1, 0.1, 64), std::size_t{0});
+    QCOMPARE(qs::binOf(5.0F, -0.1, 0.1, 64), std::size_t{63});
+    QCOMPARE(qs::binOf(0.0F, -1.0, 1.0, 4), std::size_t{2});
+  }
+
+  void quartilesAreThoseOfTheSortedColumn() {
+    for (const std::size_t rows : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{77}}) {
+      const Matrix matrix = qs::test::randomMatrix(rows, 37, rows);
+      std::vector<float> lower(37);
+      std::vector<float> median(37);
+      std::vector<float> upper(37);
+      onEveryTarget([&](std::int64_t) {
+        qs::columnQuartiles(matrix.view(), 1, 0, 37, {lower, median, upper});
+        for (std::size_t c = 0; c < 37; ++c) {
+          std::vector<float> column;
+          for (std::size_t r = 0; r < rows; ++r) column.push_back(matrix(r, c));
+          std::sort(column.begin(), column.end());
+          const double middle = 0.5 * static_cast<double>(rows - 1);
+          const float low = column[static_cast<std::size_t>(std::floor(middle))];
+          const float high = column[static_cast<std::size_t>(std::ceil(middle))];
+          QCOMPARE(median[c], low + (high - low) * static_cast<float>(middle - std::floor(middle)));
+          QVERIFY(lower[c] <= median[c] && median[c] <= upper[c]);
+        }
+      });
+    }
+  }
+
+  void nonFiniteValuesAreFoundWhereverTheyStand() {
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        Matrix values = qs::test::randomMatrix(1, length, 9);
+        QVERIFY(!qs::findNonFinite(values.row(0)).has_value());
+        for (const std::size_t at : {std::size_t{0}, length / 2, length - 1}) {
+          Matrix bad = values;
+          bad(0, at) = at % 2 == 0 ? std::numeric_limits<float>::quiet_NaN() : -std::numeric_limits<float>::infinity();
+          QVERIFY(qs::findNonFinite(bad.row(0)) == at);
+        }
+      }
+      const std::array huge = {std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()};
+      QVERIFY(!qs::findNonFinite(huge).has_value());
+    });
+  }
+};
+
+QTEST_APPLESS_MAIN(TestVectorKernels)
+#include "tst_vector_kernels.moc"
