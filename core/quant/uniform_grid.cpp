@@ -32,7 +32,8 @@ std::vector<UnitGrid> shrinkCandidates(ValueRange range, const QuantScheme& sche
 }
 
 // One grid for the whole matrix; the losses of the candidates are summed tile by tile, in order.
-UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRange, const RunContext& context) {
+UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRange, const RunContext& context,
+                    double progress) {
   const ValueRange range = tensorRange(weights, context);
   const UnitGrid whole = gridOfRange(range, scheme);
   if (!shrinkRange || scheme.realZeroPoint) return whole;
@@ -44,6 +45,7 @@ UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRa
       context.throwIfStopped();
       losses[tile].push_back(shrinkLossOn(values, grid, scheme, whole.scale));
     }
+    context.advance(progress / static_cast<double>(losses.size()));
   });
   std::vector<double> sums(candidates.size(), 0.0);
   for (const auto& tile : losses)
@@ -77,9 +79,10 @@ QuantizedTensor emptyTensor(const QuantScheme& scheme, std::size_t rows, std::si
 }
 
 std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
-                                const RunContext& context) {
+                                const RunContext& context, double progress) {
   if (scheme.groupSize == kPerTensor) {
-    const UnitGrid grid = tensorGrid(weights, scheme, shrinkRange, context);
+    const UnitGrid grid = tensorGrid(weights, scheme, shrinkRange, context, shrinkRange ? progress : 0.0);
+    if (!shrinkRange) context.advance(progress);
     requireStorable(grid, scheme);
     return {grid};
   }
@@ -93,6 +96,7 @@ std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, b
         requireStorable(grids[row * groups + g], scheme);
       }
     }
+    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows, weights.cols)));
   });
   return grids;
 }
@@ -119,8 +123,8 @@ QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme, s
 }
 
 QuantizedTensor quantizeUniform(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
-                                const RunContext& context) {
-  return quantizeOnGrids(weights, scheme, findGrids(weights, scheme, shrinkRange, context), context);
+                                const RunContext& context, double progress) {
+  return quantizeOnGrids(weights, scheme, findGrids(weights, scheme, shrinkRange, context, progress), context);
 }
 
 }  // namespace qs

@@ -17,13 +17,14 @@ namespace qs {
 [[nodiscard]] QuantizedTensor emptyTensor(const QuantScheme& scheme, std::size_t rows, std::size_t cols);
 
 /// Round-to-nearest of a matrix: a grid for every unit, then the codes. With `shrinkRange` MSE-shrunk ranges.
-/// Throws Error (Failed) where a scale doesn't fit the scale type.
+/// Throws Error (Failed) where a scale doesn't fit the scale type. Advances the context's progress by `progress`
+/// meanwhile.
 [[nodiscard]] QuantizedTensor quantizeUniform(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
-                                              const RunContext& context);
+                                              const RunContext& context, double progress = 0);
 
 /// The grids alone, one a unit: [rows, groupsPerRow], or one per tensor. Throws as quantizeUniform.
 [[nodiscard]] std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
-                                              const RunContext& context);
+                                              const RunContext& context, double progress = 0);
 
 /// Codes for given grids (as findGrids gives them) of the scheme.
 [[nodiscard]] QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme,

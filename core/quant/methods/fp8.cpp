@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <limits>
 
 #include "core/quant/codebook.h"
@@ -10,6 +13,29 @@
 namespace qs {
 
 namespace {
+
+// floatToMiniFloat(kE4M3, ·) for finite values, without its general cases.
+std::uint8_t e4m3Code(float value) {
+  constexpr std::uint32_t kLargestCode = 0x7E;
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+  const float absolute = std::bit_cast<float>(magnitude);
+  // Below 2^-6 codes count steps of 2^-9; above, the mantissa is rounded to 3 bits and the exponent's bias changed.
+  const auto subnormal =
+      static_cast<std::uint32_t>(static_cast<std::int32_t>(std::rint(std::min(absolute, 1.0F) * 512.0F)));
+  const std::uint32_t normal = ((magnitude + 0x7FFFFU + (magnitude >> 20U & 1U)) >> 20U) - (120U << 3U);
+  const std::uint32_t code = absolute < 0x1.0p-6F ? subnormal : std::min(normal, kLargestCode);
+  return static_cast<std::uint8_t>(code | (bits >> 24U & 0x80U));
+}
+
+void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t index) {
+  const std::size_t length = tensor.scheme.groupLength(tensor.cols);
+  for (std::size_t first = 0; first < row.size(); first += length) {
+    const std::size_t last = std::min(first + length, row.size());
+    const float scale = tensor.scales[tensor.unit(index, first)];
+    for (std::size_t c = first; c < last; ++c) tensor.codes[index * row.size() + c] = e4m3Code(row[c] / scale);
+  }
+}
 
 QuantizedTensor quantizeFp8Layer(MatrixView weights, std::int64_t groupSize, ScaleType scaleType,
                                  const RunContext& context) {
@@ -28,10 +54,7 @@ QuantizedTensor quantizeFp8Layer(MatrixView weights, std::int64_t groupSize, Sca
     requireStorable({.scale = scale}, scheme);
   }
   forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row)
-      for (std::size_t c = 0; c < weights.cols; ++c)
-        tensor.codes[row * weights.cols + c] =
-            floatToMiniFloat(kE4M3, weights(row, c) / tensor.scales[tensor.unit(row, c)]);
+    for (std::size_t row = rows.first; row < rows.last; ++row) encodeRow(weights.row(row), tensor, row);
   });
   return tensor;
 }

@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/kernels/hqq_simd.h"
 #include "core/quant/layer_loop.h"
 #include "core/quant/method_info.h"
 #include "core/quant/row_tiles.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr float kSmallestRange = 1e-4F;
 constexpr float kLargestInverseScale = 2e4F;
 constexpr float kBetaGrowth = 1.01F;
+constexpr double kSearchShare = 0.95;  // of a layer's progress
 
 // The grids of one layer: inverse scale and real zero point of every unit.
 struct HqqState {
@@ -63,41 +65,25 @@ void startGrids(HqqState& state, const RunContext& context) {
   }
 }
 
-// What one run of weights adds to an iteration.
-struct RunSums {
-  double absError = 0;
-  double zero = 0;  // Σ q − (w − e)·a
-};
-
-RunSums iterateRun(std::span<const float> values, float inverse, float zero, float limit, float beta, float power) {
-  RunSums sums;
-  for (const float w : values) {
-    const float q = std::clamp(std::rint(w * inverse + zero), 0.0F, limit);
-    const float error = w - (q - zero) / inverse;
-    const float magnitude = std::abs(error);
-    // At 0 the power is infinite and the maximum 0.
-    const float shrunk = magnitude > 0.0F ? std::max(magnitude - std::pow(magnitude, power) / beta, 0.0F) : 0.0F;
-    sums.absError += static_cast<double>(magnitude);
-    sums.zero += static_cast<double>(q - (w - std::copysign(shrunk, error)) * inverse);
-  }
-  return sums;
-}
-
 // Moves the zero points once; gives the mean |error| from before the move.
 double iterate(HqqState& state, float beta, float power, const RunContext& context) {
-  std::vector<RunSums> runs(state.weights.rows * state.groups());
-  const auto limit = static_cast<float>(state.scheme.maxCode());
+  std::vector<simd::HqqSums> runs(state.weights.rows * state.groups());
   forRuns(state, context, [&](std::size_t row, std::size_t group) {
     const std::size_t unit = state.unit(row, group);
-    runs[row * state.groups() + group] =
-        iterateRun(state.values(row, group), state.inverseScale[unit], state.zero[unit], limit, beta, power);
+    const auto values = state.values(row, group);
+    const simd::HqqRule rule{.inverseScale = state.inverseScale[unit],
+                             .zero = state.zero[unit],
+                             .highestCode = static_cast<float>(state.scheme.maxCode()),
+                             .beta = beta,
+                             .power = power};
+    runs[row * state.groups() + group] = simd::hqqStep(values.data(), values.size(), rule);
   });
   std::vector<double> zeroSums(state.zero.size(), 0.0);
   std::vector<double> counts(state.zero.size(), 0.0);
   double absError = 0;
   for (std::size_t row = 0; row < state.weights.rows; ++row) {
     for (std::size_t group = 0; group < state.groups(); ++group) {
-      const RunSums& run = runs[row * state.groups() + group];
+      const simd::HqqSums& run = runs[row * state.groups() + group];
       absError += run.absError;
       zeroSums[state.unit(row, group)] += run.zero;
       counts[state.unit(row, group)] += static_cast<double>(state.values(row, group).size());
@@ -117,14 +103,19 @@ LayerOutcome quantizeHqqLayer(MatrixView weights, const Settings& settings, Scal
   MethodCurve curve{.title = "Mean absolute weight error", .xLabel = "Iteration", .yLabel = "Mean |error|"};
   auto beta = static_cast<float>(settings.real("beta"));
   double best = std::numeric_limits<double>::infinity();
-  for (std::int64_t i = 0; i < settings.integer("iterations"); ++i) {
+  const std::int64_t iterations = settings.integer("iterations");
+  double progress = 0;
+  for (std::int64_t i = 0; i < iterations; ++i) {
     const double error = iterate(state, beta, static_cast<float>(settings.real("norm") - 1.0), context);
+    context.advance(kSearchShare / static_cast<double>(iterations));
+    progress += kSearchShare / static_cast<double>(iterations);
     curve.x.push_back(static_cast<double>(i));
     curve.y.push_back(error);
     beta *= kBetaGrowth;
     if (error >= best) break;
     best = error;
   }
+  context.advance(kSearchShare - progress);
   std::vector<UnitGrid> grids;
   for (std::size_t i = 0; i < state.zero.size(); ++i) {
     const UnitGrid grid{
@@ -138,9 +129,10 @@ LayerOutcome quantizeHqqLayer(MatrixView weights, const Settings& settings, Scal
 
 std::vector<LayerOutcome> quantizeHqq(std::span<const LayerTask> tasks, const Settings& settings,
                                       const QuantizeOptions& options, const RunContext& context) {
-  return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return quantizeHqqLayer(task.weights, settings, options.scaleType, context);
-  });
+  return quantizeEach(
+      tasks, context,
+      [&](const LayerTask& task) { return quantizeHqqLayer(task.weights, settings, options.scaleType, context); },
+      kSearchShare);
 }
 
 std::vector<ParamSpec> hqqParameters() {

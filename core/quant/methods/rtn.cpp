@@ -15,9 +15,14 @@ QuantScheme rtnScheme(const Settings& settings, ScaleType scaleType) {
 std::vector<LayerOutcome> quantizeRtn(std::span<const LayerTask> tasks, const Settings& settings,
                                       const QuantizeOptions& options, const RunContext& context) {
   const QuantScheme scheme = rtnScheme(settings, options.scaleType);
-  return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{.tensor = quantizeUniform(task.weights, scheme, settings.flag("mse_range"), context)};
-  });
+  const bool shrinkRange = settings.flag("mse_range");
+  const double searchShare = shrinkRange ? 0.95 : 0.0;  // of a layer's progress
+  return quantizeEach(
+      tasks, context,
+      [&](const LayerTask& task) {
+        return LayerOutcome{.tensor = quantizeUniform(task.weights, scheme, shrinkRange, context, searchShare)};
+      },
+      searchShare);
 }
 
 ParamSpec mseRangeParam() {

@@ -174,6 +174,29 @@ class TestNonUniform : public QObject {
     QCOMPARE(back(0, 3), 0.0F);
   }
 
+  void fp8CodesAreTheNearestOnes() {
+    // Against the general conversion, over every exponent and all kinds of ties. 448 makes the scale 1.
+    Matrix weights(1, 20001);
+    for (std::size_t i = 0; i < 20000; ++i)
+      weights(0, i) = std::ldexp(static_cast<float>(i % 257) / 128.0F, static_cast<int>(i / 257 % 20) - 12) *
+                      (i % 2 == 0 ? 1.0F : -1.0F);
+    weights(0, 20000) = 448.0F;
+    const QuantizedTensor tensor = runMethodOk("fp8-e4m3", weights, {});
+    QCOMPARE(tensor.scales[0], 1.0F);
+    for (std::size_t i = 0; i < weights.cols(); ++i)
+      QCOMPARE(tensor.codes[i], qs::floatToMiniFloat(qs::kE4M3, weights(0, i)));
+  }
+
+  void mxfp4CodesAreTheNearestOnes() {
+    Matrix weights(1, 32 * 40);
+    for (std::size_t i = 0; i < weights.cols(); ++i)
+      weights(0, i) = static_cast<float>(static_cast<int>(i * 7 % 65) - 32) / 8.0F;
+    for (std::size_t block = 0; block < 40; ++block) weights(0, block * 32) = 6.0F;  // makes every scale 1
+    const QuantizedTensor tensor = runMethodOk("mxfp4", weights, {});
+    for (std::size_t i = 0; i < weights.cols(); ++i)
+      QCOMPARE(tensor.codebook[tensor.codes[i]], tensor.codebook[qs::floatToMiniFloat(qs::kE2M1, weights(0, i))]);
+  }
+
   void fp8KeepsTheLargestWeightAndThreeMantissaBits() {
     const Matrix weights = qs::test::randomMatrix(6, 300);
     const QuantizedTensor tensor = runMethodOk("fp8-e4m3", weights, {});

@@ -1,0 +1,252 @@
+#include <QtTest>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <stop_token>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/kernels/finite.h"
+#include "core/quant/method_registry.h"
+#include "core/quant/output_error.h"
+#include "tests/support/golden.h"
+#include "tests/support/method_run.h"
+#include "tests/support/random_matrix.h"
+
+using qs::Matrix;
+using qs::MethodInfo;
+using qs::QuantizedTensor;
+using qs::Settings;
+
+namespace {
+
+// At 4 bits in groups every published method stays well below; RTN, the plainest, is at 0.05 to 0.1 on these layers.
+constexpr double kLargestOutputError = 0.15;
+constexpr std::chrono::milliseconds kCancelLimit{200};
+
+const qs::test::Golden& golden() {
+  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  return data;
+}
+
+// Cheap settings where a method's defaults train for long.
+Settings quickSettings(const MethodInfo& method) {
+  Settings settings;
+  if (method.parameter("steps") != nullptr) settings.set("steps", std::int64_t{40});
+  return settings;
+}
+
+void rowPerMethod() {
+  QTest::addColumn<QString>("id");
+  for (const MethodInfo& method : qs::allMethods())
+    QTest::newRow(method.id.c_str()) << QString::fromStdString(method.id);
+}
+
+const MethodInfo& methodOf(const QString& id) { return qs::requireMethod(id.toStdString()); }
+
+void checkDefault(const qs::ParamSpec& spec) {
+  switch (spec.kind) {
+    case qs::ParamKind::Switch:
+      QVERIFY(std::holds_alternative<bool>(spec.defaultValue));
+      break;
+    case qs::ParamKind::Choice:
+      QVERIFY(std::holds_alternative<std::string>(spec.defaultValue));
+      QVERIFY(!spec.choices.empty());
+      break;
+    case qs::ParamKind::Integer:
+      QVERIFY(std::holds_alternative<std::int64_t>(spec.defaultValue));
+      QVERIFY(spec.minimum <= spec.maximum && spec.step > 0);
+      break;
+    case qs::ParamKind::Real:
+      QVERIFY(std::holds_alternative<double>(spec.defaultValue));
+      QVERIFY(spec.minimum < spec.maximum && spec.step > 0);
+      break;
+  }
+}
+
+// Weights that make units degenerate; the inputs have a dead channel and a zero token too.
+Matrix degenerateWeights(const QString& kind) {
+  if (kind == "edge") return golden().weights("edge");
+  Matrix weights(16, 96);
+  if (kind == "constant") std::fill(weights.values().begin(), weights.values().end(), -0.75F);
+  if (kind == "one value") weights(3, 7) = 1.5F;
+  if (kind == "tiny") std::fill(weights.values().begin(), weights.values().end(), 1e-41F);
+  return weights;
+}
+
+}  // namespace
+
+class TestAllMethods : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void descriptionIsComplete_data() { rowPerMethod(); }
+  void descriptionIsComplete() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    QVERIFY(!method.name.empty() && !method.summary.empty() && !method.source.empty());
+    QVERIFY(method.colorSlot >= 1 && method.colorSlot <= 7);
+    QVERIFY(method.quantize != nullptr);
+    std::set<std::string> keys;
+    for (const qs::ParamSpec& spec : method.parameters) {
+      QVERIFY2(keys.insert(spec.key).second, spec.key.c_str());
+      QVERIFY2(QRegularExpression("^[a-z][a-z0-9_]*$").match(QString::fromStdString(spec.key)).hasMatch(),
+               spec.key.c_str());
+      QVERIFY2(!spec.label.empty() && spec.help.size() > 20, spec.key.c_str());
+      checkDefault(spec);
+      for (const qs::ParamChoice& choice : spec.choices) {
+        QVERIFY2(!choice.label.empty(), spec.key.c_str());
+        static_cast<void>(qs::parseParamValue(spec, choice.value));  // throws where an offered value isn't legal
+      }
+      // A form kept for learning is never the default.
+      if (spec.introductory && spec.kind == qs::ParamKind::Switch) QVERIFY(spec.defaultValue == qs::ParamValue(false));
+      if (spec.introductory)
+        QVERIFY2(QString::fromStdString(spec.help).contains("introductory form", Qt::CaseInsensitive),
+                 spec.key.c_str());
+    }
+    const Settings defaults = qs::resolveSettings(method, {});
+    QCOMPARE(defaults.values().size(), method.parameters.size());
+    QVERIFY(qs::resolveSettings(method, defaults) == defaults);
+  }
+
+  void threadsDontChangeTheResult_data() { rowPerMethod(); }
+  void threadsDontChangeTheResult() {
+    QFETCH(QString, id);
+    const Matrix weights = qs::test::randomMatrix(203, 160, 7);
+    const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(200, 160, 8));
+    const Settings settings = quickSettings(methodOf(id));
+    const auto run = [&](int threads) {
+      return qs::test::runMethodOk(id.toStdString(), weights, settings, &stats, threads);
+    };
+    const QuantizedTensor one = run(1);
+    QVERIFY(one == run(2));
+    QVERIFY(one == run(8));
+  }
+
+  void outputErrorIsBoundedAndFallsWithBits_data() { rowPerMethod(); }
+  void outputErrorIsBoundedAndFallsWithBits() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    const Matrix weights = golden().weights("mid.up_proj");
+    static const qs::ActivationStats stats = qs::test::statsOf(golden().inputs("mid.up_proj"));
+    const auto errorOf = [&](Settings settings) {
+      const QuantizedTensor tensor = qs::test::runMethodOk(id.toStdString(), weights, settings, &stats);
+      return qs::measureOutputError(tensor, weights.view(), stats, {}).relative;
+    };
+    const double error = errorOf(quickSettings(method));
+    QVERIFY2(error <= kLargestOutputError, qPrintable(QString::number(error)));
+    const qs::ParamSpec* bits = method.parameter("bits");
+    if (bits == nullptr || bits->minimum == bits->maximum) return;
+    double last = std::numeric_limits<double>::infinity();
+    for (const std::int64_t width : {2, 3, 4, 6, 8}) {
+      if (static_cast<double>(width) < bits->minimum) continue;
+      Settings settings = quickSettings(method);
+      settings.set("bits", width);
+      const double now = errorOf(settings);
+      QVERIFY2(now < last, qPrintable(QString("%1 bits: %2 after %3").arg(width).arg(now).arg(last)));
+      last = now;
+    }
+  }
+
+  void degenerateLayersGiveFiniteWeights_data() {
+    QTest::addColumn<QString>("id");
+    QTest::addColumn<QString>("kind");
+    for (const MethodInfo& method : qs::allMethods())
+      for (const char* kind : {"zero", "constant", "one value", "tiny", "edge"})
+        QTest::addRow("%s of %s weights", method.id.c_str(), kind) << QString::fromStdString(method.id) << kind;
+  }
+  void degenerateLayersGiveFiniteWeights() {
+    QFETCH(QString, id);
+    QFETCH(QString, kind);
+    const Matrix weights = degenerateWeights(kind);
+    const qs::ActivationStats stats = qs::test::statsOf(golden().inputs("edge"));
+    const QuantizedTensor tensor =
+        qs::test::runMethodOk(id.toStdString(), weights, quickSettings(methodOf(id)), &stats);
+    for (const float scale : tensor.scales) QVERIFY(std::isfinite(scale) && scale > 0.0F);
+    const Matrix back = qs::dequantize(tensor);
+    QVERIFY(!qs::findNonFinite(back.values()).has_value());
+    if (kind == "zero")
+      for (const float value : back.values()) QCOMPARE(value, 0.0F);
+  }
+
+  void inputsThatAreAllZeroAreNoReasonToFail_data() { rowPerMethod(); }
+  void inputsThatAreAllZeroAreNoReasonToFail() {
+    QFETCH(QString, id);
+    const qs::ActivationStats stats = qs::test::statsOf(Matrix(64, 96));
+    const qs::LayerOutcome outcome =
+        qs::test::runMethod(id.toStdString(), qs::test::randomMatrix(16, 96), quickSettings(methodOf(id)), &stats);
+    QVERIFY(outcome.tensor.has_value() != !outcome.error.empty());
+    if (outcome.tensor) QVERIFY(!qs::findNonFinite(qs::dequantize(*outcome.tensor).values()).has_value());
+  }
+
+  void calibrationThatIsMissingOrTooWideFailsTheLayer_data() { rowPerMethod(); }
+  void calibrationThatIsMissingOrTooWideFailsTheLayer() {
+    QFETCH(QString, id);
+    const Matrix weights = qs::test::randomMatrix(16, 96);
+    const bool needs = methodOf(id).needsCalibration;
+    const qs::LayerOutcome without = qs::test::runMethod(id.toStdString(), weights, quickSettings(methodOf(id)));
+    QCOMPARE(without.tensor.has_value(), !needs);
+    if (!needs) return;
+    QVERIFY2(without.error.find("layer") != std::string::npos, without.error.c_str());
+    const qs::ActivationStats wide = qs::test::statsOf(qs::test::randomMatrix(64, 97));
+    const qs::LayerOutcome outcome = qs::test::runMethod(id.toStdString(), weights, quickSettings(methodOf(id)), &wide);
+    QVERIFY(!outcome.tensor.has_value() && !outcome.error.empty());
+  }
+
+  void everyLayerOfAGroupHasItsOutcomeAndItsProgress_data() { rowPerMethod(); }
+  void everyLayerOfAGroupHasItsOutcomeAndItsProgress() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    const Matrix first = qs::test::randomMatrix(20, 96, 1);
+    const Matrix second = qs::test::randomMatrix(33, 96, 2);
+    const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(128, 96, 3));
+    const std::vector<qs::LayerTask> tasks = {{.name = "q", .weights = first.view(), .activations = &stats},
+                                              {.name = "k", .weights = second.view(), .activations = &stats}};
+    qs::Progress progress;
+    progress.beginStage("Quantizing", "layers", 10);
+    const auto outcomes = method.quantize(tasks, qs::resolveSettings(method, quickSettings(method)), {},
+                                          {.progress = &progress, .threads = 1});
+    QCOMPARE(outcomes.size(), std::size_t{2});
+    QVERIFY(outcomes[0].tensor && outcomes[0].tensor->rows == 20);
+    QVERIFY(outcomes[1].tensor && outcomes[1].tensor->rows == 33);
+    if (method.scalesInputs) QVERIFY(outcomes[0].tensor->inputScale == outcomes[1].tensor->inputScale);
+    constexpr double kRounding = 1e-6;  // of fractions that add up
+    QVERIFY(std::abs(progress.snapshot().done - 2.0) < kRounding);
+  }
+
+  void aStopTakesEffectWithin200Milliseconds_data() { rowPerMethod(); }
+  void aStopTakesEffectWithin200Milliseconds() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    static const Matrix weights = qs::test::randomMatrix(1024, 1536, 5);
+    static const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(48, 1536, 6));
+    const Settings settings = qs::resolveSettings(method, {});
+    const qs::LayerTask task{.name = "layer", .weights = weights.view(), .activations = &stats};
+    // The best of some tries: a busy machine may delay a thread by itself.
+    auto best = std::chrono::steady_clock::duration::max();
+    for (int attempt = 0; attempt < 4 && best > kCancelLimit; ++attempt) {
+      std::stop_source source;
+      std::chrono::steady_clock::time_point asked;
+      std::jthread stopper([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(15 + 25 * attempt));
+        asked = std::chrono::steady_clock::now();
+        source.request_stop();
+      });
+      const qs::RunContext context{.stop = source.get_token(), .threads = 2};
+      try {
+        qs::inWorkerArena(context, [&] { static_cast<void>(method.quantize({&task, 1}, settings, {}, context)); });
+      } catch (const qs::Cancelled&) {
+      }
+      const auto ended = std::chrono::steady_clock::now();
+      stopper.join();
+      best = std::min(best, ended - asked);  // negative where the work was done before
+    }
+    QVERIFY2(best <= kCancelLimit,
+             qPrintable(QString("%1 ms").arg(std::chrono::duration_cast<std::chrono::milliseconds>(best).count())));
+  }
+};
+
+QTEST_APPLESS_MAIN(TestAllMethods)
+#include "tst_all_methods.moc"
