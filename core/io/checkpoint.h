@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
 #include "core/tensor/tensor_info.h"
 
 namespace qs {
@@ -33,6 +34,8 @@ class TensorSource {
   virtual void read(std::uint64_t first, std::span<float> out) const = 0;
   /// The stored bytes, where the tensor is stored plainly; nothing where it has to be decoded.
   [[nodiscard]] virtual std::optional<TensorView> stored() const = 0;
+  /// The codes and scales, where the tensor is stored quantized in a form that QuantizedTensor holds.
+  [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantized() const { return nullptr; }
   /// Tells the system that the pages of the tensor won't be needed soon; reading again is always possible.
   virtual void release() const = 0;
 };
@@ -55,7 +58,7 @@ class Checkpoint {
     std::map<std::string, std::string> metadata;  ///< as shown in the model information
     std::vector<std::filesystem::path> files;     ///< data files, in order: what a fingerprint covers
     std::filesystem::path tokenizerFolder;        ///< where tokenizer files lie; empty = none
-    std::shared_ptr<const GgufMetadata> gguf;  ///< of a GGUF file: where its tokenizer is; null otherwise
+    std::shared_ptr<const GgufMetadata> gguf;     ///< of a GGUF file: where its tokenizer is; null otherwise
     std::vector<std::string> warnings;            ///< oddities worth showing
   };
 

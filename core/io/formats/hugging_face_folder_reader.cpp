@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/formats/model_folder.h"
 #include "core/io/formats/safetensors_reader.h"
+#include "core/io/importers/importer.h"
 #include "core/io/strict_json.h"
 
 namespace qs {
@@ -80,9 +83,11 @@ void addShard(const fs::path& folder, const std::string& shard, const WeightMap&
     contents.warnings.push_back(shard + ": " + std::to_string(unlisted) + " tensors that the index doesn't list");
 }
 
-void requireAllListed(const fs::path& index, const WeightMap& map, const Checkpoint& model) {
+void requireAllListed(const fs::path& index, const WeightMap& map, const Checkpoint::Contents& contents) {
+  std::set<std::string_view> found;
+  for (const CheckpointTensor& tensor : contents.tensors) found.insert(tensor.info.name);
   for (const auto& [tensor, shard] : map)
-    if (model.find(tensor) == nullptr)
+    if (!found.contains(tensor))
       throw inputError(index.string(), "weight_map: tensor '" + tensor + "' is not in shard '" + shard + "'");
 }
 
@@ -91,9 +96,9 @@ std::shared_ptr<const Checkpoint> openShards(const fs::path& folder, Checkpoint:
   std::map<std::string, bool> shards;
   for (const auto& [tensor, shard] : map) shards.emplace(shard, true);
   for (const auto& [shard, used] : shards) addShard(folder, shard, map, contents);
-  auto model = std::make_shared<const Checkpoint>(std::move(contents));
-  requireAllListed(folder / kIndexFile, map, *model);
-  return model;
+  requireAllListed(folder / kIndexFile, map, contents);
+  importQuantizedLayers(contents);
+  return std::make_shared<const Checkpoint>(std::move(contents));
 }
 
 }  // namespace
@@ -121,6 +126,7 @@ std::shared_ptr<const Checkpoint> openHuggingFaceFolder(const fs::path& path) {
     return openShards(path, std::move(contents));
   else
     for (const fs::path& file : safetensorsFiles(path)) addFile(file, contents);
+  importQuantizedLayers(contents);
   return std::make_shared<const Checkpoint>(std::move(contents));
 }
 

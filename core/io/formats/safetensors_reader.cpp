@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/formats/model_folder.h"
 #include "core/io/formats/safetensors_header.h"
+#include "core/io/importers/importer.h"
 #include "core/io/mapped_file.h"
 #include "core/io/stored_tensor.h"
 
@@ -64,7 +65,10 @@ std::shared_ptr<const Checkpoint> openSafetensors(const std::filesystem::path& p
                                 .files = {path},
                                 .tokenizerFolder = {},
                                 .warnings = {}};
-  if (!isShardName(path.filename().string())) addModelFolder(path.parent_path(), contents);
+  if (!isShardName(path.filename().string())) {
+    addModelFolder(path.parent_path(), contents);
+    importQuantizedLayers(contents);
+  }
   return std::make_shared<const Checkpoint>(std::move(contents));
 }
 

@@ -1,0 +1,66 @@
+#include "core/io/importers/packed_layer_source.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/error.h"
+
+namespace qs {
+
+std::shared_ptr<const QuantizedTensor> PackedLayerSource::quantized() const {
+  const std::lock_guard lock(m_mutex);
+  if (m_tensor == nullptr) {
+    auto tensor = std::make_shared<const QuantizedTensor>(m_unpack(m_parts.load()));
+    if (Shape{tensor->rows, tensor->cols} != m_shape)
+      throw mismatchError(m_parts.file() + ": " + m_parts.layer, "shape", toText(m_shape),
+                          toText({tensor->rows, tensor->cols}));
+    m_tensor = std::move(tensor);
+  }
+  return m_tensor;
+}
+
+void PackedLayerSource::read(std::uint64_t first, std::span<float> out) const {
+  const std::shared_ptr<const QuantizedTensor> tensor = quantized();
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::size_t row = (first + done) / tensor->cols;
+    const std::size_t col = (first + done) % tensor->cols;
+    const std::size_t left = out.size() - done;
+    if (col == 0 && left >= tensor->cols) {
+      const std::size_t rows = left / tensor->cols;
+      dequantizeRows(*tensor, row, {out.data() + done, rows, tensor->cols});
+      done += rows * tensor->cols;
+      continue;
+    }
+    std::vector<float> whole(tensor->cols);
+    dequantizeRows(*tensor, row, {whole.data(), 1, tensor->cols});
+    const std::size_t count = std::min(left, tensor->cols - col);
+    std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(col), count,
+                out.begin() + static_cast<std::ptrdiff_t>(done));
+    done += count;
+  }
+}
+
+void PackedLayerSource::release() const {
+  {
+    const std::lock_guard lock(m_mutex);
+    m_tensor.reset();
+  }
+  m_parts.release();
+}
+
+CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, std::string scheme,
+                                   PackedLayerSource::Unpack unpack) {
+  CheckpointTensor tensor;
+  tensor.info = {.name = parts.layer + ".weight",
+                 .dtype = dtype,
+                 .shape = shape,
+                 .elements = elementCount(shape).value_or(0),
+                 .bytes = parts.bytes(),
+                 .storedScheme = std::move(scheme)};
+  tensor.file = parts.file();
+  tensor.source = std::make_shared<const PackedLayerSource>(std::move(parts), std::move(shape), std::move(unpack));
+  return tensor;
+}
+
+}  // namespace qs

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/io/checkpoint.h"
+#include "core/io/importers/layer_parts.h"
+
+namespace qs {
+
+/// A weight matrix that is stored as codes and scales: unpacked when first read, dequantized row by row, let go on
+/// release().
+class PackedLayerSource final : public TensorSource {
+ public:
+  using Unpack = std::function<QuantizedTensor(const PackedTensors&)>;
+
+  PackedLayerSource(LayerParts parts, Shape shape, Unpack unpack)
+      : m_parts(std::move(parts)), m_shape(std::move(shape)), m_unpack(std::move(unpack)) {}
+
+  /// Throws Error (Input) naming the layer where its components don't fit together.
+  void read(std::uint64_t first, std::span<float> out) const override;
+  [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
+  [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantized() const override;
+  void release() const override;
+
+ private:
+  LayerParts m_parts;
+  Shape m_shape;
+  Unpack m_unpack;
+  mutable std::mutex m_mutex;
+  mutable std::shared_ptr<const QuantizedTensor> m_tensor;
+};
+
+/// The logical tensor `<layer>.weight` of packed parts. `scheme` is for people.
+[[nodiscard]] CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, std::string scheme,
+                                                 PackedLayerSource::Unpack unpack);
+
+}  // namespace qs

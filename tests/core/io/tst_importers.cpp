@@ -1,0 +1,301 @@
+#include <QtTest>
+
+#include <map>
+#include <random>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/io/importers/importer.h"
+#include "core/io/layouts/awq_layout.h"
+#include "core/io/layouts/compressed_layout.h"
+#include "core/io/layouts/gptq_layout.h"
+#include "core/io/reader_registry.h"
+#include "core/tensor/half.h"
+#include "tests/support/safetensors_bytes.h"
+#include "tests/support/temp_folder.h"
+
+Q_DECLARE_METATYPE(qs::PackedTensors)
+
+using namespace qs;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr const char* kLayer = "model.layers.0.mlp.up_proj";
+
+QuantizedTensor randomTensor(std::size_t rows, std::size_t cols, int bits, std::int64_t group, bool symmetric) {
+  std::mt19937 random(7);
+  QuantizedTensor tensor{.rows = rows, .cols = cols};
+  tensor.scheme = {.bits = bits, .symmetric = symmetric, .groupSize = group, .scaleType = ScaleType::F16};
+  std::uniform_int_distribution<int> code(tensor.scheme.minCode(), tensor.scheme.maxCode());
+  std::uniform_int_distribution<int> zero(1, (1 << bits) - 1);
+  for (std::size_t i = 0; i < rows * cols; ++i) tensor.codes.push_back(static_cast<std::uint8_t>(code(random)));
+  for (std::size_t i = 0; i < tensor.scheme.scaleCount(rows, cols); ++i) {
+    tensor.scales.push_back(halfToFloat(floatToHalf(0.01F + 0.001F * static_cast<float>(i % 17))));
+    if (!symmetric) tensor.zeroPoints.push_back(static_cast<float>(zero(random)));
+  }
+  return tensor;
+}
+
+// A model folder made without our writer: one layer's parts, a norm, and a config.
+class Folder {
+ public:
+  explicit Folder(Json quantization)
+      : m_config{{"model_type", "llama"}, {"quantization_config", std::move(quantization)}} {
+    add("model.norm.weight", "F32", {2}, std::string(8, '\0'));
+  }
+  void add(const std::string& name, std::string_view dtype, const Shape& shape, const std::string& bytes) {
+    m_header[name] = {
+        {"dtype", dtype}, {"shape", shape}, {"data_offsets", {m_data.size(), m_data.size() + bytes.size()}}};
+    m_data += bytes;
+  }
+  void add(const PackedTensors& parts) {
+    for (const PackedTensor& part : parts)
+      add(std::string(kLayer) + "." + part.suffix, name(part.dtype), part.shape,
+          {reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size()});
+  }
+  void remove(const std::string& suffix) { m_dropped = std::string(kLayer) + "." + suffix; }
+  std::shared_ptr<const Checkpoint> open() {
+    if (!m_dropped.empty()) {  // another name, so that the offsets stay whole
+      m_header["elsewhere"] = m_header[m_dropped];
+      m_header.erase(m_dropped);
+    }
+    m_folder.write("config.json", m_config.dump());
+    m_folder.write("model.safetensors", test::safetensorsBytes(m_header.dump(), m_data));
+    return openCheckpoint(m_folder.path());
+  }
+  test::TempFolder& files() { return m_folder; }
+  Json& config() { return m_config; }
+
+ private:
+  test::TempFolder m_folder;
+  Json m_config;
+  Json m_header = Json::object();
+  std::string m_data;
+  std::string m_dropped;
+};
+
+Json gptqConfig() {
+  return {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", 32}, {"desc_act", false}, {"sym", false}};
+}
+Json awqConfig() {
+  return {{"quant_method", "awq"}, {"bits", 4}, {"group_size", 32}, {"zero_point", true}, {"version", "gemm"}};
+}
+Json compressedConfig(const char* format, int bits, bool symmetric) {
+  const Json weights{
+      {"num_bits", bits}, {"type", "int"}, {"symmetric", symmetric}, {"strategy", "group"}, {"group_size", 32}};
+  return {{"quant_method", "compressed-tensors"},
+          {"format", format},
+          {"config_groups", {{"group_0", {{"targets", {"Linear"}}, {"weights", weights}}}}}};
+}
+
+void requireLayer(const Checkpoint& model, const QuantizedTensor& expected) {
+  const CheckpointTensor& tensor = model.require(std::string(kLayer) + ".weight");
+  QCOMPARE(tensor.info.shape, (Shape{expected.rows, expected.cols}));
+  QVERIFY(!tensor.info.storedScheme.empty());
+  const Matrix weights = dequantize(expected);
+  QCOMPARE(model.load(tensor), weights);
+  std::vector<float> middle(expected.cols + 9);  // neither end at a row's border
+  tensor.source->read(5, middle);
+  QVERIFY(std::equal(middle.begin(), middle.end(), weights.values().begin() + 5));
+  tensor.source->release();
+  QCOMPARE(model.load(tensor), weights);
+}
+
+void lie(const char* row, Json config, const PackedTensors& parts, const char* dropped, const char* field) {
+  QTest::newRow(row) << QByteArray::fromStdString(config.dump()) << parts << QString(dropped) << QString(field);
+}
+
+}  // namespace
+
+class TestImporters : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void gptq() {
+    const QuantizedTensor tensor = randomTensor(64, 96, 4, 32, false);
+    Folder folder(gptqConfig());
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    const auto model = folder.open();
+    QCOMPARE(model->format(), std::string("GPTQ"));
+    QCOMPARE(model->tensors().size(), std::size_t{2});
+    requireLayer(*model, tensor);
+  }
+
+  void gptqVersion2WithActivationOrder() {
+    QuantizedTensor tensor = randomTensor(32, 64, 3, 32, false);
+    for (std::size_t k = 0; k < 64; ++k) tensor.groupIndex.push_back(static_cast<std::int32_t>(k % 2));
+    Json config = gptqConfig();
+    config["bits"] = 3;
+    config["checkpoint_format"] = "gptq_v2";
+    Folder folder(config);
+    folder.add(packGptq(tensor, GptqVersion::V2, kLayer));
+    requireLayer(*folder.open(), tensor);
+  }
+
+  void gptqSettingsMayDifferByLayer() {
+    const QuantizedTensor tensor = randomTensor(64, 64, 8, 64, false);
+    Json config = gptqConfig();
+    config["dynamic"] = {{"+:.*up_proj", {{"bits", 8}, {"group_size", 64}}}};
+    Folder folder(config);
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    requireLayer(*folder.open(), tensor);
+  }
+
+  void aMislabelledGptqFileIsReadAndTold() {
+    const QuantizedTensor tensor = randomTensor(32, 64, 4, 32, true);
+    Json config = gptqConfig();
+    config["sym"] = true;
+    Folder folder(config);
+    folder.add(packGptq(tensor, GptqVersion::V2, kLayer));
+    const auto model = folder.open();
+    requireLayer(*model, tensor);
+    QCOMPARE(model->contents().warnings.size(), std::size_t{1});
+  }
+
+  void theSettingsMayStandInAFileOfTheirOwn() {
+    const QuantizedTensor tensor = randomTensor(32, 64, 4, 32, false);
+    Folder folder(gptqConfig());
+    folder.files().write("quantize_config.json", folder.config()["quantization_config"].dump());
+    folder.config().erase("quantization_config");
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    requireLayer(*folder.open(), tensor);
+  }
+
+  void awq() {
+    const QuantizedTensor tensor = randomTensor(40, 96, 4, 32, false);
+    Folder folder(awqConfig());
+    folder.add(packAwq(tensor, kLayer));
+    requireLayer(*folder.open(), tensor);
+  }
+
+  void compressedTensors_data() {
+    QTest::addColumn<QString>("format");
+    QTest::addColumn<int>("bits");
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("packed, 4 bits") << "pack-quantized" << 4 << true;
+    QTest::newRow("packed, 3 bits, asymmetric") << "pack-quantized" << 3 << false;
+    QTest::newRow("8-bit integers") << "int-quantized" << 8 << true;
+    QTest::newRow("8-bit integers, asymmetric") << "int-quantized" << 8 << false;
+  }
+  void compressedTensors() {
+    QFETCH(QString, format);
+    QFETCH(int, bits);
+    QFETCH(bool, symmetric);
+    const QuantizedTensor tensor = randomTensor(48, 96, bits, 32, symmetric);
+    Folder folder(compressedConfig(format.toUtf8().constData(), bits, symmetric));
+    const auto form = format == "pack-quantized" ? CompressedForm::Packed : CompressedForm::Int;
+    folder.add(packCompressed(tensor, form, DType::F16, kLayer));
+    requireLayer(*folder.open(), tensor);
+  }
+
+  // Written out after formats.md section 6: high nibble first, blocks over the flattened matrix, also across rows.
+  void bitsandbytesNf4() {
+    constexpr std::size_t kRows = 6;
+    constexpr std::size_t kCols = 50;
+    const std::array<float, 16> map{-1.0F, -0.7F, -0.5F, -0.4F, -0.3F, -0.2F, -0.1F, 0.0F,
+                                    0.1F,  0.2F,  0.3F,  0.4F,  0.5F,  0.6F,  0.7F,  1.0F};
+    std::vector<float> expected;
+    std::string codes;
+    for (std::size_t i = 0; i < kRows * kCols; ++i) {
+      const std::size_t code = i * 11 % 16;
+      expected.push_back(map[code] * static_cast<float>(i / 64 + 1));
+      if (i % 2 == 0)
+        codes.push_back(static_cast<char>(code << 4U));
+      else
+        codes.back() = static_cast<char>(static_cast<unsigned char>(codes.back()) | code);
+    }
+    std::string absMax;
+    for (int block = 0; block < 5; ++block) absMax += test::bytesOf(static_cast<float>(block + 1));
+    std::string mapBytes;
+    for (const float value : map) mapBytes += test::bytesOf(value);
+    const std::string state = R"({"quant_type":"nf4","blocksize":64,"dtype":"float16","shape":[6,50]})";
+    Folder folder({{"quant_method", "bitsandbytes"}, {"load_in_4bit", true}});
+    const std::string weight = std::string(kLayer) + ".weight";
+    folder.add(weight, "U8", {codes.size(), 1}, codes);
+    folder.add(weight + ".absmax", "F32", {5}, absMax);
+    folder.add(weight + ".quant_map", "F32", {16}, mapBytes);
+    folder.add(weight + ".quant_state.bitsandbytes__nf4", "U8", {state.size()}, state);
+    const auto model = folder.open();
+    QCOMPARE(model->tensors().size(), std::size_t{2});
+    const Matrix weights = model->load(model->require(weight));
+    QCOMPARE(weights.rows(), kRows);
+    QVERIFY(std::equal(expected.begin(), expected.end(), weights.values().begin()));
+  }
+
+  void anUnknownMethodIsShownAsStored() {
+    Folder folder(Json{{"quant_method", "novel"}});
+    folder.add("layer.weight_q", "U8", {4}, "abcd");
+    const auto model = folder.open();
+    QCOMPARE(model->contents().warnings.size(), std::size_t{1});
+    QVERIFY(model->find("layer.weight_q") != nullptr);
+  }
+
+  void liesAreRejected_data() {
+    QTest::addColumn<QByteArray>("config");
+    QTest::addColumn<PackedTensors>("parts");
+    QTest::addColumn<QString>("dropped");
+    QTest::addColumn<QString>("field");
+    const QuantizedTensor tensor = randomTensor(32, 64, 4, 32, false);
+    const PackedTensors gptq = packGptq(tensor, GptqVersion::V1, kLayer);
+    const PackedTensors awq = packAwq(tensor, kLayer);
+    const PackedTensors packed = packCompressed(tensor, CompressedForm::Packed, DType::F16, kLayer);
+    const auto with = [](Json config, const char* key, Json value) {
+      config[key] = std::move(value);
+      return config;
+    };
+    lie("GPTQ without bits", with(gptqConfig(), "bits", nullptr), gptq, "", "bits");
+    lie("GPTQ with bits in a text", with(gptqConfig(), "bits", "4"), gptq, "", "bits");
+    lie("GPTQ of 5 bits", with(gptqConfig(), "bits", 5), gptq, "", "bits");
+    lie("GPTQ of 2^40 bits", with(gptqConfig(), "bits", std::int64_t{1} << 40U), gptq, "", "bits");
+    lie("GPTQ without a group size", with(gptqConfig(), "group_size", nullptr), gptq, "", "group_size");
+    lie("GPTQ with a group size of 0", with(gptqConfig(), "group_size", 0), gptq, "", "group_size");
+    lie("GPTQ in a planar format", with(gptqConfig(), "checkpoint_format", "gptq_p"), gptq, "", "checkpoint_format");
+    lie("GPTQ with sym as a number", with(gptqConfig(), "sym", 1), gptq, "", "sym");
+    lie("GPTQ with other groups than its scales", with(gptqConfig(), "group_size", 64), gptq, "", "qzeros");
+    lie("GPTQ of another width", with(gptqConfig(), "bits", 8), gptq, "", "qzeros");
+    lie("GPTQ without scales", gptqConfig(), gptq, "scales", "scales");
+    lie("GPTQ without zero points", gptqConfig(), gptq, "qzeros", "qzeros");
+    PackedTensors wrongIndex = gptq;
+    const std::vector<std::int32_t> index(64, 99);
+    wrongIndex[3] = packedTensor("g_idx", DType::I32, {64}, std::span<const std::int32_t>(index));
+    lie("GPTQ with a group that doesn't exist", gptqConfig(), wrongIndex, "", "g_idx");
+    lie("GPTQ with a broken expression", with(gptqConfig(), "dynamic", {{"+:(", {{"bits", 8}}}}), gptq, "", "dynamic");
+    lie("AWQ of 8 bits", with(awqConfig(), "bits", 8), awq, "", "bits");
+    lie("AWQ in another version", with(awqConfig(), "version", "gemv"), awq, "", "version");
+    lie("AWQ without a group size", with(awqConfig(), "group_size", nullptr), awq, "", "group_size");
+    lie("AWQ with other groups than its scales", with(awqConfig(), "group_size", 64), awq, "", "qzeros");
+    lie("AWQ without scales", awqConfig(), awq, "scales", "scales");
+    const Json compressed = compressedConfig("pack-quantized", 4, false);
+    lie("compressed-tensors without groups", with(compressed, "config_groups", nullptr), packed, "", "config_groups");
+    lie("compressed-tensors in a sparse format", with(compressed, "format", "sparse-bitmask"), packed, "", "format");
+    lie("compressed-tensors of 16 bits", compressedConfig("pack-quantized", 16, false), packed, "", "num_bits");
+    lie("compressed-tensors of another width", compressedConfig("pack-quantized", 8, false), packed, "", "weight_");
+    lie("compressed-tensors without scales", compressed, packed, "weight_scale", "weight_scale");
+    lie("compressed-tensors without zero points", compressed, packed, "weight_zero_point", "weight_zero_point");
+    lie("compressed-tensors without a shape", compressed, packed, "weight_shape", "weight_shape");
+    Json elsewhere = compressed;
+    elsewhere["config_groups"]["group_0"]["targets"] = {"other"};
+    lie("compressed-tensors that targets another layer", elsewhere, packed, "", "targets");
+  }
+  void liesAreRejected() {
+    QFETCH(QByteArray, config);
+    QFETCH(PackedTensors, parts);
+    QFETCH(QString, dropped);
+    QFETCH(QString, field);
+    Folder folder(Json::parse(config.toStdString()));
+    folder.add(parts);
+    if (!dropped.isEmpty()) folder.remove(dropped.toStdString());
+    try {
+      const auto model = folder.open();
+      (void)model->load(model->require(std::string(kLayer) + ".weight"));
+      QFAIL("the checkpoint was accepted");
+    } catch (const Error& error) {
+      QCOMPARE(error.kind(), ErrorKind::Input);
+      QVERIFY2(QString::fromUtf8(error.what()).contains(field), error.what());
+    }
+  }
+};
+
+QTEST_APPLESS_MAIN(TestImporters)
+#include "tst_importers.moc"
