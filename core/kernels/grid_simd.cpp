@@ -110,10 +110,8 @@ HWY_INLINE Floats lossOf(Floats error) {
   const hn::RebindToUnsigned<FloatTag> du;
   const auto x = hn::Min(hn::Abs(error), hn::Set(d, 1e6F));
   const auto bits = hn::BitCast(du, x);
-  // bits / 5 by the multiplication with 2^34 / 5; F32 bits of positive numbers are below 2^31.
-  const auto fifth = hn::ShiftRight<2>(
-      hn::BitCast(du, hn::OddEven(hn::BitCast(du, hn::MulEven(hn::Reverse2(du, bits), hn::Set(du, 0xCCCCCCCDU))),
-                                  hn::Reverse2(du, hn::BitCast(du, hn::MulEven(bits, hn::Set(du, 0xCCCCCCCDU)))))));
+  const auto bitsAsNumber = hn::ConvertTo(d, hn::BitCast(IntTag(), bits));
+  const auto fifth = hn::BitCast(du, hn::ConvertTo(IntTag(), hn::Mul(bitsAsNumber, hn::Set(d, 0.2F))));
   auto r = hn::BitCast(d, hn::Sub(hn::Set(du, 0x4C2B0000U), fifth));
   const auto fifthOfX = hn::Mul(hn::Set(d, 0.2F), x);
   for (int i = 0; i < 3; ++i) {
@@ -127,25 +125,27 @@ HWY_INLINE Floats lossOf(Floats error) {
 void shrinkLossesLoop(const float* values, std::size_t count, const GridRule& rule, float unit, float* sums) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
-  const auto scale = hn::Set(d, rule.scale);
+  const float inverseScale = 1.0F / rule.scale;
+  const float steps = rule.scale / unit;
+  const auto inverse = hn::Set(d, inverseScale);
   const auto zero = hn::Set(d, rule.zero);
   const auto low = hn::Set(d, rule.low);
   const auto high = hn::Set(d, rule.high);
-  const auto units = hn::Set(d, unit);
   const std::size_t whole = count / kVirtualLanes * kVirtualLanes;
   for (std::size_t part = 0; part < kVirtualLanes; part += lanes) {
     auto sum = hn::LoadU(d, sums + part);
     for (std::size_t i = part; i < whole; i += kVirtualLanes) {
-      const auto w = hn::LoadU(d, values + i);
-      const auto back = hn::Mul(hn::Sub(codesOf<false>(w, scale, zero, low, high), zero), scale);
-      sum = hn::Add(sum, lossOf(hn::Div(hn::Sub(back, w), units)));
+      const auto w = hn::Mul(hn::LoadU(d, values + i), inverse);
+      const auto code = hn::Min(hn::Max(hn::Add(hn::Round(w), zero), low), high);
+      sum = hn::Add(sum, lossOf(hn::Mul(hn::Sub(hn::Sub(code, zero), w), hn::Set(d, steps))));
     }
     hn::StoreU(sum, d, sums + part);
   }
-  const UnitGrid grid{rule.scale, rule.zero};
-  const CodeLimits limits{rule.low, rule.high};
-  for (std::size_t i = whole; i < count; ++i)
-    sums[i - whole] += shrinkLoss((onGrid(values[i], grid, limits) - values[i]) / unit);
+  for (std::size_t i = whole; i < count; ++i) {
+    const float w = values[i] * inverseScale;
+    const float code = std::clamp(std::rint(w) + rule.zero, rule.low, rule.high);
+    sums[i - whole] += shrinkLoss((code - rule.zero - w) * steps);
+  }
 }
 
 void countBordersBelowLoop(const float* values, std::size_t count, float scale, const float* borders,

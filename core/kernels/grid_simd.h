@@ -24,7 +24,8 @@ void minMax(const float* values, std::size_t count, float* low, float* high);
 void gridCodes(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes);
 /// (code − zero) · scale.
 void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero, float* values);
-/// Adds shrinkLoss((ŵ − w)/unit) of value i to lanes[i % 16].
+/// Adds shrinkLoss(((code − zero) − v)·(scale/unit)) of value i to lanes[i % 16], v = w·(1/scale) and the code its
+/// rounding: a search may multiply by the reciprocal, final codes may not.
 void shrinkLosses(const float* values, std::size_t count, const GridRule& rule, float unit, float* lanes);
 /// How many of `borders` value/scale is above.
 void countBordersBelow(const float* values, std::size_t count, float scale, const float* borders,

@@ -108,8 +108,9 @@ float shrinkLoss(float error) {
   // x·r⁵)/5.
   const float x = std::min(std::abs(error), 1e6F);
   if (x < 1e-6F) return 0.0F;
-  const std::uint32_t guess = 0x4C2B0000U - std::bit_cast<std::uint32_t>(x) / 5U;
-  float r = std::bit_cast<float>(guess);
+  const auto fifth = static_cast<std::uint32_t>(static_cast<float>(std::bit_cast<std::uint32_t>(x)) * 0.2F);
+  const std::uint32_t guess = 0x4C2B0000U - fifth;
+  auto r = std::bit_cast<float>(guess);
   for (int i = 0; i < 3; ++i) {
     const float r2 = r * r;
     r = r * (1.2F - 0.2F * x * (r2 * r2 * r));

@@ -124,7 +124,28 @@ QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme, s
 
 QuantizedTensor quantizeUniform(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
                                 const RunContext& context, double progress) {
-  return quantizeOnGrids(weights, scheme, findGrids(weights, scheme, shrinkRange, context, progress), context);
+  if (scheme.groupSize == kPerTensor)
+    return quantizeOnGrids(weights, scheme, findGrids(weights, scheme, shrinkRange, context, progress), context);
+  // Range, grid and codes of a group while it is in the cache.
+  QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
+  const std::size_t groups = scheme.groupsPerRow(weights.cols);
+  const std::size_t length = scheme.groupLength(weights.cols);
+  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
+    for (std::size_t row = rows.first; row < rows.last; ++row) {
+      if (shrinkRange) context.throwIfStopped();
+      for (std::size_t g = 0; g < groups; ++g) {
+        const auto values = group(weights, scheme, row, g);
+        const UnitGrid grid = findGrid(values, scheme, shrinkRange);
+        requireStorable(grid, scheme);
+        tensor.scales[row * groups + g] = grid.scale;
+        if (!tensor.zeroPoints.empty()) tensor.zeroPoints[row * groups + g] = grid.zero;
+        quantizeRun(values, grid, scheme,
+                    std::span(tensor.codes).subspan(row * weights.cols + g * length, values.size()));
+      }
+    }
+    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows, weights.cols)));
+  });
+  return tensor;
 }
 
 }  // namespace qs

@@ -101,8 +101,11 @@ class TestVectorKernels : public QObject {
         const Matrix values = qs::test::randomMatrix(1, length, length + 1);
         const qs::UnitGrid grid = qs::findGrid(values.row(0), scheme);
         std::array<float, 16> lanes{};
-        for (std::size_t i = 0; i < length; ++i)
-          lanes[i % 16] += qs::shrinkLoss((qs::onGrid(values(0, i), grid, limits) - values(0, i)) / 0.01F);
+        for (std::size_t i = 0; i < length; ++i) {
+          const float v = values(0, i) * (1.0F / grid.scale);
+          const float code = std::clamp(std::rint(v) + grid.zero, limits.low, limits.high);
+          lanes[i % 16] += qs::shrinkLoss((code - grid.zero - v) * (grid.scale / 0.01F));
+        }
         double expected = 0;
         for (const float lane : lanes) expected += static_cast<double>(lane);
         QVERIFY(qs::shrinkLossOn(values.row(0), grid, scheme, 0.01F) == expected);
