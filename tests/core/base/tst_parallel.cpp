@@ -1,7 +1,8 @@
 #include <QtTest>
 
 #include <atomic>
-#include <barrier>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -22,15 +23,17 @@ class TestParallel : public QObject {
   }
 
   void eightThreadsReallyStart() {
+    // Each call keeps its thread until all eight are there, however late a loaded machine starts them.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     std::mutex mutex;
+    std::condition_variable arrived;
     std::set<std::thread::id> threads;
     qs::inWorkerArena({.threads = 8}, [&] {
       qs::parallelFor({}, 64, [&](std::size_t) {
-        {
-          const std::lock_guard lock(mutex);
-          threads.insert(std::this_thread::get_id());
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        std::unique_lock lock(mutex);
+        threads.insert(std::this_thread::get_id());
+        arrived.notify_all();
+        arrived.wait_until(lock, deadline, [&] { return threads.size() == 8; });
       });
     });
     QCOMPARE(threads.size(), std::size_t{8});
