@@ -16,7 +16,8 @@ MethodInfo fp8Method();
 
 std::span<const MethodInfo> allMethods() {
   static const std::vector<MethodInfo> methods = {
-      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), gptqMethod(), hqqMethod(), nf4Method(), mxfp4Method(), fp8Method(),
+      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), gptqMethod(),
+      hqqMethod(), nf4Method(),         mxfp4Method(),      fp8Method(),
   };
   return methods;
 }

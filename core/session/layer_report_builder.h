@@ -2,8 +2,8 @@
 
 #include "core/base/run_context.h"
 #include "core/quant/method_info.h"
-#include "core/session/run_groups.h"
 #include "core/session/quant_report.h"
+#include "core/session/run_groups.h"
 #include "core/stats/activation_stats.h"
 #include "core/stats/weight_stats.h"
 #include "core/tensor/matrix.h"
