@@ -6,6 +6,7 @@
 
 #include "core/session/quant_report.h"
 #include "ui/charts/plot_view.h"
+#include "ui/charts/report_text.h"
 
 class QComboBox;
 
@@ -46,17 +47,17 @@ class AllLayersView final : public PlotView {
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
   [[nodiscard]] std::vector<PlotEntry> legend(const Palette& colors) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
-  void activate(const QPointF& data) override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
+  void activate(const QPointF& at) override;
 
  private:
   void place(const LayerReportPtr& report);
   void refresh();
   void updateAxes();
   [[nodiscard]] std::optional<double> valueOf(const LayerReportPtr& report) const;
-  [[nodiscard]] double flagLimit() const;
+  [[nodiscard]] AxisTicks blockTicks(const AxisRange& view, int most) const;
   [[nodiscard]] bool isFlagged(std::size_t index) const;
   [[nodiscard]] std::optional<std::size_t> indexAt(double x) const;
   [[nodiscard]] QRectF barRect(std::size_t index, const QRectF& rect) const;
@@ -67,7 +68,8 @@ class AllLayersView final : public PlotView {
   std::vector<LayerReportPtr> m_reports;  ///< by place; null until it has come
   MethodStyle m_style;
   LayerMetric m_metric = LayerMetric::RelativeError;
-  double m_flagLimit = 0;
+  std::optional<double> m_flagLimit;
+  std::vector<LayerPlace> m_places;
   QString m_selected;
   QComboBox* m_choice = nullptr;
 };

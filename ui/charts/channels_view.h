@@ -35,21 +35,18 @@ class ChannelsView final : public PlotView {
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
   [[nodiscard]] std::vector<PlotEntry> legend(const Palette& colors) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
-  void activate(const QPointF& data) override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
+  void activate(const QPointF& at) override;
 
  private:
   void rebuild();
   void updateRanges();
-  void drawBands(QPainter& painter, const PlotFrame& frame) const;
-  void drawError(QPainter& painter, const PlotFrame& frame) const;
   void drawOutliers(QPainter& painter, const PlotFrame& frame) const;
   void drawHighlight(QPainter& painter, const PlotFrame& frame) const;
   [[nodiscard]] std::optional<std::size_t> positionAt(double x) const;
   [[nodiscard]] std::optional<std::size_t> positionOf(std::uint32_t channel) const;
-  [[nodiscard]] double leftOf(std::size_t position) const { return m_edges[position]; }
   [[nodiscard]] double middleOf(std::size_t position) const;
   [[nodiscard]] std::uint32_t channelOf(std::size_t point) const;
   [[nodiscard]] QString channelText(std::size_t point) const;

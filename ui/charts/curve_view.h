@@ -21,9 +21,9 @@ class CurveView final : public PlotView {
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
   [[nodiscard]] std::vector<PlotEntry> legend(const Palette& colors) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
 
  private:
   [[nodiscard]] QColor colorOf(std::size_t curve, const Palette& colors) const;

@@ -32,9 +32,9 @@ class DistributionView final : public PlotView {
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
   [[nodiscard]] std::vector<PlotEntry> legend(const Palette& colors) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
   void keyPressEvent(QKeyEvent* event) override;
 
  private:

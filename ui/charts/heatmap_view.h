@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/session/preview.h"
+#include "ui/charts/matrix_raster.h"
 #include "ui/charts/plot_view.h"
 
 class QComboBox;
@@ -38,16 +39,26 @@ class HeatmapView final : public PlotView {
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
   void drawDecoration(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
   [[nodiscard]] double rightMargin(const QFontMetricsF& metrics) const override;
-  void activate(const QPointF& data) override;
+  void activate(const QPointF& at) override;
 
  private:
   void refresh(bool newLayer);
-  [[nodiscard]] bool showsError() const;
-  [[nodiscard]] float scale() const;  ///< magnitude at the end of the colours
-  [[nodiscard]] float errorAt(std::size_t row, std::size_t col) const;
+  [[nodiscard]] bool showsError() const { return m_quantity == HeatmapQuantity::Error && m_preview; }
+  [[nodiscard]] RasterSource source() const;
+  [[nodiscard]] RasterColors rasterColors(const Palette& colors) const;
+  void drawHighlight(QPainter& painter, const PlotFrame& frame) const;
+
+  /// The last image with all that it depends on: hovering repaints without rendering again.
+  struct Cache {
+    QImage image;
+    QRectF view;
+    bool dark = false;
+    bool coarse = false;
+    int generation = -1;
+  };
 
   LayerWeightsPtr m_weights;
   LayerPreviewPtr m_preview;
@@ -55,6 +66,8 @@ class HeatmapView final : public PlotView {
   HeatmapQuantity m_quantity = HeatmapQuantity::Weight;
   std::optional<std::uint32_t> m_highlight;
   QComboBox* m_choice = nullptr;
+  int m_generation = 0;
+  mutable Cache m_cache;
 };
 
 }  // namespace qs

@@ -8,40 +8,17 @@
 #include <vector>
 
 #include "ui/charts/plot_axis.h"
+#include "ui/charts/plot_entry.h"
+#include "ui/charts/plot_layout.h"
 #include "ui/charts/plot_table.h"
 #include "ui/support/palette.h"
 
 class QHBoxLayout;
+class QPushButton;
 
 namespace qs {
 
 enum class PlotState : std::uint8_t { Empty, Busy, Ready, Failed };
-enum class Swatch : std::uint8_t { Area, Line, DashedLine, Point };
-
-/// An entry of a legend or of the tooltip: a swatch, a name, and a value in the tooltip.
-struct PlotEntry {
-  QColor color;  ///< invalid: no swatch
-  QString label;
-  QString value;
-  Swatch swatch = Swatch::Line;
-  Marker marker = Marker::Circle;
-};
-
-/// What stands under the crosshair.
-struct PlotReadout {
-  QString title;
-  std::vector<PlotEntry> entries;
-  QPointF anchor;  ///< data coordinates where the crosshair snaps to
-};
-
-/// What a view needs to draw its data.
-struct PlotFrame {
-  QRectF rect;  ///< of the data, inside the axes
-  Palette colors;
-  bool vector = false;  ///< for SVG or PDF: draw paths, one a series
-  bool moving = false;  ///< the user drags: quick drawing will do
-};
-
 /// Base of every chart: header, legend, axes, crosshair with one tooltip, zoom and pan by mouse and keyboard, empty,
 /// busy and failed states, table of the data, and drawing for export. Views draw the data and answer for a position.
 ///
@@ -73,10 +50,10 @@ class PlotView : public QWidget {
   [[nodiscard]] const PlotAxis& xAxis() const { return m_x; }
   [[nodiscard]] const PlotAxis& yAxis() const { return m_y; }
   [[nodiscard]] QRectF plotRect() const;  ///< in widget coordinates
-  [[nodiscard]] QPointF toWidget(const QPointF& data) const;
+  [[nodiscard]] QPointF toWidget(const QPointF& at) const;
   [[nodiscard]] QPointF toData(const QPointF& widget) const;
   [[nodiscard]] std::optional<QPointF> crosshair() const { return m_crosshair; }
-  void setCrosshair(const std::optional<QPointF>& data);
+  void setCrosshair(const std::optional<QPointF>& at);
   [[nodiscard]] QString readoutText() const;  ///< of the crosshair, as sent to screen readers
 
   [[nodiscard]] QSize sizeHint() const override { return {720, 400}; }
@@ -95,12 +72,12 @@ class PlotView : public QWidget {
  protected:
   virtual void drawData(QPainter& painter, const PlotFrame& frame) const = 0;
   /// What is at a position; nothing where the view has nothing to say.
-  [[nodiscard]] virtual std::optional<PlotReadout> readoutAt(const QPointF& data) const = 0;
+  [[nodiscard]] virtual std::optional<PlotReadout> readoutAt(const QPointF& at) const = 0;
   [[nodiscard]] virtual std::vector<PlotEntry> legend(const Palette& colors) const;
   /// The next position in a direction of −1, 0 or 1 each; by default a hundredth of the view.
-  [[nodiscard]] virtual QPointF stepFrom(const QPointF& data, int dx, int dy) const;
+  [[nodiscard]] virtual QPointF stepFrom(const QPointF& at, int dx, int dy) const;
   /// A click on the data or Enter at the crosshair.
-  virtual void activate(const QPointF& data);
+  virtual void activate(const QPointF& at);
   /// Room to the right of the data, for a colour bar.
   [[nodiscard]] virtual double rightMargin(const QFontMetricsF& metrics) const;
   virtual void drawDecoration(QPainter& painter, const PlotFrame& frame) const;
@@ -109,10 +86,10 @@ class PlotView : public QWidget {
   void setHeading(const QString& heading, const QString& what);
   void addControl(QWidget* control);
   void showData();  ///< leaves empty and failed states; repaints
-  [[nodiscard]] PlotAxis& x() { return m_x; }
-  [[nodiscard]] PlotAxis& y() { return m_y; }
+  [[nodiscard]] PlotAxis& horizontal() { return m_x; }
+  [[nodiscard]] PlotAxis& vertical() { return m_y; }
   [[nodiscard]] const Palette& colors() const { return m_colors; }
-  [[nodiscard]] QPointF mapped(const QPointF& data, const QRectF& rect) const;
+  [[nodiscard]] QPointF mapped(const QPointF& at, const QRectF& rect) const;
 
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
@@ -128,17 +105,18 @@ class PlotView : public QWidget {
   void focusOutEvent(QFocusEvent* event) override;
 
  private:
-  struct Layout;
-  [[nodiscard]] Layout layoutFor(const QSizeF& size, double controlsWidth, const Palette& colors) const;
-  [[nodiscard]] Layout screenLayout() const;
-  void drawHeader(QPainter& painter, const Layout& layout, const Palette& colors) const;
-  void drawAxes(QPainter& painter, const Layout& layout, const Palette& colors) const;
-  void drawCrosshair(QPainter& painter, const QRectF& rect) const;
-  void drawBusyBar(QPainter& painter) const;
+  [[nodiscard]] PlotLayout layoutFor(const QSizeF& size, const QSizeF& controls, const Palette& colors) const;
+  [[nodiscard]] PlotLayout screenLayout() const;
+  [[nodiscard]] bool showsMessage() const;
+  void drawAll(QPainter& painter, const PlotLayout& layout, PlotFrame frame) const;
+  void drawCrosshair(QPainter& painter, const PlotLayout& layout) const;
+  void drawBox(QPainter& painter, const QRectF& rect) const;
   void drawMessage(QPainter& painter) const;
+  void hover(const QPointF& position);
+  void stepCrosshair(int dx, int dy);
   void setState(PlotState state, const QString& message, const QString& button);
   void placeControls();
-  void zoomAt(const QPointF& data, double factor);
+  void zoomAt(const QPointF& at, double factor);
   void noteZoom();
 
   PlotAxis m_x, m_y;
@@ -148,7 +126,7 @@ class PlotView : public QWidget {
   QString m_message;
   double m_progress = -1;
   std::optional<QPointF> m_crosshair;
-  class QPushButton* m_button = nullptr;
+  QPushButton* m_button = nullptr;
   QWidget* m_controls = nullptr;
   QHBoxLayout* m_controlsLayout = nullptr;
   std::optional<QPointF> m_pressed;

@@ -38,18 +38,19 @@ class TradeoffView final : public PlotView {
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
-  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& data) const override;
-  [[nodiscard]] QPointF stepFrom(const QPointF& data, int dx, int dy) const override;
-  void activate(const QPointF& data) override;
+  [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;
+  [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
+  void activate(const QPointF& at) override;
 
  private:
   void updateAxes();
-  [[nodiscard]] std::optional<std::size_t> nearest(const QPointF& data) const;
+  [[nodiscard]] std::optional<std::size_t> nearest(const QPointF& at) const;
   void drawNames(QPainter& painter, const PlotFrame& frame) const;
 
   std::vector<TradeoffPoint> m_points;  ///< by size
   QString m_valueTitle;
   double m_budget = 0;
+  double m_unit = 1e9;  ///< bytes of one unit of the x axis
 };
 
 }  // namespace qs

@@ -31,10 +31,11 @@ QString superscript(int exponent) {
   return text;
 }
 
-QString powerLabel(int exponent) {
-  if (exponent >= 0 && exponent <= 3)
-    return number::count(static_cast<std::uint64_t>(std::llround(std::pow(10.0, exponent))));
-  if (exponent < 0 && exponent >= -2) return number::fixed(std::pow(10.0, exponent), -exponent);
+/// Plain numbers where all of the axis stays short, else powers of ten.
+QString powerLabel(int exponent, bool plain) {
+  const double value = std::pow(10.0, exponent);
+  if (plain && exponent >= 0) return number::count(static_cast<std::uint64_t>(std::llround(value)));
+  if (plain) return number::fixed(value, -exponent);
   return QStringLiteral("10") + superscript(exponent);
 }
 
@@ -67,10 +68,11 @@ AxisTicks decadeTicks(double low, double high, int most) {
   const int first = static_cast<int>(std::ceil(std::log10(low) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(high) + 1e-9));
   const int every = std::max(1, (last - first + most) / most);
+  const bool plain = first >= -3 && last <= 5;
   for (int e = first; e <= last; ++e) {
     if (e % every != 0) continue;
     ticks.major.push_back(std::pow(10.0, e));
-    ticks.labels.push_back(powerLabel(e));
+    ticks.labels.push_back(powerLabel(e, plain));
   }
   if (every > 1 || last - first > 6) return ticks;
   for (int e = first - 1; e <= last; ++e)

@@ -14,7 +14,6 @@ QLocale locale() { return {}; }
 QString withMinus(QString text) {
   static const QChar kMinus(0x2212);
   if (text.startsWith(QLatin1Char('-'))) text[0] = kMinus;
-  text.replace(QLatin1String("e-"), QLatin1String("e") + kMinus);
   return text;
 }
 
@@ -42,7 +41,10 @@ QString significant(double value, int digits) {
   if (const QString text = nonFinite(value); !text.isEmpty()) return text;
   if (value == 0) return QStringLiteral("0");
   const int exponent = exponentOf(value, digits);
-  if (exponent < -4 || exponent >= 6) return withMinus(locale().toString(value, 'e', digits - 1));
+  if (exponent < -4 || exponent >= 6) {
+    const QString power = withMinus(QString::number(exponent));
+    return fixed(value / std::pow(10.0, exponent), digits - 1) + QLatin1Char('e') + power;
+  }
   return fixed(value, std::max(0, digits - 1 - exponent));
 }
 

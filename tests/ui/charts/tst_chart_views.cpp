@@ -1,0 +1,326 @@
+// The views' data, signals, mouse and keys.
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QToolButton>
+#include <QWheelEvent>
+#include <QtTest>
+#include <limits>
+
+#include "core/base/error.h"
+#include "report_builder.h"
+#include "ui/charts/all_layers_view.h"
+#include "ui/charts/channels_view.h"
+#include "ui/charts/curve_view.h"
+#include "ui/charts/distribution_view.h"
+#include "ui/charts/heatmap_view.h"
+#include "ui/charts/plot_exporter.h"
+#include "ui/charts/tradeoff_view.h"
+
+using namespace qs;
+
+namespace {
+
+void click(PlotView& view, const QPointF& data) {
+  QTest::mouseClick(&view, Qt::LeftButton, Qt::NoModifier, view.toWidget(data).toPoint());
+}
+
+void show(PlotView& view) {
+  view.resize(800, 420);
+  view.show();
+  QVERIFY(QTest::qWaitForWindowExposed(&view));
+  view.setFocus();
+}
+
+void turnWheel(PlotView& view, const QPointF& at, int delta) {
+  QWheelEvent event(at, view.mapToGlobal(at), {}, {0, delta}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+  QCoreApplication::sendEvent(&view, &event);
+}
+
+}  // namespace
+
+class TestChartViews : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void zeroBinsKeepBothSeries() {
+    auto report = std::make_shared<LayerReport>(*test::buildReport());
+    std::fill(report->before.counts.begin() + 10, report->before.counts.end(), 0U);
+    std::fill(report->after.counts.begin(), report->after.counts.end() - 10, 0U);
+    DistributionView view;
+    view.setReport(report);
+    QCOMPARE(view.pointCount(0), 512);
+    QCOMPARE(view.pointCount(1), 512);
+    QCOMPARE(view.pointCount(2), 0);
+    view.setComparison(test::buildReport());
+    QCOMPARE(view.pointCount(2), 512);
+    QCOMPARE(view.yAxis().view.low, 0.5);
+    QCOMPARE(std::fmod(std::log10(view.yAxis().view.high), 1.0), 0.0);
+  }
+
+  void aNewReportKeepsTheSeriesAndTheZoomOfTheSameLayer() {
+    DistributionView view;
+    show(view);
+    view.setReport(test::buildReport());
+    turnWheel(view, view.plotRect().center(), 240);
+    QVERIFY(view.xAxis().isZoomed());
+    const AxisRange zoomed = view.xAxis().view;
+    view.setReport(test::buildReport({.step = 0.05}));
+    QCOMPARE(view.xAxis().view, zoomed);
+    view.setReport(test::buildReport({.name = "another"}));
+    QVERIFY(!view.xAxis().isZoomed());
+  }
+
+  void statesSayWhatIsMissing() {
+    DistributionView view;
+    QCOMPARE(view.state(), PlotState::Empty);
+    QVERIFY(!view.stateMessage().isEmpty());
+    view.setReport(test::buildFailure("layer"));
+    QCOMPARE(view.state(), PlotState::Failed);
+    QVERIFY(view.stateMessage().contains("Hessian"));
+    view.setReport(test::buildReport());
+    QCOMPARE(view.state(), PlotState::Ready);
+    view.setBusy("Quantizing");
+    QCOMPARE(view.state(), PlotState::Busy);
+    view.setIdle();
+    QCOMPARE(view.state(), PlotState::Ready);
+  }
+
+  void theButtonOfAnEmptyViewAsks() {
+    ChannelsView view;
+    show(view);
+    view.setEmpty("Nothing here", "Do it");
+    QSignalSpy spy(&view, &PlotView::actionRequested);
+    view.grab();
+    auto* button = view.findChild<QPushButton*>();
+    QVERIFY(button != nullptr && button->isVisible());
+    QTest::mouseClick(button, Qt::LeftButton);
+    QCOMPARE(spy.count(), 1);
+  }
+
+  void wheelDragBoxAndDoubleClick() {
+    CurveView view;
+    show(view);
+    view.setCurves({{"loss", "step", "loss", {0, 1, 2, 3}, {4, 3, 2, 1}}}, "training");
+    const QPointF center = view.plotRect().center();
+    const QPointF fixed = view.toData(center);
+    turnWheel(view, center, 120);
+    QVERIFY(view.xAxis().isZoomed());
+    QVERIFY(std::abs(view.toData(center).x() - fixed.x()) < 1e-9);
+    const double before = view.xAxis().view.low;
+    QTest::mousePress(&view, Qt::LeftButton, Qt::NoModifier, center.toPoint());
+    QTest::mouseMove(&view, center.toPoint() + QPoint(20, 0));
+    QTest::mouseMove(&view, center.toPoint() + QPoint(40, 0));
+    QTest::mouseRelease(&view, Qt::LeftButton, Qt::NoModifier, center.toPoint() + QPoint(40, 0));
+    QVERIFY(view.xAxis().view.low < before);
+    QTest::mouseDClick(&view, Qt::LeftButton, Qt::NoModifier, center.toPoint());
+    QVERIFY(!view.xAxis().isZoomed());
+    QTest::mousePress(&view, Qt::LeftButton, Qt::ShiftModifier, center.toPoint());
+    QTest::mouseMove(&view, center.toPoint() + QPoint(100, 50));
+    QTest::mouseRelease(&view, Qt::LeftButton, Qt::ShiftModifier, center.toPoint() + QPoint(100, 50));
+    QVERIFY(view.xAxis().isZoomed() && view.yAxis().isZoomed());
+  }
+
+  void keysStepTheCrosshairAndZoom() {
+    DistributionView view;
+    show(view);
+    view.setReport(test::buildReport());
+    QSignalSpy spy(&view, &PlotView::readoutChanged);
+    QTest::keyClick(&view, Qt::Key_Right);
+    QTest::keyClick(&view, Qt::Key_Right);
+    QCOMPARE(spy.count(), 2);
+    QVERIFY(view.readoutText().contains("before"));
+    QTest::keyClick(&view, Qt::Key_Plus);
+    QVERIFY(view.xAxis().isZoomed());
+    QTest::keyClick(&view, Qt::Key_0);
+    QVERIFY(!view.xAxis().isZoomed());
+    QTest::keyClick(&view, Qt::Key_Escape);
+    QVERIFY(!view.crosshair());
+    QTest::keyClick(&view, Qt::Key_L);
+    QVERIFY(!view.isLogarithmic());
+  }
+
+  void channelsAreSortedByMagnitudeAndSelected() {
+    ChannelsView view;
+    show(view);
+    view.setReport(test::buildReport({.outlier = 2.0F, .outlierCol = 17}));
+    QCOMPARE(view.pointCount(), std::size_t{320});
+    QSignalSpy spy(&view, &ChannelsView::channelSelected);
+    click(view, {0.5, 0.5});
+    QCOMPARE(spy.count(), 1);
+    QCOMPARE(spy.at(0).at(0).toUInt(), 17U);
+    view.setSorted(false);
+    click(view, {200.5, 0.5});
+    QCOMPARE(spy.at(1).at(0).toUInt(), 200U);
+    view.highlightChannel(3);
+    QCOMPARE(spy.count(), 2);
+  }
+
+  void theHeatmapAnswersForExactValues() {
+    HeatmapView view;
+    show(view);
+    view.setPreview(test::buildPreview({.outlier = 3.0F, .outlierRow = 40, .outlierCol = 17}));
+    view.setCrosshair(QPointF(17.5, 40.5));
+    QVERIFY2(view.readoutText().contains("3.000"), qPrintable(view.readoutText()));
+    QSignalSpy spy(&view, &HeatmapView::channelSelected);
+    QTest::keyClick(&view, Qt::Key_Return);
+    QCOMPARE(spy.count(), 1);
+    QCOMPARE(spy.at(0).at(0).toUInt(), 17U);
+  }
+
+  void aRasterKeepsTheStrongestValue_data() {
+    QTest::addColumn<int>("pixels");
+    for (const int pixels : {16, 40, 111, 320, 900}) QTest::addRow("%d pixels wide", pixels) << pixels;
+  }
+  void aRasterKeepsTheStrongestValue() {
+    QFETCH(int, pixels);
+    const auto preview = test::buildPreview({.outlier = -3.0F});
+    const RasterSource source{&preview->weights->pyramid, preview->weights->values.view(), {}};
+    const RasterColors colors{Palette::magnitudes().data(), 3.0F, false};
+    const QImage image = rasterize(source, colors, {0, 0, 320, 96}, {pixels, std::max(4, pixels / 3)}, pixels == 40);
+    int strongest = 0;
+    for (int y = 0; y < image.height(); ++y)
+      for (int x = 0; x < image.width(); ++x) strongest += image.pixel(x, y) == Palette::magnitudes()[255] ? 1 : 0;
+    QVERIFY(strongest > 0);
+  }
+
+  void layersArriveLive() {
+    const auto reports = test::buildModel(4);
+    QStringList names;
+    for (const auto& report : reports) names += QString::fromStdString(report->name);
+    AllLayersView view;
+    view.setLayers(names);
+    QCOMPARE(view.layerCount(), 28);
+    for (int i = 0; i < 10; ++i) view.addReport(reports[static_cast<std::size_t>(i)]);
+    QCOMPARE(view.reportCount(), 10);
+    QCOMPARE(view.layerCount(), 28);
+    view.setReports(reports);
+    QCOMPARE(view.reportCount(), 28);
+    QCOMPARE(view.worstFirst().first(), QString("model.layers.2.mlp.down_proj"));
+    view.setMetric(LayerMetric::Sqnr);
+    QCOMPARE(view.worstFirst().first(), QString("model.layers.2.mlp.down_proj"));
+  }
+
+  void aLayerIsSelectedByMouseAndKeys() {
+    AllLayersView view;
+    show(view);
+    view.setReports(test::buildModel(4));
+    QSignalSpy spy(&view, &AllLayersView::layerSelected);
+    click(view, {9.5, 0.1});
+    QCOMPARE(spy.at(0).at(0).toString(), QString("model.layers.1.self_attn.v_proj"));
+    QTest::keyClick(&view, Qt::Key_Right);
+    QTest::keyClick(&view, Qt::Key_Right);
+    QTest::keyClick(&view, Qt::Key_Return);
+    QCOMPARE(spy.count(), 2);
+    QCOMPARE(view.selectedLayer(), spy.at(1).at(0).toString());
+    view.selectLayer("model.layers.0.self_attn.q_proj");
+    QCOMPARE(spy.count(), 2);
+  }
+
+  void anExactLayerIsDrawn() {
+    auto exact = std::make_shared<LayerReport>(*test::buildModel(1).front());
+    exact->metrics.weightSqnrDb = std::numeric_limits<double>::infinity();
+    AllLayersView view;
+    view.setReports({exact});
+    view.setMetric(LayerMetric::Sqnr);
+    view.setCrosshair(QPointF(0.5, 0));
+    QVERIFY(view.readoutText().contains("exact"));
+    QVERIFY(!view.grab().isNull());
+  }
+
+  void theParetoFrontLeavesOutWhatIsDominated() {
+    TradeoffView view;
+    show(view);
+    view.setPoints({{"a", "A", 1, 100, 3.0},
+                    {"b", "B", 2, 200, 2.0},
+                    {"c", "C", 3, 250, 2.5},
+                    {"d", "D", 4, 300, 1.0},
+                    {"e", "E", 5, 300, std::nan("")}},
+                   "error");
+    QStringList front;
+    for (const TradeoffPoint& point : view.paretoFront()) front += point.id;
+    QCOMPARE(front, QStringList({"a", "b", "d"}));
+    QSignalSpy spy(&view, &TradeoffView::pointSelected);
+    click(view, {250, 2.5});
+    QCOMPARE(spy.at(0).at(0).toString(), QString("c"));
+  }
+
+  void tablesHaveFullRows() {
+    DistributionView distribution;
+    distribution.setReport(test::buildReport());
+    QCOMPARE(distribution.tableData().rows.size(), std::size_t{256});
+    ChannelsView channels;
+    channels.setReport(test::buildReport());
+    AllLayersView layers;
+    layers.setReports(test::buildModel(2));
+    HeatmapView heatmap;
+    heatmap.setPreview(test::buildPreview({.rows = 8, .cols = 12}));
+    QCOMPARE(heatmap.tableData().rows.size(), std::size_t{96});
+    for (const PlotView* view : {static_cast<PlotView*>(&distribution), static_cast<PlotView*>(&channels),
+                                 static_cast<PlotView*>(&layers), static_cast<PlotView*>(&heatmap)})
+      for (const auto& row : view->tableData().rows)
+        QCOMPARE(static_cast<qsizetype>(row.size()), view->tableData().headers.size());
+  }
+
+  void csvIsQuotedAndFull() {
+    const PlotTable table{"t", {"a, b", "c"}, {{QString("say \"x\""), 0.1}, {{}, 1.0 / 3}}};
+    QCOMPARE(toCsv(table), QString("\"a, b\",c\n\"say \"\"x\"\"\",0.1\n,0.3333333333333333\n"));
+  }
+
+  void plotsAreExported_data() {
+    QTest::addColumn<QString>("ending");
+    QTest::addColumn<QByteArray>("start");
+    QTest::newRow("PNG") << "png" << QByteArray("\x89PNG");
+    QTest::newRow("SVG") << "svg" << QByteArray("<?xml");
+    QTest::newRow("PDF") << "pdf" << QByteArray("%PDF");
+  }
+  void plotsAreExported() {
+    QFETCH(QString, ending);
+    QFETCH(QByteArray, start);
+    DistributionView view;
+    view.setReport(test::buildReport(), {"GPTQ", 4});
+    const QTemporaryDir folder;
+    const QString path = folder.filePath("plot." + ending);
+    exportPlot(view, path, {.caption = "demo-tiny, GPTQ 4-bit"});
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QByteArray bytes = file.readAll();
+    QVERIFY(bytes.startsWith(start));
+    if (ending != "svg") return;
+    QVERIFY(bytes.contains("<text") && bytes.contains("demo-tiny"));
+    QVERIFY2(bytes.count("<path") + bytes.count("<polyline") < 120, "one path a series");
+  }
+
+  void aPngKeepsItsScaleAndTheLightColours() {
+    DistributionView view;
+    view.setReport(test::buildReport());
+    const QImage image = plotImage(view, {.size = {400, 300}, .scale = 3});
+    QCOMPARE(image.size(), QSize(1200, 900));
+    QCOMPARE(image.pixelColor(2, 2), QColor(Qt::white));
+  }
+
+  void anImpossiblePathThrows() {
+    DistributionView view;
+    view.setReport(test::buildReport());
+    QVERIFY_EXCEPTION_THROWN(exportPlot(view, "/nonexistent/plot.png", {}), Error);
+    QVERIFY_EXCEPTION_THROWN(exportPlot(view, "plot.bmp", {}), Error);
+    QVERIFY_EXCEPTION_THROWN(exportPlotData(view, "/nonexistent/plot.csv"), Error);
+  }
+
+  void everyViewHasAnAccessibleName() {
+    DistributionView distribution;
+    ChannelsView channels;
+    HeatmapView heatmap;
+    AllLayersView layers;
+    TradeoffView tradeoff;
+    CurveView curves;
+    for (const PlotView* view :
+         std::initializer_list<PlotView*>{&distribution, &channels, &heatmap, &layers, &tradeoff, &curves}) {
+      QVERIFY(!view->accessibleName().isEmpty());
+      QCOMPARE(view->focusPolicy(), Qt::StrongFocus);
+      QCOMPARE(view->state(), PlotState::Empty);
+    }
+  }
+};
+
+QTEST_MAIN(TestChartViews)
+#include "tst_chart_views.moc"

@@ -1,0 +1,192 @@
+#include "ui/charts/tradeoff_view.h"
+
+#include <QFontMetricsF>
+#include <QPainter>
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "ui/charts/plot_painter.h"
+#include "ui/support/number_format.h"
+
+namespace qs {
+namespace {
+
+constexpr double kReach = 40;  // pixels from which the crosshair still finds a point
+
+QString sizeText(double bytes) { return number::size(static_cast<std::uint64_t>(std::max(0.0, bytes))); }
+
+}  // namespace
+
+TradeoffView::TradeoffView(QWidget* parent) : PlotView(parent) {
+  horizontal().customTicks = [this](const AxisRange& view, int most) {
+    AxisTicks ticks = linearTicks(view.low / m_unit, view.high / m_unit, std::min(most, 8));
+    for (double& value : ticks.major) value *= m_unit;
+    return ticks;
+  };
+  setPoints({}, tr("relative weight error"));
+}
+
+void TradeoffView::setPoints(const std::vector<TradeoffPoint>& points, const QString& valueTitle) {
+  m_points.clear();
+  for (const TradeoffPoint& point : points)
+    if (std::isfinite(point.sizeBytes) && std::isfinite(point.value) && point.sizeBytes > 0) m_points.push_back(point);
+  std::stable_sort(m_points.begin(), m_points.end(), [](const auto& a, const auto& b) {
+    return a.sizeBytes != b.sizeBytes ? a.sizeBytes < b.sizeBytes : a.value < b.value;
+  });
+  m_valueTitle = valueTitle;
+  vertical().title = valueTitle;
+  setHeading(tr("Size against %1").arg(valueTitle), tr("Trade-off"));
+  if (m_points.empty()) return setEmpty(tr("No finished run yet. Run two methods or more to compare what they cost."));
+  updateAxes();
+  showData();
+}
+
+void TradeoffView::setBudget(double bytes) {
+  m_budget = bytes;
+  if (!m_points.empty()) updateAxes();
+  update();
+}
+
+void TradeoffView::updateAxes() {
+  double left = m_points.front().sizeBytes;
+  double right = m_points.back().sizeBytes;
+  if (m_budget > 0) {
+    left = std::min(left, m_budget);
+    right = std::max(right, m_budget);
+  }
+  double low = m_points.front().value;
+  double high = low;
+  for (const TradeoffPoint& point : m_points) {
+    low = std::min(low, point.value - point.uncertainty);
+    high = std::max(high, point.value + point.uncertainty);
+  }
+  const auto padded = [](double a, double b) {
+    const double room = b > a ? 0.10 * (b - a) : std::max(std::abs(a) * 0.1, 1e-12);
+    return AxisRange{a >= 0 ? std::max(0.0, a - room) : a - room, b + room * 1.2};
+  };
+  horizontal().setFull(padded(left, right));
+  const std::array<std::pair<double, const char*>, 3> units{{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}}};
+  const auto unit = std::find_if(units.begin(), units.end() - 1, [right](const auto& u) { return right >= u.first; });
+  m_unit = unit->first;
+  horizontal().title = tr("size of the quantized layers (%1)").arg(QLatin1String(unit->second));
+  vertical().setFull(padded(low, high));
+}
+
+std::vector<TradeoffPoint> TradeoffView::paretoFront() const {
+  std::vector<TradeoffPoint> front;
+  for (const TradeoffPoint& point : m_points)
+    if (front.empty() || point.value < front.back().value) front.push_back(point);
+  return front;
+}
+
+void TradeoffView::drawData(QPainter& painter, const PlotFrame& frame) const {
+  QPolygonF line;
+  for (const TradeoffPoint& point : paretoFront()) line << mapped({point.sizeBytes, point.value}, frame.rect);
+  painter.setPen(QPen(frame.colors.axis, 1.4));
+  painter.drawPolyline(line);
+  if (m_budget > 0) {
+    const double at = mapped({m_budget, 0}, frame.rect).x();
+    painter.setPen(QPen(frame.colors.selection, 1.4, Qt::DashLine));
+    painter.drawLine(QPointF(at, frame.rect.top()), QPointF(at, frame.rect.bottom()));
+  }
+  for (const TradeoffPoint& point : m_points) {
+    const QColor color = frame.colors.method(point.slot);
+    const QPointF center = mapped({point.sizeBytes, point.value}, frame.rect);
+    if (point.uncertainty > 0) {
+      const double top = mapped({point.sizeBytes, point.value + point.uncertainty}, frame.rect).y();
+      const double bottom = mapped({point.sizeBytes, point.value - point.uncertainty}, frame.rect).y();
+      painter.setPen(QPen(color, 1.4));
+      painter.drawLine(QPointF(center.x(), top), QPointF(center.x(), bottom));
+      for (const double y : {top, bottom}) painter.drawLine(QPointF(center.x() - 4, y), QPointF(center.x() + 4, y));
+    }
+    if (point.pinned) {
+      painter.setBrush(Qt::NoBrush);
+      painter.setPen(QPen(frame.colors.selection, 2));
+      painter.drawEllipse(center, 11, 11);
+    }
+    drawMarker(painter, center, 6.5, Palette::marker(point.slot), color, frame.colors.base);
+  }
+  drawNames(painter, frame);
+}
+
+void TradeoffView::drawNames(QPainter& painter, const PlotFrame& frame) const {
+  const QFontMetricsF metrics(painter.font());
+  std::vector<QRectF> taken;
+  for (const TradeoffPoint& point : m_points) {
+    const QPointF center = mapped({point.sizeBytes, point.value}, frame.rect);
+    taken.emplace_back(center.x() - 7, center.y() - 7, 14, 14);
+  }
+  for (const TradeoffPoint& point : m_points) {
+    const QPointF center = mapped({point.sizeBytes, point.value}, frame.rect);
+    if (!frame.rect.contains(center)) continue;
+    const double width = metrics.horizontalAdvance(point.name) + 4;
+    const double height = metrics.height();
+    const double gap = point.pinned ? 15 : 11;
+    for (const QPointF& corner : {QPointF(gap, -height / 2), QPointF(-gap - width, -height / 2),
+                                  QPointF(-width / 2, -height - 9), QPointF(-width / 2, 9)}) {
+      const QRectF box(center + corner, QSizeF(width, height));
+      const bool free = std::none_of(taken.begin(), taken.end(), [&box](const QRectF& r) { return r.intersects(box); });
+      if (!free || !frame.rect.contains(box)) continue;
+      drawHaloText(painter, box, point.name, frame.colors);
+      taken.push_back(box);
+      break;
+    }
+  }
+}
+
+std::optional<std::size_t> TradeoffView::nearest(const QPointF& at) const {
+  if (m_points.empty()) return {};
+  const QRectF plot = plotRect();
+  const QPointF cursor = mapped(at, plot);
+  std::optional<std::size_t> best;
+  double least = kReach;
+  for (std::size_t i = 0; i < m_points.size(); ++i) {
+    const QPointF away = mapped({m_points[i].sizeBytes, m_points[i].value}, plot) - cursor;
+    if (const double distance = std::hypot(away.x(), away.y()); distance <= least) {
+      least = distance;
+      best = i;
+    }
+  }
+  return best;
+}
+
+std::optional<PlotReadout> TradeoffView::readoutAt(const QPointF& at) const {
+  const auto index = nearest(at);
+  if (!index) return {};
+  const TradeoffPoint& point = m_points[*index];
+  PlotReadout readout{point.name, {}, {point.sizeBytes, point.value}};
+  readout.entries.push_back({.label = tr("size"), .value = sizeText(point.sizeBytes)});
+  QString value = number::significant(point.value, 4);
+  if (point.uncertainty > 0) value += QStringLiteral(" ± ") + number::significant(point.uncertainty, 2);
+  readout.entries.push_back({.label = m_valueTitle, .value = value});
+  const auto front = paretoFront();
+  const bool best = std::any_of(front.begin(), front.end(), [&](const auto& p) { return p.id == point.id; });
+  readout.entries.push_back(
+      {.label = best ? tr("no other is both smaller and better") : tr("another is smaller and better")});
+  return readout;
+}
+
+QPointF TradeoffView::stepFrom(const QPointF& at, int dx, int dy) const {
+  std::size_t index = nearest(at).value_or(0);
+  const int step = dx != 0 ? dx : dy;
+  if (nearest(at) && step > 0) index = std::min(index + 1, m_points.size() - 1);
+  if (nearest(at) && step < 0) index = index > 0 ? index - 1 : 0;
+  return {m_points[index].sizeBytes, m_points[index].value};
+}
+
+void TradeoffView::activate(const QPointF& at) {
+  if (const auto index = nearest(at)) Q_EMIT pointSelected(m_points[*index].id);
+}
+
+PlotTable TradeoffView::tableData() const {
+  PlotTable table{heading(), {tr("configuration"), tr("size (bytes)"), m_valueTitle, tr("± uncertainty")}, {}};
+  for (const TradeoffPoint& point : m_points) {
+    std::vector<PlotCell> row{point.name, point.sizeBytes, point.value, {}};
+    if (point.uncertainty > 0) row[3] = point.uncertainty;
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+}  // namespace qs
