@@ -8,7 +8,10 @@ namespace qs {
 MethodInfo rtnMethod();
 MethodInfo int8DynamicMethod();
 MethodInfo int8StaticMethod();
+MethodInfo smoothquantMethod();
 MethodInfo gptqMethod();
+MethodInfo awqMethod();
+MethodInfo qatMethod();
 MethodInfo hqqMethod();
 MethodInfo nf4Method();
 MethodInfo mxfp4Method();
@@ -16,8 +19,8 @@ MethodInfo fp8Method();
 
 std::span<const MethodInfo> allMethods() {
   static const std::vector<MethodInfo> methods = {
-      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), gptqMethod(),
-      hqqMethod(), nf4Method(),         mxfp4Method(),      fp8Method(),
+      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), smoothquantMethod(), gptqMethod(), awqMethod(),
+      qatMethod(), hqqMethod(),         nf4Method(),        mxfp4Method(),       fp8Method(),
   };
   return methods;
 }

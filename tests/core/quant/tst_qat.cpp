@@ -1,0 +1,237 @@
+#include <QtTest>
+
+#include <cmath>
+#include <map>
+
+#include "core/quant/lsq.h"
+#include "core/quant/output_error.h"
+#include "core/quant/uniform_grid.h"
+#include "tests/support/golden.h"
+#include "tests/support/method_run.h"
+#include "tests/support/random_matrix.h"
+
+using qs::ActivationStats;
+using qs::LayerOutcome;
+using qs::LsqUnit;
+using qs::Matrix;
+using qs::QuantizedTensor;
+using qs::Settings;
+
+namespace {
+
+constexpr float kHandTolerance = 1e-6F;        // hand cases: a few F32 roundings
+constexpr double kDifferenceTolerance = 1e-3;  // central differences of a piecewise quadratic loss, in F64
+
+const qs::test::Golden& golden() {
+  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  return data;
+}
+
+const ActivationStats& statsOf(const std::string& layer) {
+  static std::map<std::string, ActivationStats> cache;
+  auto found = cache.find(layer);
+  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
+  return found->second;
+}
+
+double outputError(const QuantizedTensor& tensor, const std::string& layer) {
+  return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
+}
+
+// Σ g·ŵ of the surrogate whose derivative the straight-through estimator is: rne(x) replaced by x + (rne(x0) − x0).
+double surrogate(std::span<const double> w, std::span<const double> offsets, double step, double low, double high,
+                 std::span<const float> g) {
+  double sum = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const double v = w[i] / step;
+    const double clamped = std::clamp(v, low, high);
+    const double rounded = clamped == v ? v + offsets[i] : clamped;
+    sum += static_cast<double>(g[i]) * step * rounded;
+  }
+  return sum;
+}
+
+}  // namespace
+
+class TestQat : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void goldenErrorsAreReached() {
+    const auto& entries = golden().expected()["qat_lsq"];
+    QVERIFY(entries.size() >= 18);
+    for (const auto& entry : entries) {
+      const std::string layer = entry["layer"];
+      const Settings settings({{"bits", entry["bits"].get<std::int64_t>()},
+                               {"group_size", entry["group_size"].get<std::int64_t>()},
+                               {"symmetric", true},
+                               {"steps", entry["steps"].get<std::int64_t>()}});
+      const LayerOutcome outcome = qs::test::runMethod("qat", golden().weights(layer), settings, &statsOf(layer), 2);
+      const double got = outputError(*outcome.tensor, layer);
+      const double limit = entry["max_ratio"].get<double>() * entry["metrics"]["rel_output_error"].get<double>();
+      QVERIFY2(got <= limit, qPrintable(QString("%1: %2 > %3, start %4")
+                                            .arg(entry.dump().c_str())
+                                            .arg(got)
+                                            .arg(limit)
+                                            .arg(outcome.figures.at("start_loss"))));
+    }
+  }
+
+  void errorAgainstRtn_data() {
+    QTest::addColumn<QString>("layer");
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("mid.up_proj, asymmetric") << "mid.up_proj" << false;
+    QTest::newRow("mid.up_proj, symmetric") << "mid.up_proj" << true;
+    QTest::newRow("odd.down_proj, asymmetric") << "odd.down_proj" << false;
+    QTest::newRow("odd.down_proj, symmetric") << "odd.down_proj" << true;
+  }
+  void errorAgainstRtn() {
+    QFETCH(QString, layer);
+    QFETCH(bool, symmetric);
+    const std::string name = layer.toStdString();
+    const Settings settings({{"symmetric", symmetric}});
+    const Matrix weights = golden().weights(name);
+    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, settings), name);
+    const double got = outputError(qs::test::runMethodOk("qat", weights, settings, &statsOf(name), 2), name);
+    QVERIFY2(got <= 0.35 * rtn, qPrintable(QString::number(got / rtn)));
+  }
+
+  void theGradientsOfHandCases_data() {
+    QTest::addColumn<float>("weight");
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<float>("weightGradient");
+    QTest::addColumn<float>("stepGradient");
+    QTest::addColumn<float>("zeroGradient");
+    // 3 bits, step 0.5, ∂L/∂ŵ = 2; the asymmetric zero point is 2: codes 0..7 stand for −1 … 2.5.
+    QTest::newRow("symmetric, inside: rne(v) − v") << 0.6F << true << 2.0F << 2.0F * (1.0F - 1.2F) << 0.0F;
+    QTest::newRow("symmetric, above: Qp") << 5.0F << true << 0.0F << 2.0F * 3.0F << 0.0F;
+    QTest::newRow("symmetric, below: Qn") << -5.0F << true << 0.0F << 2.0F * -4.0F << 0.0F;
+    QTest::newRow("symmetric, on the upper limit: still inside") << 1.5F << true << 2.0F << 0.0F << 0.0F;
+    QTest::newRow("asymmetric, inside: rne(v) − v") << 0.6F << false << 2.0F << 2.0F * (1.0F - 1.2F) << 0.0F;
+    QTest::newRow("asymmetric, above: 7 − z") << 5.0F << false << 0.0F << 2.0F * 5.0F << -1.0F;
+    QTest::newRow("asymmetric, below: −z") << -5.0F << false << 0.0F << 2.0F * -2.0F << -1.0F;
+  }
+  void theGradientsOfHandCases() {
+    QFETCH(float, weight);
+    QFETCH(bool, symmetric);
+    QFETCH(float, weightGradient);
+    QFETCH(float, stepGradient);
+    QFETCH(float, zeroGradient);
+    const LsqUnit unit = symmetric ? LsqUnit{0.5F, 0.0F, -4.0F, 3.0F} : LsqUnit{0.5F, 2.0F, 0.0F, 7.0F};
+    std::vector<float> gradient{2.0F};
+    const auto sums = qs::lsqBackward(std::vector<float>{weight}, unit, symmetric, gradient);
+    QCOMPARE(gradient[0], weightGradient);
+    QVERIFY(std::abs(static_cast<float>(sums.step) - stepGradient) <= kHandTolerance);
+    QVERIFY(std::abs(static_cast<float>(sums.zero) - zeroGradient) <= kHandTolerance);
+  }
+
+  void theGradientsAreThoseOfTheClampedSurrogate() {
+    const Matrix values = qs::test::randomMatrix(1, 64, 21);
+    const Matrix slopes = qs::test::randomMatrix(1, 64, 22);
+    const LsqUnit unit{0.02F, 0.0F, -4.0F, 3.0F};
+    std::vector<float> gradient(slopes.values().begin(), slopes.values().end());
+    const auto sums = qs::lsqBackward(values.values(), unit, true, gradient);
+    std::vector<double> w(values.values().begin(), values.values().end());
+    std::vector<double> offsets(w.size());
+    const double step = static_cast<double>(unit.step);
+    for (std::size_t i = 0; i < w.size(); ++i) offsets[i] = std::rint(w[i] / step) - w[i] / step;
+    const auto loss = [&](double s) { return surrogate(w, offsets, s, -4, 3, slopes.values()); };
+    const double h = 1e-6;
+    const double byStep = (loss(step + h) - loss(step - h)) / (2 * h);
+    QVERIFY(std::abs(byStep - sums.step) <= kDifferenceTolerance * (1 + std::abs(byStep)));
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      const double kept = w[i];
+      w[i] = kept + h;
+      const double up = loss(step);
+      w[i] = kept - h;
+      const double difference = (up - loss(step)) / (2 * h);
+      w[i] = kept;
+      QVERIFY(std::abs(difference - static_cast<double>(gradient[i])) <= kDifferenceTolerance);
+    }
+  }
+
+  void adamTakesAStepOfItsRateFirst() {
+    std::vector<float> parameter{1.0F, 1.0F};
+    std::vector<float> first(2, 0.0F);
+    std::vector<float> second(2, 0.0F);
+    qs::adamUpdate(qs::AdamStep::at(1, 0.1), std::vector<float>{3.0F, -0.5F}, first, second, parameter);
+    QVERIFY(std::abs(parameter[0] - 0.9F) <= kHandTolerance && std::abs(parameter[1] - 1.1F) <= kHandTolerance);
+    QVERIFY(std::abs(first[0] - 0.3F) <= kHandTolerance && std::abs(second[0] - 0.009F) <= kHandTolerance);
+  }
+
+  void theCurveIsReportedAndTheBestStepKept() {
+    const Matrix weights = golden().weights("tiny.q_proj");
+    const LayerOutcome outcome =
+        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{80}}}), &statsOf("tiny.q_proj"));
+    const auto& curve = outcome.curves.at(0);
+    QCOMPARE(curve.y.size(), std::size_t{81});
+    const double best = *std::min_element(curve.y.begin(), curve.y.end());
+    QCOMPARE(outcome.figures.at("best_loss"), best);
+    QCOMPARE(outcome.figures.at("start_loss"), curve.y[0]);
+    const double error = outputError(*outcome.tensor, "tiny.q_proj");
+    QVERIFY2(std::abs(error - best) <= 1e-4 * best, qPrintable(QString::number(error / best)));
+    QVERIFY(best < curve.y[0]);
+  }
+
+  void noStepsKeepTheStart() {
+    const Matrix weights = golden().weights("tiny.q_proj");
+    const LayerOutcome outcome =
+        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{0}}}), &statsOf("tiny.q_proj"));
+    QCOMPARE(outcome.figures.at("best_step"), 0.0);
+    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, {}), "tiny.q_proj");
+    QVERIFY(outputError(*outcome.tensor, "tiny.q_proj") < 1.5 * rtn);
+  }
+
+  void theObserverSeesTheCurveGrow() {
+    const Matrix weights = golden().weights("tiny.q_proj");
+    const qs::MethodInfo& method = qs::requireMethod("qat");
+    const qs::LayerTask task{"q", weights.view(), &statsOf("tiny.q_proj")};
+    std::size_t longest = 0;
+    qs::QuantizeOptions options;
+    options.curveObserver = [&](const std::string& layer, const qs::MethodCurve& curve) {
+      QCOMPARE(layer, std::string("q"));
+      QVERIFY(curve.y.size() >= longest);
+      longest = curve.y.size();
+    };
+    static_cast<void>(
+        method.quantize({&task, 1}, qs::resolveSettings(method, Settings({{"steps", std::int64_t{20}}})), options, {}));
+    QCOMPARE(longest, std::size_t{21});
+  }
+
+  void threadsDontShow() {
+    const Settings settings({{"steps", std::int64_t{40}}});
+    const Matrix weights = golden().weights("odd.down_proj");
+    const QuantizedTensor one = qs::test::runMethodOk("qat", weights, settings, &statsOf("odd.down_proj"), 1);
+    for (const int threads : {2, 8})
+      QVERIFY(qs::test::runMethodOk("qat", weights, settings, &statsOf("odd.down_proj"), threads) == one);
+  }
+
+  void oneScaleForTheMatrixTrainsToo() {
+    const Settings settings({{"group_size", std::int64_t{0}}, {"steps", std::int64_t{60}}});
+    const LayerOutcome outcome =
+        qs::test::runMethod("qat", golden().weights("tiny.q_proj"), settings, &statsOf("tiny.q_proj"));
+    QCOMPARE(outcome.tensor->scales.size(), std::size_t{1});
+    QVERIFY(outcome.figures.at("best_loss") < outcome.figures.at("start_loss"));
+  }
+
+  void codesComeFromTheScaleAsStored() {
+    const Settings settings({{"steps", std::int64_t{20}}});
+    const QuantizedTensor tensor = qs::test::runMethodOk("qat", golden().weights("tiny.q_proj"), settings,
+                                                         &statsOf("tiny.q_proj"), 1, qs::ScaleType::F16);
+    for (const float scale : tensor.scales) QCOMPARE(qs::roundToScaleType(scale, qs::ScaleType::F16), scale);
+  }
+
+  void hugeAndZeroWeightsAreHandled() {
+    Matrix weights = qs::test::randomMatrix(8, 32);
+    for (float& value : weights.values()) value *= 1e36F;
+    const ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(100, 32, 2));
+    const LayerOutcome huge = qs::test::runMethod("qat", weights, {}, &stats);
+    QVERIFY(huge.tensor && huge.figures.at("best_loss") < huge.figures.at("start_loss"));
+    const LayerOutcome zero = qs::test::runMethod("qat", Matrix(8, 32), {}, &stats);
+    QVERIFY(zero.tensor && zero.notes.size() == 1);
+    const ActivationStats dead = qs::test::statsOf(Matrix(8, 32));
+    QVERIFY(qs::test::runMethod("qat", weights, {}, &dead).error.find("all zero") != std::string::npos);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestQat)
+#include "tst_qat.moc"
