@@ -21,6 +21,24 @@ bool isSwitchInAll(const std::string& key) {
   });
 }
 
+bool takes(const ParamSpec& spec, const std::string& text) {
+  try {
+    static_cast<void>(parseParamValue(spec, text));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A value that other methods take and this one doesn't: INT8 has 8 bits only, when all methods are compared at 4.
+bool onlyOthersTake(const ParamSpec& spec, const std::string& text) {
+  if (takes(spec, text)) return false;
+  return std::any_of(allMethods().begin(), allMethods().end(), [&](const MethodInfo& method) {
+    const ParamSpec* other = method.parameter(spec.key);
+    return other != nullptr && takes(*other, text);
+  });
+}
+
 bool isTaken(CLI::App& command, const std::string& option) { return command.get_option_no_throw(option) != nullptr; }
 
 }  // namespace
@@ -60,6 +78,7 @@ Settings MethodOptions::settingsFor(const MethodInfo& method, bool ignoreUnknown
   Settings settings;
   for (const auto& [key, value] : m_given) {
     const ParamSpec* spec = method.parameter(key);
+    if (spec != nullptr && ignoreUnknown && onlyOthersTake(*spec, value)) continue;
     if (spec != nullptr)
       settings.set(key, parseParamValue(*spec, value));
     else if (!ignoreUnknown)

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/quant/method_info.h"
+#include "core/quant/param_check.h"
 
 namespace qs {
 
@@ -81,6 +82,15 @@ std::string keyList(const MethodInfo& method) {
 }
 
 }  // namespace
+
+bool acceptsValue(const ParamSpec& spec, const ParamValue& value) {
+  try {
+    static_cast<void>(checked(spec, value));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 bool Settings::contains(std::string_view key) const { return m_values.contains(std::string(key)); }
 

@@ -5,16 +5,20 @@
 #include "core/base/error.h"
 #include "core/base/glob.h"
 #include "core/quant/method_registry.h"
+#include "core/quant/param_check.h"
 
 namespace qs {
 
 namespace {
 
-// What of `settings` the method has: a change of method keeps the settings that both know.
+// What of `settings` the method takes: a change of method keeps the settings that mean the same in both. (INT8 has
+// 8 bits only, say.)
 Settings keepKnown(const MethodInfo& method, const Settings& settings) {
   Settings known;
-  for (const auto& [key, value] : settings.values())
-    if (method.parameter(key) != nullptr) known.set(key, value);
+  for (const auto& [key, value] : settings.values()) {
+    const ParamSpec* spec = method.parameter(key);
+    if (spec != nullptr && acceptsValue(*spec, value)) known.set(key, value);
+  }
   return known;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
+#include "core/quant/param_check.h"
 
 using qs::ParamValue;
 using qs::Settings;
@@ -67,6 +68,13 @@ class TestSettings : public QObject {
     QVERIFY_EXCEPTION_THROWN(static_cast<void>(qs::resolveSettings(rtn, Settings({{"alpha", 0.5}}))), qs::Error);
     QVERIFY_EXCEPTION_THROWN(static_cast<void>(qs::resolveSettings(rtn, Settings({{"bits", 4.0}}))), qs::Error);
     QVERIFY_EXCEPTION_THROWN(static_cast<void>(qs::requireMethod("magic")), qs::Error);
+  }
+
+  void acceptedValuesAreThoseThatResolve() {
+    const qs::ParamSpec* bits = qs::requireMethod("int8-dynamic").parameter("bits");
+    QVERIFY(qs::acceptsValue(*bits, ParamValue(std::int64_t{8})));
+    QVERIFY(!qs::acceptsValue(*bits, ParamValue(std::int64_t{4})));
+    QVERIFY(!qs::acceptsValue(*bits, ParamValue(8.0)));
   }
 
   void wholeNumbersBecomeRealWhereTheSpecSaysSo() {
