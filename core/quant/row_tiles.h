@@ -10,8 +10,8 @@ namespace qs {
 
 /// Rows first..last-1 of a matrix.
 struct RowTile {
-  std::size_t first;
-  std::size_t last;
+  std::size_t first = 0;
+  std::size_t last = 0;
 };
 
 /// The fixed grid of row tiles of a matrix with that many columns: about 64 Ki values a tile, whatever the thread

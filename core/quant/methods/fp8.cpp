@@ -19,7 +19,7 @@ std::uint8_t e4m3Code(float value) {
   constexpr std::uint32_t kLargestCode = 0x7E;
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-  const float absolute = std::bit_cast<float>(magnitude);
+  const auto absolute = std::bit_cast<float>(magnitude);
   // Below 2^-6 codes count steps of 2^-9; above, the mantissa is rounded to 3 bits and the exponent's bias changed.
   const auto subnormal =
       static_cast<std::uint32_t>(static_cast<std::int32_t>(std::rint(std::min(absolute, 1.0F) * 512.0F)));

@@ -38,7 +38,7 @@ LayerOutcome quantizeStaticLayer(const LayerTask& task, const Settings& settings
   outcome.figures["input_range_high"] = static_cast<double>(range.high);
   outcome.figures["input_scale"] = static_cast<double>(outcome.tensor->activations->scale);
   if (range.low == 0.0F && range.high == 0.0F)
-    outcome.notes.push_back("the calibration inputs are all zero: the input scale is 1");
+    outcome.notes.emplace_back("the calibration inputs are all zero: the input scale is 1");
   else if (!stats.sampleIsWhole && kind != ObserverKind::MinMax && kind != ObserverKind::MovingAverage)
     outcome.notes.push_back("the input range was found on " + std::to_string(stats.sample.rows()) + " of " +
                             std::to_string(stats.tokens) + " calibration rows");
