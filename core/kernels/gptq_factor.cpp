@@ -2,61 +2,55 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 #include "core/base/parallel.h"
 
 namespace qs {
 
-namespace {
-
-constexpr std::size_t kRowsPerTask = 64;
-
-}  // namespace
-
 template <typename Real>
 GptqFactor<Real>::GptqFactor(std::size_t size, std::size_t blockSize)
-    : m_size(size), m_blockSize(std::min(blockSize, size)), m_diagonal(size, 0.0), m_blockColumns(size * m_blockSize) {}
-
-template <typename Real>
-GptqFactor<Real>::GptqFactor(std::vector<double> upper, std::size_t size, std::size_t blockSize,
-                             const RunContext& context)
-    : GptqFactor(size, blockSize) {
-  assert(upper.size() == size * size);
-  m_storage = std::move(upper);
-  std::vector<double> inverses(size);
-  for (std::size_t j = 0; j < size; ++j) {
-    const double root = m_storage[j * size + j];
-    m_diagonal[j] = root * root;
-    inverses[j] = 1.0 / root;
-  }
-  scaleRows(std::vector<double>(size, 1.0), inverses, context);
+    : m_size(size), m_blockSize(std::min(blockSize, size)), m_diagonal(size, 0.0), m_blockColumns(size * m_blockSize) {
+  const std::size_t panels = (size + m_blockSize - 1) / m_blockSize;
+  m_panels.resize(m_blockSize * m_blockSize * (panels * (panels + 1) / 2));
 }
 
 template <typename Real>
-GptqFactor<Real> GptqFactor<Real>::plainInverse(std::vector<double> inverse, std::size_t size, std::size_t blockSize,
-                                                const RunContext& context) {
+GptqFactor<Real>::GptqFactor(std::span<const double> upper, std::size_t size, std::size_t blockSize,
+                             const RunContext& context)
+    : GptqFactor(size, blockSize) {
+  assert(upper.size() == size * size);
+  std::vector<double> inverses(size);
+  for (std::size_t j = 0; j < size; ++j) {
+    const double root = upper[j * size + j];
+    m_diagonal[j] = root * root;
+    inverses[j] = 1.0 / root;
+  }
+  fill(upper, std::vector<double>(size, 1.0), inverses, context);
+}
+
+template <typename Real>
+GptqFactor<Real> GptqFactor<Real>::plainInverse(std::span<const double> inverse, std::size_t size,
+                                                std::size_t blockSize, const RunContext& context) {
   GptqFactor factor(size, blockSize);
-  factor.m_storage = std::move(inverse);
   std::vector<double> rowFactors(size);
-  for (std::size_t k = 0; k < size; ++k) rowFactors[k] = -1.0 / factor.m_storage[k * size + k];
-  factor.scaleRows(rowFactors, std::vector<double>(size, 1.0), context);
+  for (std::size_t k = 0; k < size; ++k) rowFactors[k] = -1.0 / inverse[k * size + k];
+  factor.fill(inverse, rowFactors, std::vector<double>(size, 1.0), context);
   return factor;
 }
 
 template <typename Real>
-void GptqFactor<Real>::scaleRows(std::span<const double> rowFactor, std::span<const double> colFactor,
-                                 const RunContext& context) {
-  parallelFor(context, (m_size + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task) {
-    std::vector<Real> scaled(m_size);
-    for (std::size_t row = task * kRowsPerTask; row < std::min((task + 1) * kRowsPerTask, m_size); ++row) {
-      double* stored = m_storage.data() + row * m_size;
-      for (std::size_t col = row + 1; col < m_size; ++col)
-        scaled[col] = static_cast<Real>(stored[col] * rowFactor[row] * colFactor[col]);
-      const std::size_t blockStart = row / m_blockSize * m_blockSize;
-      for (std::size_t col = row + 1; col < std::min(blockStart + m_blockSize, m_size); ++col)
-        m_blockColumns[col * m_blockSize + row - blockStart] = scaled[col];
-      std::memcpy(stored, scaled.data(), m_size * sizeof(Real));
+void GptqFactor<Real>::fill(std::span<const double> square, std::span<const double> rowFactor,
+                            std::span<const double> colFactor, const RunContext& context) {
+  parallelFor(context, (m_size + m_blockSize - 1) / m_blockSize, [&](std::size_t panel) {
+    const std::size_t first = panel * m_blockSize;
+    const std::size_t last = std::min(first + m_blockSize, m_size);
+    Real* out = m_panels.data() + (entry(0, first) - m_panels.data());
+    for (std::size_t row = 0; row < last; ++row, out += m_blockSize) {
+      for (std::size_t col = std::max(first, row + 1); col < last; ++col) {
+        const auto value = static_cast<Real>(square[row * m_size + col] * rowFactor[row] * colFactor[col]);
+        out[col - first] = value;
+        if (row >= first) m_blockColumns[col * m_blockSize + row - first] = value;
+      }
     }
   });
 }

@@ -28,13 +28,13 @@ void addProduct(std::size_t m, std::size_t k, const double* a, std::size_t strid
 }
 
 // Z := solution of Mᵀ·Z = Z for M [m, m] unit upper triangular, Z [m, lanes].
-void solveUnit(std::size_t m, const float* matrix, std::size_t stride, float* z) {
+void solveUnit(std::size_t m, const float* matrix, float* z) {
   cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasUnit, size32(m), size32(kLanes), 1.0F, matrix,
-              size32(stride), z, size32(kLanes));
+              size32(m), z, size32(kLanes));
 }
-void solveUnit(std::size_t m, const double* matrix, std::size_t stride, double* z) {
+void solveUnit(std::size_t m, const double* matrix, double* z) {
   cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasUnit, size32(m), size32(kLanes), 1.0, matrix,
-              size32(stride), z, size32(kLanes));
+              size32(m), z, size32(kLanes));
 }
 
 // A tile of rows, transposed: lanes are rows, so that every vector operation works on many rows at once.
@@ -79,10 +79,20 @@ class RowTile {
  private:
   [[nodiscard]] bool live() const { return m_problem.grids.empty(); }
 
+  // In small squares: rows of a matrix are often a power of two apart, and a whole column would evict itself.
+  template <typename Body>
+  void forSquares(const Body& body) {
+    constexpr std::size_t kSide = 16;
+    for (std::size_t j = 0; j < m_width; j += kSide)
+      for (std::size_t lane = 0; lane < m_rows; lane += kSide)
+        for (std::size_t l = lane; l < std::min(lane + kSide, m_rows); ++l)
+          for (std::size_t k = j; k < std::min(j + kSide, m_width); ++k) body(k, l);
+  }
+
   void load() {
-    for (std::size_t j = 0; j < m_width; ++j)
-      for (std::size_t lane = 0; lane < m_rows; ++lane)
-        m_open[j * kLanes + lane] = static_cast<Real>(m_problem.weights(m_firstRow + lane, m_problem.order[j]));
+    forSquares([&](std::size_t j, std::size_t lane) {
+      m_open[j * kLanes + lane] = static_cast<Real>(m_problem.weights(m_firstRow + lane, m_problem.order[j]));
+    });
     if (!m_problem.fromCorrected) m_errors = m_open;
   }
 
@@ -102,15 +112,30 @@ class RowTile {
     for (std::size_t begin = first; begin < last;) {
       const std::size_t from = m_applied[begin];
       std::size_t end = begin + 1;
-      while (end < last && m_applied[end] == from) ++end;
+      while (end < last && m_applied[end] == from && end % m_factor.blockSize() != 0) ++end;
       if (from < upTo) {
-        addProduct(end - begin, upTo - from, m_factor.data() + from * m_factor.stride() + begin, m_factor.stride(),
+        addProduct(end - begin, upTo - from, m_factor.entry(from, begin), m_factor.blockSize(),
                    &m_errors[from * kLanes], &m_open[begin * kLanes]);
         std::fill(m_applied.begin() + static_cast<std::ptrdiff_t>(begin),
                   m_applied.begin() + static_cast<std::ptrdiff_t>(end), upTo);
       }
       begin = end;
     }
+  }
+
+  // M[first..last, first..last], above its diagonal.
+  [[nodiscard]] std::vector<Real> triangle(std::size_t first, std::size_t last) const {
+    const std::size_t size = last - first;
+    std::vector<Real> square(size * size);
+    for (std::size_t col = first + 1; col < last;) {
+      const std::size_t blockEnd = std::min(last, (col / m_factor.blockSize() + 1) * m_factor.blockSize());
+      for (std::size_t row = first; row + 1 < blockEnd; ++row) {
+        const std::size_t begin = std::max(col, row + 1);
+        std::copy_n(m_factor.entry(row, begin), blockEnd - begin, &square[(row - first) * size + begin - first]);
+      }
+      col = blockEnd;
+    }
+    return square;
   }
 
   // The weights of positions first..last-1 as they would be now if the columns before `first` were all there are: with
@@ -120,7 +145,7 @@ class RowTile {
     const std::size_t count = (last - first) * kLanes;
     std::vector<Real> current(count);
     for (std::size_t i = 0; i < count; ++i) current[i] = m_open[first * kLanes + i] - m_errors[first * kLanes + i];
-    solveUnit(last - first, m_factor.data() + first * m_factor.stride() + first, m_factor.stride(), current.data());
+    solveUnit(last - first, triangle(first, last).data(), current.data());
     for (std::size_t i = 0; i < count; ++i) current[i] += m_errors[first * kLanes + i];
     return current;
   }
@@ -163,10 +188,9 @@ class RowTile {
   }
 
   void storeCodes() {
-    for (std::size_t lane = 0; lane < m_rows; ++lane) {
-      std::uint8_t* row = &m_tensor.codes[(m_firstRow + lane) * m_width];
-      for (std::size_t j = 0; j < m_width; ++j) row[m_problem.order[j]] = m_codes[j * kLanes + lane];
-    }
+    forSquares([&](std::size_t j, std::size_t lane) {
+      m_tensor.codes[(m_firstRow + lane) * m_width + m_problem.order[j]] = m_codes[j * kLanes + lane];
+    });
   }
 
   void storeGrids() {

@@ -95,13 +95,14 @@ std::vector<UnitGrid> gridsBefore(MatrixView weights, const GptqOptions& options
   return live ? std::vector<UnitGrid>{} : findGrids(weights, options.scheme, options.mseRange, context);
 }
 
+// The factor as the updates read it; R is given back before they begin.
 GptqFactor<float> updateFactor(DampedFactor factor, std::size_t size, const GptqOptions& options,
                                const RunContext& context) {
-  if (!options.plainInverse) return {std::move(factor.upper), size, options.blockSize, context};
+  if (!options.plainInverse) return {factor.upper, size, options.blockSize, context};
   std::vector<double> inverse(size * size);
   invertFromFactor(factor.upper, size, inverse, context);
   factor.upper = {};
-  return GptqFactor<float>::plainInverse(std::move(inverse), size, options.blockSize, context);
+  return GptqFactor<float>::plainInverse(inverse, size, options.blockSize, context);
 }
 
 QuantizedTensor preparedTensor(MatrixView weights, const GptqOptions& options, std::span<const UnitGrid> grids,
@@ -158,9 +159,9 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   const MatrixView weights = dead.empty() ? task.weights : copy.view();
   const std::vector<UnitGrid> grids = gridsBefore(weights, options, context);
   outcome.tensor = preparedTensor(weights, options, grids, order);
-  const double loss = gptqAllRows(GptqProblem{weights, order, grids, options.mseRange, options.plainInverse},
-                                  updateFactor(std::move(factor), order.size(), options, context), *outcome.tensor,
-                                  context, kUpdateProgress);
+  const GptqFactor<float> update = updateFactor(std::move(factor), order.size(), options, context);
+  const double loss = gptqAllRows(GptqProblem{weights, order, grids, options.mseRange, options.plainInverse}, update,
+                                  *outcome.tensor, context, kUpdateProgress);
   for (const float scale : outcome.tensor->scales) requireStorable({.scale = scale}, options.scheme);
   reportLosses(task, loss, context, outcome);
   if (options.plainInverse) outcome.figures.erase("predicted_loss");

@@ -80,7 +80,7 @@ Run<Real> runAlgebra(const Matrix& weights, const ActivationStats& stats, const 
   const auto order = qs::columnOrder(stats, false);
   std::vector<double> upper = qs::dampedHessian(stats, order, damping, context);
   if (!qs::factorUpper(upper, order.size(), context)) throw std::runtime_error("not positive definite");
-  const qs::GptqFactor<Real> factor(std::move(upper), order.size(), blockSize, context);
+  const qs::GptqFactor<Real> factor(upper, order.size(), blockSize, context);
   const auto grids = liveGrids ? std::vector<qs::UnitGrid>{} : qs::findGrids(weights.view(), scheme, false, context);
   Run<Real> run{.tensor = qs::emptyTensor(scheme, weights.rows(), weights.cols())};
   for (std::size_t i = 0; i < grids.size(); ++i) {
