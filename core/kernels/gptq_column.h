@@ -5,7 +5,7 @@
 namespace qs {
 
 /// Rows that GPTQ works on together: each is a lane.
-inline constexpr std::size_t kGptqLanes = 128;
+inline constexpr std::size_t kGptqLanes = 256;
 
 /// One column of kGptqLanes rows: every pointer is to that many values, a lane each.
 template <typename Real>

@@ -7,11 +7,21 @@
 
 namespace qs {
 
+namespace {
+
+constexpr std::size_t kBlocksPerPanel = 4;
+
+}  // namespace
+
 template <typename Real>
 GptqFactor<Real>::GptqFactor(std::size_t size, std::size_t blockSize)
-    : m_size(size), m_blockSize(std::min(blockSize, size)), m_diagonal(size, 0.0), m_blockColumns(size * m_blockSize) {
-  const std::size_t panels = (size + m_blockSize - 1) / m_blockSize;
-  m_panels.resize(m_blockSize * m_blockSize * (panels * (panels + 1) / 2));
+    : m_size(size),
+      m_blockSize(std::min(blockSize, size)),
+      m_panelSize(std::min(kBlocksPerPanel * m_blockSize, size)),
+      m_diagonal(size, 0.0),
+      m_blockColumns(size * m_blockSize) {
+  const std::size_t panels = (size + m_panelSize - 1) / m_panelSize;
+  m_panels.resize(m_panelSize * m_panelSize * (panels * (panels + 1) / 2));
 }
 
 template <typename Real>
@@ -41,15 +51,16 @@ GptqFactor<Real> GptqFactor<Real>::plainInverse(std::span<const double> inverse,
 template <typename Real>
 void GptqFactor<Real>::fill(std::span<const double> square, std::span<const double> rowFactor,
                             std::span<const double> colFactor, const RunContext& context) {
-  parallelFor(context, (m_size + m_blockSize - 1) / m_blockSize, [&](std::size_t panel) {
-    const std::size_t first = panel * m_blockSize;
-    const std::size_t last = std::min(first + m_blockSize, m_size);
+  parallelFor(context, (m_size + m_panelSize - 1) / m_panelSize, [&](std::size_t panel) {
+    const std::size_t first = panel * m_panelSize;
+    const std::size_t last = std::min(first + m_panelSize, m_size);
     Real* out = m_panels.data() + (entry(0, first) - m_panels.data());
-    for (std::size_t row = 0; row < last; ++row, out += m_blockSize) {
+    for (std::size_t row = 0; row < last; ++row, out += m_panelSize) {
       for (std::size_t col = std::max(first, row + 1); col < last; ++col) {
         const auto value = static_cast<Real>(square[row * m_size + col] * rowFactor[row] * colFactor[col]);
         out[col - first] = value;
-        if (row >= first) m_blockColumns[col * m_blockSize + row - first] = value;
+        const std::size_t blockStart = col / m_blockSize * m_blockSize;
+        if (row >= blockStart) m_blockColumns[col * m_blockSize + row - blockStart] = value;
       }
     }
   });

@@ -24,11 +24,12 @@ class GptqFactor {
 
   [[nodiscard]] std::size_t size() const { return m_size; }
   [[nodiscard]] std::size_t blockSize() const { return m_blockSize; }
-  /// M is kept in panels of blockSize() columns, each row of a panel right after the one before, so that a product
-  /// reads memory in order. The entry of a row in a column of the panel, row below the panel's end.
+  [[nodiscard]] std::size_t panelSize() const { return m_panelSize; }
+  /// M is kept in panels of panelSize() columns (a few blocks), each row of a panel right after the one before, so that
+  /// a product reads memory in order. The entry of a row in a column of the panel, row below the panel's end.
   [[nodiscard]] const Real* entry(std::size_t row, std::size_t col) const {
-    const std::size_t panel = col / m_blockSize;
-    return m_panels.data() + m_blockSize * (m_blockSize * (panel * (panel + 1) / 2) + row) + col % m_blockSize;
+    const std::size_t panel = col / m_panelSize;
+    return m_panels.data() + m_panelSize * (m_panelSize * (panel * (panel + 1) / 2) + row) + col % m_panelSize;
   }
   /// M[k, col] of the rows k from the start of col's block up to col − 1, one after the other.
   [[nodiscard]] const Real* blockColumn(std::size_t col) const { return m_blockColumns.data() + col * m_blockSize; }
@@ -42,6 +43,7 @@ class GptqFactor {
 
   std::size_t m_size;
   std::size_t m_blockSize;
+  std::size_t m_panelSize;
   std::vector<Real> m_panels;
   std::vector<double> m_diagonal;
   std::vector<Real> m_blockColumns;

@@ -66,6 +66,8 @@ class RowTile {
     for (std::size_t first = 0; first < m_width; first += m_factor.blockSize()) {
       context.throwIfStopped();
       const std::size_t last = std::min(first + m_factor.blockSize(), m_width);
+      // A whole panel at once where one begins: the product then reads the errors once for several blocks.
+      if (first % m_factor.panelSize() == 0) bringUp(first, std::min(first + m_factor.panelSize(), m_width), first);
       bringUp(first, last, first);
       for (std::size_t j = first; j < last; ++j) quantize(j, first);
     }
@@ -112,9 +114,9 @@ class RowTile {
     for (std::size_t begin = first; begin < last;) {
       const std::size_t from = m_applied[begin];
       std::size_t end = begin + 1;
-      while (end < last && m_applied[end] == from && end % m_factor.blockSize() != 0) ++end;
+      while (end < last && m_applied[end] == from && end % m_factor.panelSize() != 0) ++end;
       if (from < upTo) {
-        addProduct(end - begin, upTo - from, m_factor.entry(from, begin), m_factor.blockSize(),
+        addProduct(end - begin, upTo - from, m_factor.entry(from, begin), m_factor.panelSize(),
                    &m_errors[from * kLanes], &m_open[begin * kLanes]);
         std::fill(m_applied.begin() + static_cast<std::ptrdiff_t>(begin),
                   m_applied.begin() + static_cast<std::ptrdiff_t>(end), upTo);
@@ -128,7 +130,7 @@ class RowTile {
     const std::size_t size = last - first;
     std::vector<Real> square(size * size);
     for (std::size_t col = first + 1; col < last;) {
-      const std::size_t blockEnd = std::min(last, (col / m_factor.blockSize() + 1) * m_factor.blockSize());
+      const std::size_t blockEnd = std::min(last, (col / m_factor.panelSize() + 1) * m_factor.panelSize());
       for (std::size_t row = first; row + 1 < blockEnd; ++row) {
         const std::size_t begin = std::max(col, row + 1);
         std::copy_n(m_factor.entry(row, begin), blockEnd - begin, &square[(row - first) * size + begin - first]);
