@@ -38,5 +38,11 @@ void addMethodsCommand(CLI::App& app, std::optional<Action>& action);
 void addInspectCommand(CLI::App& app, std::optional<Action>& action);
 void addQuantizeCommand(CLI::App& app, std::optional<Action>& action);
 void addReportCommand(CLI::App& app, std::optional<Action>& action);
+void addCalibrateCommand(CLI::App& app, std::optional<Action>& action);
+void addEvaluateCommand(CLI::App& app, std::optional<Action>& action);
+void addGenerateCommand(CLI::App& app, std::optional<Action>& action);
+void addTokenizeCommand(CLI::App& app, std::optional<Action>& action);
+void addCompareCommand(CLI::App& app, std::optional<Action>& action);
+void addBenchCommand(CLI::App& app, std::optional<Action>& action);
 
 }  // namespace qs::cli

@@ -20,9 +20,15 @@ int fail(int status, std::string message) {
 
 void addCommands(CLI::App& app, std::optional<Action>& action) {
   addInspectCommand(app, action);
+  addCalibrateCommand(app, action);
   addQuantizeCommand(app, action);
+  addEvaluateCommand(app, action);
+  addGenerateCommand(app, action);
   addMethodsCommand(app, action);
   addReportCommand(app, action);
+  addCompareCommand(app, action);
+  addTokenizeCommand(app, action);
+  addBenchCommand(app, action);
 }
 
 int perform(const Action& action, const InterruptWatcher& interrupt) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/model/architecture_registry.h"
+#include "core/model/tokenizer/load_tokenizer.h"
 #include "core/quant/method_registry.h"
 
 namespace qs::cli {
@@ -37,6 +39,23 @@ bool onlyOthersTake(const ParamSpec& spec, const std::string& text) {
     const ParamSpec* other = method.parameter(spec.key);
     return other != nullptr && takes(*other, text);
   });
+}
+
+bool needsCalibration(const QuantRequest& request) {
+  return requireMethod(request.method).needsCalibration ||
+         std::any_of(request.overrides.begin(), request.overrides.end(), [](const LayerOverride& change) {
+           return !change.method.empty() && requireMethod(change.method).needsCalibration;
+         });
+}
+
+bool canRun(const Checkpoint& model) {
+  if (!tryArchitecture(model)) return false;
+  try {
+    static_cast<void>(loadTokenizer(model));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 bool isTaken(CLI::App& command, const std::string& option) { return command.get_option_no_throw(option) != nullptr; }
@@ -99,6 +118,8 @@ void RequestOptions::addTo(CLI::App& command) {
   command.add_option("--recipe", recipe, "JSON file with method, settings and overrides");
   command.add_option("--calibration", calibration, "Activations file as `calibrate` writes it");
   command.add_option("--hold-out", holdOut, "Keep every Nth calibration row out and report its error (0: none)");
+  command.add_flag("--sequential", sequential,
+                   "Calibrate each block on the outputs of the quantized blocks before it (when the model is run)");
   parameters.addTo(command);
 }
 
@@ -107,6 +128,16 @@ void RequestOptions::applyTo(QuantRequest& request) const {
   request.shareInput = shareInput;
   request.calibration.activationsFile = calibration;
   request.calibration.holdOutEvery = holdOut;
+  request.calibration.sequential = sequential;
+}
+
+void RequestOptions::chooseCalibration(const Checkpoint& model, const std::string& text,
+                                       const std::filesystem::path& builtIn, QuantRequest& request) const {
+  if (!calibration.empty()) return;
+  const bool isAsked = !text.empty();
+  if (!isAsked && !(needsCalibration(request) && canRun(model))) return;
+  request.calibration.runModel = true;
+  request.calibration.textFile = isAsked ? std::filesystem::path(text) : builtIn;
 }
 
 }  // namespace qs::cli

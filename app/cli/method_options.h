@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/io/checkpoint.h"
 #include "core/quant/method_info.h"
 #include "core/session/quant_request.h"
 
@@ -37,13 +38,17 @@ struct RequestOptions {
   std::vector<std::string> shareInput;
   std::string recipe;
   std::string calibration;
-  std::string text;
   int holdOut = 0;
+  bool sequential = false;
   MethodOptions parameters;
 
   void addTo(CLI::App& command);
   /// Everything but method, settings and overrides.
   void applyTo(QuantRequest& request) const;
+  /// Makes the request calibrate by running the model over `text`, or over `builtIn` where `text` is empty and its
+  /// methods need calibration, unless an activations file is given. A model that can't be run is left without.
+  void chooseCalibration(const Checkpoint& model, const std::string& text, const std::filesystem::path& builtIn,
+                         QuantRequest& request) const;
 };
 
 }  // namespace qs::cli

@@ -31,6 +31,7 @@ struct QuantizeOptionsGiven {
   std::string out;
   std::string report;
   std::string ggufType;
+  std::string text;
   bool force = false;
   bool resume = false;
 };
@@ -107,9 +108,10 @@ void printSummary(const QuantReport& report, const std::string& out) {
 void quantize(const QuantizeOptionsGiven& given, const Environment& environment) {
   if (given.out.empty()) throw requestError("quantize", "needs --out");
   const ExporterInfo& exporter = requireExporter(given.format);
-  const QuantRequest request = requestOf(given, exporter);
-  validateRequest(request);
+  QuantRequest request = requestOf(given, exporter);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
+  given.request.chooseCalibration(*model, given.text, builtInCalibrationText(environment.executableFolder), request);
+  validateRequest(request);
   for (const std::string& warning : model->contents().warnings) printNote("warning: " + warning);
   preflight(given, *model, request, exporter);
   Progress progress;
@@ -143,6 +145,8 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
   command->add_option("--out", given->out, "Output file, or folder for the multi-file formats");
   command->add_option("--report", given->report, "Write the run's report to this JSON file");
   command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
+  command->add_option("--text", given->text,
+                      "Calibration text that the model is run over (default: the built-in text)");
   command->add_flag("--force", given->force, "Replace an output that exists");
   command->add_flag("--resume", given->resume, "Continue an interrupted run");
   given->request.addTo(*command);

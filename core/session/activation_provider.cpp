@@ -5,7 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
 #include "core/quant/method_registry.h"
-#include "core/stats/activation_accumulator.h"
+#include "core/session/model_activations.h"
 
 namespace qs {
 
@@ -28,9 +28,7 @@ bool mayNeedGram(const QuantRequest& request) {
 class ActivationsFile : public ActivationProvider {
  public:
   explicit ActivationsFile(const QuantRequest& request)
-      : m_file(openCheckpoint(request.calibration.activationsFile)),
-        m_holdOutEvery(static_cast<std::size_t>(request.calibration.holdOutEvery)),
-        m_gram(mayNeedGram(request)) {}
+      : m_file(openCheckpoint(request.calibration.activationsFile)), m_request(request) {}
 
   std::shared_ptr<const ActivationStats> statsFor(std::span<const std::string> layers, std::size_t inputs,
                                                   const RunContext& context) override {
@@ -53,9 +51,7 @@ class ActivationsFile : public ActivationProvider {
   [[nodiscard]] std::shared_ptr<const ActivationStats> accumulate(const CheckpointTensor& tensor, std::size_t inputs,
                                                                   const RunContext& context) const {
     const std::uint64_t rows = tensor.info.shape[0];
-    const bool rowsSuffice = rows <= std::min<std::uint64_t>(kWholeSampleRows, 2 * inputs);
-    ActivationAccumulator accumulator(tensor.info.name, inputs,
-                                      {.gram = m_gram || !rowsSuffice, .holdOutEvery = m_holdOutEvery});
+    ActivationAccumulator accumulator(tensor.info.name, inputs, activationOptionsOf(m_request, rows, inputs));
     for (std::uint64_t first = 0; first < rows; first += kBatchRows) {
       context.throwIfStopped();
       Matrix batch(static_cast<std::size_t>(std::min<std::uint64_t>(kBatchRows, rows - first)), inputs);
@@ -67,16 +63,21 @@ class ActivationsFile : public ActivationProvider {
   }
 
   std::shared_ptr<const Checkpoint> m_file;
-  std::size_t m_holdOutEvery;
-  bool m_gram;
+  QuantRequest m_request;
 };
 
 }  // namespace
 
+ActivationOptions activationOptionsOf(const QuantRequest& request, std::uint64_t rows, std::size_t inputs) {
+  const bool rowsSuffice = rows <= std::min<std::uint64_t>(kWholeSampleRows, 2 * inputs);
+  return {.gram = mayNeedGram(request) || !rowsSuffice,
+          .holdOutEvery = static_cast<std::size_t>(request.calibration.holdOutEvery)};
+}
+
 std::unique_ptr<ActivationProvider> makeActivationProvider(const Checkpoint& model, const QuantRequest& request) {
   if (!request.calibration.activationsFile.empty()) return std::make_unique<ActivationsFile>(request);
   if (!request.calibration.runModel) return nullptr;
-  throw requestError(model.displayName(), "calibration by running the model is not available for it");
+  return std::make_unique<ModelActivations>(model, request);
 }
 
 }  // namespace qs

@@ -7,7 +7,7 @@
 
 #include "core/base/run_context.h"
 #include "core/session/quant_request.h"
-#include "core/stats/activation_stats.h"
+#include "core/stats/activation_accumulator.h"
 #include "core/tensor/quantized_tensor.h"
 
 namespace qs {
@@ -36,6 +36,11 @@ class ActivationProvider {
   /// Whether layers of different blocks may be asked for before the earlier block's are quantized.
   [[nodiscard]] virtual bool mayReadAhead() const { return true; }
 };
+
+/// What to gather for a request's methods: the Gram matrix, but where none of them needs it and `rows` rows of `inputs`
+/// channels measure the output error as well without.
+[[nodiscard]] ActivationOptions activationOptionsOf(const QuantRequest& request, std::uint64_t rows,
+                                                    std::size_t inputs);
 
 /// The provider that the request names, or null without calibration. Throws Error (Input).
 [[nodiscard]] std::unique_ptr<ActivationProvider> makeActivationProvider(const Checkpoint& model,

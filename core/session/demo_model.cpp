@@ -18,4 +18,12 @@ std::shared_ptr<const Checkpoint> openModel(const std::string& pathOrDemo,
   return openCheckpoint(folder);
 }
 
+std::filesystem::path builtInCalibrationText(const std::filesystem::path& executableFolder) {
+  return demoModelFolder(executableFolder) / "calibration.txt";
+}
+
+std::filesystem::path builtInEvaluationText(const std::filesystem::path& executableFolder) {
+  return demoModelFolder(executableFolder) / "evaluation.txt";
+}
+
 }  // namespace qs

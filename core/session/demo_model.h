@@ -16,4 +16,8 @@ namespace qs {
 [[nodiscard]] std::shared_ptr<const Checkpoint> openModel(const std::string& pathOrDemo,
                                                           const std::filesystem::path& executableFolder);
 
+/// The built-in texts: what a model is calibrated on, and measured on, where no text is named. They are never the same.
+[[nodiscard]] std::filesystem::path builtInCalibrationText(const std::filesystem::path& executableFolder);
+[[nodiscard]] std::filesystem::path builtInEvaluationText(const std::filesystem::path& executableFolder);
+
 }  // namespace qs

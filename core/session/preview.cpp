@@ -66,7 +66,7 @@ LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights,
       others.push_back(loadLinear(model, *layer.tensor, context));
       view = others.back().view();
     }
-    tasks.push_back({.name = layer.name, .weights = view, .activations = inputs});
+    tasks.push_back({.name = layer.name, .weights = view, .activations = inputs, .mayScaleInput = group.mayScaleInput});
   }
   const LayerPlan& plan = group.layers.front().plan;
   const QuantizeOptions options{.scaleType = request.scaleType, .seed = request.seed};

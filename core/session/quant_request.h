@@ -24,9 +24,13 @@ struct LayerOverride {
 /// Where calibration inputs come from.
 struct CalibrationSource {
   std::filesystem::path activationsFile;  ///< `<layer>.input` tensors; empty = none
-  std::filesystem::path textFile;         ///< text that the model is run over; empty = the built-in text
-  bool runModel = false;                  ///< calibrate by running the model over the text
-  int holdOutEvery = 0;                   ///< keep every Nth row out of calibration; 0 = none
+  std::filesystem::path textFile;  ///< runModel: text that the model is run over (demo_model.h: the built-in one)
+  bool runModel = false;           ///< calibrate by running the model over the text
+  int holdOutEvery = 0;            ///< keep every Nth row out of calibration; 0 = none
+  std::size_t window = 0;          ///< runModel: tokens of a window; 0 = the largest that fits, at most 2,048
+  std::size_t windows = 0;         ///< runModel: how many; 0 = all up to 32,768 tokens
+  bool sequential =
+      false;  ///< runModel: a block sees the outputs of the quantized blocks before it, not the originals'
   bool operator==(const CalibrationSource&) const = default;
 };
 

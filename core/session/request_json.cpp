@@ -17,7 +17,10 @@ nlohmann::json toJson(const QuantRequest& request) {
            {{"activations", calibration.activationsFile.string()},
             {"text", calibration.textFile.string()},
             {"run_model", calibration.runModel},
-            {"hold_out", calibration.holdOutEvery}}}};
+            {"hold_out", calibration.holdOutEvery},
+            {"window", calibration.window},
+            {"windows", calibration.windows},
+            {"sequential", calibration.sequential}}}};
 }
 
 QuantRequest requestFromJson(const nlohmann::json& json, const std::string& file) {
@@ -36,6 +39,9 @@ QuantRequest requestFromJson(const nlohmann::json& json, const std::string& file
     request.calibration.textFile = calibration.value("text", std::string());
     request.calibration.runModel = calibration.value("run_model", false);
     request.calibration.holdOutEvery = calibration.value("hold_out", 0);
+    request.calibration.window = calibration.value("window", std::size_t{0});
+    request.calibration.windows = calibration.value("windows", std::size_t{0});
+    request.calibration.sequential = calibration.value("sequential", false);
     return request;
   } catch (const nlohmann::json::exception& fault) {
     throw inputError(file, std::string("not a saved request: ") + fault.what());

@@ -6,6 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/base/glob.h"
+#include "core/model/architecture_registry.h"
+#include "core/model/layer_groups.h"
 #include "core/session/linear_weights.h"
 
 namespace qs {
@@ -41,6 +43,40 @@ std::vector<PlannedLayer> planLayers(const Checkpoint& model, const QuantRequest
   return planned;
 }
 
+// The architecture's groups, where it is known: by layer, the group's name, its size, and whether it takes a scale.
+struct KnownGroup {
+  std::string key;
+  std::size_t size = 0;
+  bool foldable = false;
+};
+using KnownGroups = std::map<std::string, KnownGroup>;
+
+KnownGroups knownGroups(const Checkpoint& model) {
+  KnownGroups known;
+  const std::optional<ArchitectureSpec> spec = tryArchitecture(model);
+  if (!spec) return known;
+  for (const LayerGroup& group : layerGroups(*spec))
+    for (const LinearSpec& linear : group.linears)
+      known[linear.name] = {"model|" + group.linears.front().name, group.linears.size(), group.producer.foldable};
+  return known;
+}
+
+std::string keyOf(const KnownGroups& known, const QuantRequest& request, const PlannedLayer& layer) {
+  const auto found = known.find(layer.name);
+  return found != known.end() ? found->second.key : sharedInputKey(request, layer.name, layer.shape[1]);
+}
+
+// A scale folds only where all that read the input have it. A folded linear needs a scale a row.
+bool mayScale(const KnownGroups& known, const RunGroup& group) {
+  if (known.empty()) return true;
+  const auto found = known.find(group.layers.front().name);
+  return found != known.end() && found->second.foldable && found->second.size == group.layers.size();
+}
+
+bool hasOneScale(const LayerPlan& plan) {
+  return plan.settings.contains("group_size") && plan.settings.integer("group_size") == kPerTensor;
+}
+
 }  // namespace
 
 std::uint64_t RunGroup::elements() const {
@@ -59,9 +95,10 @@ std::string sharedInputKey(const QuantRequest& request, std::string_view layer, 
 std::vector<RunGroup> planGroups(const Checkpoint& model, const QuantRequest& request) {
   std::vector<RunGroup> groups;
   std::multimap<std::string, std::size_t> groupsByKey;
+  const KnownGroups known = knownGroups(model);
   for (PlannedLayer& layer : planLayers(model, request)) {
     const bool mayShare = layer.plan.method->scalesInputs || hasCalibration(request);
-    const std::string key = mayShare ? sharedInputKey(request, layer.name, layer.shape[1]) : layer.name;
+    const std::string key = mayShare ? keyOf(known, request, layer) : layer.name;
     const auto [first, last] = groupsByKey.equal_range(key);
     const auto same = std::find_if(first, last, [&](const auto& entry) {
       const LayerPlan& plan = groups[entry.second].layers.front().plan;
@@ -74,6 +111,8 @@ std::vector<RunGroup> planGroups(const Checkpoint& model, const QuantRequest& re
       groups.push_back({{std::move(layer)}});
     }
   }
+  for (RunGroup& group : groups)
+    group.mayScaleInput = mayScale(known, group) && !hasOneScale(group.layers.front().plan);
   return groups;
 }
 

@@ -190,7 +190,10 @@ class Run {
     std::vector<LayerReportPtr> reports;
     for (const PlannedLayer& layer : group.layers) weights.push_back(loadLinear(m_model, *layer.tensor, m_context));
     for (std::size_t i = 0; i < weights.size(); ++i)
-      tasks.push_back({.name = group.layers[i].name, .weights = weights[i].view(), .activations = inputs});
+      tasks.push_back({.name = group.layers[i].name,
+                       .weights = weights[i].view(),
+                       .activations = inputs,
+                       .mayScaleInput = group.mayScaleInput});
     const QuantizeOptions options{.scaleType = m_request.scaleType, .seed = m_request.seed};
     std::vector<LayerOutcome> outcomes = plan.method->quantize(tasks, plan.settings, options, m_context);
     const double seconds = secondsSince(start) / static_cast<double>(tasks.size());

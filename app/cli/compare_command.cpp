@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "app/cli/command.h"
+#include "app/cli/method_options.h"
+#include "app/cli/output_checks.h"
+#include "app/cli/progress_bar.h"
+#include "app/cli/temporary_folder.h"
+#include "core/base/error.h"
+#include "core/exporters/reports/compare_report.h"
+#include "core/quant/method_registry.h"
+#include "core/session/atomic_file.h"
+#include "core/session/compare_methods.h"
+#include "core/session/demo_model.h"
+#include "core/session/recipe.h"
+
+namespace qs::cli {
+
+namespace {
+
+struct CompareOptions {
+  CommonOptions common;
+  RequestOptions request;
+  std::string model;
+  std::string methods;
+  std::string text;
+  std::string calibrationText;
+  std::string csv;
+  std::string markdown;
+  std::size_t windows = 0;
+  std::size_t window = 0;
+  bool resume = false;
+};
+
+std::vector<std::string> idsOf(const CompareOptions& options) {
+  std::vector<std::string> ids;
+  if (options.methods.empty())
+    for (const ComparedMethod& compared : defaultComparison()) ids.push_back(compared.method);
+  std::istringstream stream(options.methods);
+  for (std::string id; std::getline(stream, id, ',');) ids.push_back(id);
+  return ids;
+}
+
+std::vector<ComparedMethod> methodsOf(const CompareOptions& options) {
+  std::vector<ComparedMethod> methods;
+  for (const std::string& id : idsOf(options)) {
+    if (id == kUnquantized)
+      methods.push_back({id, {}});
+    else
+      methods.push_back({id, options.request.parameters.settingsFor(requireMethod(id), true)});
+  }
+  return methods;
+}
+
+void requireKnownOptions(const CompareOptions& options, const std::vector<ComparedMethod>& methods) {
+  for (const auto& [key, value] : options.request.parameters.given()) {
+    const bool isKnown = std::any_of(methods.begin(), methods.end(), [&key](const ComparedMethod& compared) {
+      return compared.method != kUnquantized && requireMethod(compared.method).parameter(key) != nullptr;
+    });
+    if (!isKnown) throw requestError("option of '" + key + "'", "none of the compared methods has it");
+  }
+}
+
+// What all methods have in common. Overrides name settings of the first method that has them.
+QuantRequest baseOf(const CompareOptions& options, const std::vector<ComparedMethod>& methods, const Checkpoint& model,
+                    const Environment& environment) {
+  QuantRequest base;
+  const auto first = std::find_if(methods.begin(), methods.end(),
+                                  [](const ComparedMethod& compared) { return compared.method != kUnquantized; });
+  for (const std::string& text : options.request.overrides)
+    base.overrides.push_back(parseOverride(text, first == methods.end() ? base.method : first->method));
+  options.request.applyTo(base);
+  base.seed = options.common.seed;
+  const std::filesystem::path builtIn = builtInCalibrationText(environment.executableFolder);
+  for (const ComparedMethod& compared : methods) {
+    if (compared.method == kUnquantized || base.calibration.runModel) continue;
+    QuantRequest request = base;
+    request.method = compared.method;
+    options.request.chooseCalibration(model, options.calibrationText, builtIn, request);
+    base.calibration = request.calibration;
+  }
+  return base;
+}
+
+void writeTables(const CompareOptions& options, const std::vector<ComparisonRow>& rows) {
+  if (!options.csv.empty()) writeFileAtomically(options.csv, compareTable(rows).toCsv());
+  if (!options.markdown.empty()) writeFileAtomically(options.markdown, compareSummary(rows).toMarkdown());
+}
+
+// Runs afresh in a folder of its own, so that the seconds are those of this comparison.
+std::vector<ComparisonRow> compareAfresh(const CompareOptions& options, const std::shared_ptr<const Checkpoint>& model,
+                                         const ComparisonRequest& request, const RunContext& context) {
+  const TemporaryFolder own(findRunsFolder());
+  return compareMethods(model, request, options.resume ? findRunsFolder() : own.path(), context);
+}
+
+void compare(const CompareOptions& options, const Environment& environment) {
+  const std::vector<ComparedMethod> methods = methodsOf(options);
+  requireKnownOptions(options, methods);
+  for (const std::string& file : {options.csv, options.markdown})
+    if (!file.empty()) requireWritableFile(file);
+  const std::shared_ptr<const Checkpoint> model = openModel(options.model, environment.executableFolder);
+  ComparisonRequest request{.methods = methods,
+                            .base = baseOf(options, methods, *model, environment),
+                            .windows = {.window = options.window, .maxWindows = options.windows}};
+  request.evaluationText =
+      readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder) : options.text);
+  Progress progress;
+  std::vector<ComparisonRow> rows;
+  {
+    const ProgressBar bar(progress, options.common.progress);
+    rows = compareAfresh(options, model, request, contextOf(environment, options.common, &progress));
+  }
+  writeTables(options, rows);
+  if (options.common.json)
+    printJson(compareReportJson(options.model, rows).dump(2));
+  else
+    std::cout << compareSummary(rows).toPlainText();
+  for (const ComparisonRow& row : rows)
+    if (!row.error.empty()) printNote(row.method + ": " + row.error);
+}
+
+}  // namespace
+
+void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
+  CLI::App* command = app.add_subcommand("compare", "Compare methods on a model: size, perplexity, divergence, speed");
+  const auto options = std::make_shared<CompareOptions>();
+  addCommonOptions(*command, options->common);
+  command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
+  command->add_option("--methods", options->methods,
+                      "Methods, with commas between them; fp16 is the unquantized model");
+  command->add_option("--text", options->text, "Evaluation text (default: the built-in one)");
+  command->add_option("--calibration-text", options->calibrationText, "Calibration text (default: the built-in one)");
+  command->add_option("--window", options->window, "Tokens of an evaluation window");
+  command->add_option("--windows", options->windows, "Evaluation windows");
+  command->add_option("--csv", options->csv, "Write the table as CSV");
+  command->add_option("--markdown", options->markdown, "Write the table as Markdown");
+  command->add_flag("--resume", options->resume, "Take finished layers from an earlier identical run");
+  options->request.addTo(*command);
+  command->callback(
+      [&action, options] { action = [options](const Environment& environment) { compare(*options, environment); }; });
+}
+
+}  // namespace qs::cli

@@ -1,0 +1,76 @@
+#include "core/exporters/reports/compare_report.h"
+
+#include "core/exporters/reports/run_report_json.h"
+#include "core/session/settings_json.h"
+
+namespace qs {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json optionalJson(const std::optional<double>& value) {
+  return value ? ordered_json(finiteOrNull(*value)) : ordered_json(nullptr);
+}
+
+ordered_json rowJson(const ComparisonRow& row) {
+  return {{"method", row.method},
+          {"settings", toJson(row.settings)},
+          {"size_bytes", row.sizeBytes ? ordered_json(*row.sizeBytes) : ordered_json(nullptr)},
+          {"bits_per_weight", optionalJson(row.bitsPerWeight)},
+          {"perplexity", optionalJson(row.perplexity)},
+          {"perplexity_stderr", optionalJson(row.perplexityStderr)},
+          {"mean_kl_divergence", optionalJson(row.meanDivergence)},
+          {"median_kl_divergence", optionalJson(row.medianDivergence)},
+          {"p999_kl_divergence", optionalJson(row.p999Divergence)},
+          {"top1_agreement", optionalJson(row.top1Agreement)},
+          {"mean_output_relative_error", optionalJson(row.meanOutputRelativeError)},
+          {"decode_speedup", optionalJson(row.decodeSpeedup)},
+          {"decode_speedup_low", optionalJson(row.decodeSpeedupLow)},
+          {"seconds", optionalJson(row.seconds)},
+          {"status", name(row.status)},
+          {"error", row.error.empty() ? ordered_json(nullptr) : ordered_json(row.error)}};
+}
+
+std::string optionalExact(const std::optional<double>& value) { return value ? exactText(*value) : std::string(); }
+
+std::string optionalRounded(const std::optional<double>& value, int digits) {
+  return value ? roundedText(*value, digits) : std::string("-");
+}
+
+std::string sizeText(const ComparisonRow& row) { return row.sizeBytes ? std::to_string(*row.sizeBytes) : "-"; }
+
+}  // namespace
+
+ordered_json compareReportJson(const std::string& model, std::span<const ComparisonRow> rows) {
+  ordered_json list = ordered_json::array();
+  for (const ComparisonRow& row : rows) list.push_back(rowJson(row));
+  return {{"model", model}, {"rows", std::move(list)}};
+}
+
+TextTable compareTable(std::span<const ComparisonRow> rows) {
+  TextTable table{.header = {"method", "settings", "size_bytes", "bits_per_weight", "perplexity", "perplexity_stderr",
+                             "mean_kl_divergence", "top1_agreement", "mean_output_relative_error", "decode_speedup",
+                             "seconds", "status", "error"}};
+  for (const ComparisonRow& row : rows)
+    table.rows.push_back({row.method, settingsText(row.settings), sizeText(row), optionalExact(row.bitsPerWeight),
+                          optionalExact(row.perplexity), optionalExact(row.perplexityStderr),
+                          optionalExact(row.meanDivergence), optionalExact(row.top1Agreement),
+                          optionalExact(row.meanOutputRelativeError), optionalExact(row.decodeSpeedup),
+                          optionalExact(row.seconds), std::string(name(row.status)), row.error});
+  return table;
+}
+
+TextTable compareSummary(std::span<const ComparisonRow> rows) {
+  TextTable table{.header = {"method", "size bytes", "bits/weight", "perplexity", "+/-", "KL", "top-1", "output error",
+                             "speedup", "seconds", "status"}};
+  for (const ComparisonRow& row : rows)
+    table.rows.push_back({row.method, sizeText(row), optionalRounded(row.bitsPerWeight, 4),
+                          optionalRounded(row.perplexity, 5), optionalRounded(row.perplexityStderr, 2),
+                          optionalRounded(row.meanDivergence, 3), optionalRounded(row.top1Agreement, 4),
+                          optionalRounded(row.meanOutputRelativeError, 3), optionalRounded(row.decodeSpeedup, 3),
+                          optionalRounded(row.seconds, 3), std::string(name(row.status))});
+  return table;
+}
+
+}  // namespace qs
