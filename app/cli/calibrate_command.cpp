@@ -29,7 +29,7 @@ struct CalibrateOptions {
 TokenWindows chooseWindows(const CalibrateOptions& options, const RunnableModel& model,
                            const Environment& environment) {
   const std::filesystem::path text =
-      options.text.empty() ? builtInCalibrationText(environment.executableFolder) : options.text;
+      options.text.empty() ? builtInCalibrationText(environment.executableFolder) : std::filesystem::path(options.text);
   const TokenWindows all = windowsOf(model, readText(text), {.window = options.window, .maxWindows = options.windows},
                                      contextOf(environment, options.common));
   const std::size_t most = std::max<std::size_t>(1, kDefaultTokens / all.windowSize);

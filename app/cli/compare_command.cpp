@@ -105,8 +105,8 @@ void compare(const CompareOptions& options, const Environment& environment) {
   ComparisonRequest request{.methods = methods,
                             .base = baseOf(options, methods, *model, environment),
                             .windows = {.window = options.window, .maxWindows = options.windows}};
-  request.evaluationText =
-      readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder) : options.text);
+  request.evaluationText = readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder)
+                                                         : std::filesystem::path(options.text));
   Progress progress;
   std::vector<ComparisonRow> rows;
   {

@@ -1,0 +1,140 @@
+#include <QtTest>
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+
+#include <cmath>
+
+#include "tests/cli/cli_runner.h"
+#include "tests/support/model_writer.h"
+#include "tests/support/temp_folder.h"
+
+using qs::test::CliResult;
+using qs::test::runCli;
+
+class TestCliModel : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void tokenizes() {
+    m_folder.write("prompt.txt", "There once was a");
+    const CliResult result = runCli({"tokenize", "demo", "--text", text("prompt.txt"), "--json"});
+    QCOMPARE(result.status, 0);
+    QCOMPARE(parse(result.out)["ids"].toArray(), QJsonArray({634, 592, 283, 258}));  // resources/demo/README.md
+    QCOMPARE(runCli({"tokenize", "demo", "--text", text("prompt.txt")}).out, QByteArray("634 592 283 258\n"));
+  }
+
+  void continuesAText() {
+    const CliResult result = runCli({"generate", "demo", "--prompt", "There once was a", "--tokens", "20", "--json"});
+    QCOMPARE(result.status, 0);
+    const QJsonObject json = parse(result.out);
+    QCOMPARE(json["ids"].toArray().size(), 20);
+    QVERIFY(json["text"].toString().startsWith(" patient clockmaker named Bruno"));
+  }
+
+  void evaluatesByTheProtocol() {
+    const CliResult result = runCli({"evaluate", "demo", "--windows", "3", "--window", "64", "--json"});
+    QCOMPARE(result.status, 0);
+    const QJsonObject json = parse(result.out);
+    for (const char* key : {"perplexity", "perplexity_stderr", "nll_per_token", "tokens", "windows", "window"})
+      QVERIFY2(json[key].isDouble(), key);
+    QVERIFY(json["reference"].isNull());
+    QCOMPARE(json["tokens"].toInt(), 3 * 64);  // BOS stands beside the window's tokens
+    QVERIFY(std::abs(std::log(json["perplexity"].toDouble()) - json["nll_per_token"].toDouble()) < 1e-9);
+  }
+
+  void aModelAgreesWithItself() {
+    const CliResult result =
+        runCli({"evaluate", "demo", "--reference", "demo", "--windows", "2", "--window", "64", "--json"});
+    QCOMPARE(result.status, 0);
+    const QJsonObject reference = parse(result.out)["reference"].toObject();
+    QCOMPARE(reference["top1_agreement"].toDouble(), 1.0);
+    for (const char* key : {"mean_kl_divergence", "median_kl_divergence", "p999_kl_divergence"})
+      QVERIFY(std::abs(reference[key].toDouble()) < 1e-9);
+  }
+
+  void calibrationFileAndRunningGiveTheSameWeights() {
+    QCOMPARE(runCli({"calibrate", "demo", "--windows", "4", "--out", text("acts.safetensors"), "--json"}).status, 0);
+    QCOMPARE(runCli({"calibrate", "demo", "--windows", "4", "--out", text("acts.safetensors")}).status, 2);
+    const CliResult result = runCli({"quantize", "demo", "--method", "rtn", "--calibration", text("acts.safetensors"),
+                                     "--out", text("q.safetensors"), "--json"});
+    QCOMPARE(result.status, 0);
+    for (const auto& layer : parse(result.out)["layers"].toArray())
+      QVERIFY(layer.toObject()["output_relative_error"].toDouble() > 0);
+  }
+
+  void comparesMethods() {
+    const CliResult result = runCli({"compare", "demo", "--methods", "fp16,rtn,int8-dynamic", "--windows", "2",
+                                     "--bits", "4", "--json", "--csv", text("c.csv"), "--markdown", text("c.md")});
+    QCOMPARE(result.status, 0);
+    const QJsonArray rows = parse(result.out)["rows"].toArray();
+    QCOMPARE(rows.size(), 3);
+    for (const auto& entry : rows) {
+      const QJsonObject row = entry.toObject();
+      for (const char* key :
+           {"method", "settings", "size_bytes", "bits_per_weight", "perplexity", "mean_kl_divergence", "top1_agreement",
+            "mean_output_relative_error", "decode_speedup", "seconds", "status", "error"})
+        QVERIFY2(row.contains(key), key);
+      QCOMPARE(row["status"].toString(), QString("done"));
+      QVERIFY(row["perplexity"].toDouble() > 1);
+    }
+    QCOMPARE(rows[0].toObject()["bits_per_weight"].toDouble(), 16.0);
+    QVERIFY(rows[1].toObject()["size_bytes"].toDouble() < rows[0].toObject()["size_bytes"].toDouble());
+    QCOMPARE(QString::fromStdString(qs::test::readFile(m_folder.path() / "c.csv")).count('\n'), 4);
+    QVERIFY(QString::fromStdString(qs::test::readFile(m_folder.path() / "c.md")).contains("| rtn |"));
+  }
+
+  void measuresTheKernels() {
+    const CliResult result = runCli({"bench", "--shape", "256x256", "--json"});
+    QCOMPARE(result.status, 0);
+    const QJsonArray formats = parse(result.out)["formats"].toArray();
+    QCOMPARE(formats.size(), 4);
+    for (const auto& entry : formats) QVERIFY(entry.toObject()["seconds"].toDouble() > 0);
+  }
+
+  void failures_data() {
+    m_folder.write("short.txt", "once");
+    m_folder.write("broken.txt", "\xff\xfe");
+    qs::test::writeModel(m_folder.path() / "bare.safetensors", qs::test::tinyModel());
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<int>("status");
+    const auto row = [](const char* name, const QStringList& arguments, int status) {
+      QTest::newRow(name) << arguments << status;
+    };
+    row("a text shorter than one window", {"evaluate", "demo", "--text", text("short.txt")}, 3);
+    row("a text that is no UTF-8", {"evaluate", "demo", "--text", text("broken.txt")}, 3);
+    row("a text that doesn't exist", {"evaluate", "demo", "--text", text("none.txt")}, 3);
+    row("a window that doesn't fit the context", {"evaluate", "demo", "--window", "100000"}, 2);
+    row("a model without config.json", {"evaluate", text("bare.safetensors")}, 3);
+    row("a continuation without a prompt", {"generate", "demo"}, 2);
+    row("no model to calibrate", {"calibrate", text("bare.safetensors"), "--out", text("a.safetensors")}, 3);
+    row("an unknown method to compare", {"compare", "demo", "--methods", "magic"}, 2);
+    row("an option that no compared method has", {"compare", "demo", "--methods", "fp16,rtn", "--alpha", "0.5"}, 2);
+    row("a shape that is none", {"bench", "--shape", "12"}, 2);
+    row("a folder without a tokenizer", {"tokenize", text("")}, 3);
+  }
+  void failures() {
+    QFETCH(QStringList, arguments);
+    QFETCH(int, status);
+    const CliResult result = runCli(arguments);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QCOMPARE(result.status, status);
+    QVERIFY(result.out.isEmpty());
+  }
+
+ private:
+  [[nodiscard]] QString text(const std::string& name) const {
+    return QString::fromStdString((m_folder.path() / name).string());
+  }
+  static QJsonObject parse(const QByteArray& text) {
+    QJsonParseError fault;
+    const QJsonDocument document = QJsonDocument::fromJson(text, &fault);
+    if (fault.error != QJsonParseError::NoError) qFatal("not one JSON document: %s", qPrintable(fault.errorString()));
+    return document.object();
+  }
+
+  qs::test::TempFolder m_folder;
+};
+
+QTEST_GUILESS_MAIN(TestCliModel)
+#include "tst_cli_model.moc"
