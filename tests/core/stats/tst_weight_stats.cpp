@@ -1,0 +1,155 @@
+#include <QtTest>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/base/parallel.h"
+#include "core/stats/weight_stats.h"
+#include "tests/support/random_matrix.h"
+
+using qs::Matrix;
+
+namespace {
+
+constexpr double kTolerance = 1e-5;  // F32 sums and results against F64 ones, relative
+
+bool close(double got, double expected) { return std::abs(got - expected) <= kTolerance * std::abs(expected); }
+
+std::uint64_t total(const qs::Histogram& histogram) {
+  return std::accumulate(histogram.counts.begin(), histogram.counts.end(), std::uint64_t{0});
+}
+
+// The weights with an error that grows along the columns.
+Matrix disturbed(const Matrix& weights) {
+  Matrix result = weights;
+  for (std::size_t r = 0; r < weights.rows(); ++r)
+    for (std::size_t c = 0; c < weights.cols(); ++c)
+      result(r, c) += (r % 2 == 0 ? 1e-4F : -1e-4F) * static_cast<float>(c + 1);
+  return result;
+}
+
+}  // namespace
+
+class TestWeightStats : public QObject {
+  Q_OBJECT
+
+  const Matrix m_weights = qs::test::randomMatrix(150, 77, 3);
+
+ private Q_SLOTS:
+  void momentsAreThoseOfTheValues() {
+    const qs::Moments moments = qs::describeWeights(m_weights.view(), {}).moments;
+    const auto values = m_weights.values();
+    const auto n = static_cast<double>(values.size());
+    double mean = 0;
+    for (const float value : values) mean += static_cast<double>(value) / n;
+    double second = 0;
+    double fourth = 0;
+    for (const float value : values) {
+      const double centred = static_cast<double>(value) - mean;
+      second += centred * centred / n;
+      fourth += centred * centred * centred * centred / n;
+    }
+    QCOMPARE(moments.count, std::uint64_t{150 * 77});
+    QVERIFY(close(moments.mean(), mean));
+    QVERIFY(close(moments.standardDeviation(), std::sqrt(second)));
+    QVERIFY(close(moments.kurtosis(), fourth / (second * second)));
+    QCOMPARE(moments.minimum, *std::min_element(values.begin(), values.end()));
+    QCOMPARE(moments.maximum, *std::max_element(values.begin(), values.end()));
+  }
+
+  void everyValueIsInTheHistogram() {
+    const qs::Histogram histogram = qs::describeWeights(m_weights.view(), {}).histogram;
+    QCOMPARE(histogram.counts.size(), qs::kHistogramBins);
+    QCOMPARE(total(histogram), std::uint64_t{150 * 77});
+    QVERIFY(histogram.counts.front() > 0 && histogram.counts.back() > 0);
+  }
+
+  void channelsAreTheColumns() {
+    const qs::ChannelStats channels = qs::describeWeights(m_weights.view(), {}).channels;
+    QCOMPARE(channels.size(), std::size_t{77});
+    for (std::size_t c = 0; c < 77; ++c) {
+      std::vector<float> column;
+      for (std::size_t r = 0; r < 150; ++r) column.push_back(m_weights(r, c));
+      std::sort(column.begin(), column.end());
+      QCOMPARE(channels.minimum[c], column.front());
+      QCOMPARE(channels.maximum[c], column.back());
+      QCOMPARE(channels.absMax[c], std::max(std::abs(column.front()), std::abs(column.back())));
+      QCOMPARE(channels.median[c], column[74] + (column[75] - column[74]) * 0.5F);
+    }
+  }
+
+  void errorsAreCountedByChannelAndByGroup() {
+    const Matrix quantized = disturbed(m_weights);
+    const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
+    const qs::WeightComparison comparison = qs::compareWeights(m_weights.view(), quantized.view(), description, 32, {});
+    QCOMPARE(comparison.groupsPerRow, std::size_t{3});  // 32, 32 and 13 inputs
+    const auto squared = [&](std::size_t r, std::size_t c) {
+      const double error = static_cast<double>(quantized(r, c)) - static_cast<double>(m_weights(r, c));
+      return error * error;
+    };
+    double sum = 0;
+    for (std::size_t c = 0; c < 77; ++c) {
+      double channel = 0;
+      for (std::size_t r = 0; r < 150; ++r) channel += squared(r, c);
+      QVERIFY(close(static_cast<double>(comparison.channelMeanSquaredError[c]), channel / 150));
+      sum += channel;
+    }
+    QVERIFY(close(comparison.errors.sumSquaredError, sum));
+    for (std::size_t r = 0; r < 150; ++r) {
+      double last = 0;
+      for (std::size_t c = 64; c < 77; ++c) last += squared(r, c);
+      QVERIFY(close(static_cast<double>(comparison.groupMeanSquaredError[r * 3 + 2]), last / 13));
+    }
+  }
+
+  void binsWidenToHoldTheQuantizedWeights() {
+    Matrix quantized = m_weights;
+    quantized(5, 5) = 3.0F;
+    const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
+    const qs::WeightComparison comparison = qs::compareWeights(m_weights.view(), quantized.view(), description, 77, {});
+    QCOMPARE(comparison.after.high, 3.0);
+    QCOMPARE(comparison.before.high, 3.0);
+    QCOMPARE(comparison.before.low, description.histogram.low);
+    QCOMPARE(comparison.after.counts.back(), std::uint64_t{1});
+    QCOMPARE(total(comparison.before), total(comparison.after));
+  }
+
+  void equalWeightsHaveABinAroundThem() {
+    Matrix weights(4, 8);
+    std::fill(weights.values().begin(), weights.values().end(), -0.5F);
+    const qs::WeightDescription description = qs::describeWeights(weights.view(), {});
+    QVERIFY(description.histogram.low < -0.5 && description.histogram.high > -0.5);
+    QCOMPARE(total(description.histogram), std::uint64_t{32});
+    QCOMPARE(description.moments.kurtosis(), 0.0);
+    const qs::WeightComparison comparison = qs::compareWeights(weights.view(), weights.view(), description, 8, {});
+    QCOMPARE(comparison.errors.relativeError(), 0.0);
+    QVERIFY(std::isinf(comparison.errors.sqnrDb()));
+  }
+
+  void threadsDontChangeTheResult() {
+    const Matrix weights = qs::test::randomMatrix(700, 901, 4);
+    const Matrix quantized = disturbed(weights);
+    const auto run = [&](int threads) {
+      qs::WeightComparison comparison;
+      const qs::RunContext context{.threads = threads};
+      qs::inWorkerArena(context, [&] {
+        const qs::WeightDescription description = qs::describeWeights(weights.view(), context);
+        comparison = qs::compareWeights(weights.view(), quantized.view(), description, 128, context);
+      });
+      return comparison;
+    };
+    const qs::WeightComparison one = run(1);
+    for (const int threads : {2, 8}) {
+      const qs::WeightComparison many = run(threads);
+      QVERIFY(many.errors.sumSquaredError == one.errors.sumSquaredError);
+      QVERIFY(many.errors.sumProduct == one.errors.sumProduct);
+      QVERIFY(many.before == one.before && many.after == one.after);
+      QVERIFY(many.channelMeanSquaredError == one.channelMeanSquaredError);
+      QVERIFY(many.groupMeanSquaredError == one.groupMeanSquaredError);
+    }
+  }
+};
+
+QTEST_APPLESS_MAIN(TestWeightStats)
+#include "tst_weight_stats.moc"
