@@ -1,0 +1,39 @@
+#pragma once
+
+#include <QObject>
+#include <QString>
+
+#include "core/exporters/exporter.h"
+#include "ui/controllers/run_controller.h"
+#include "ui/jobs/job_runner.h"
+#include "ui/support/user_message.h"
+
+namespace qs {
+
+/// Writes finished runs and texts to files: aside and renamed, so that a failure leaves nothing under the name.
+class ExportController : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit ExportController(QObject* parent = nullptr);
+
+  [[nodiscard]] bool isBusy() const { return m_runner.isBusy(); }
+
+ public Q_SLOTS:
+  /// Writes the run's quantized layers with the exporter of that id, in the background.
+  void exportRun(const qs::FinishedRunPtr& run, const QString& exporterId, const qs::ExportOptions& options);
+  /// Writes a short text (a table) at once.
+  void exportText(const QString& path, const QByteArray& text);
+  void cancel() { m_runner.cancel(); }
+
+ Q_SIGNALS:
+  void exported(const QString& path);
+  void exportFailed(const qs::UserMessage& message);
+  void busyChanged(bool busy);
+  void progressPolled(const qs::ProgressSnapshot& progress);
+
+ private:
+  JobRunner<QString> m_runner;
+};
+
+}  // namespace qs

@@ -1,0 +1,53 @@
+#include "ui/controllers/run_controller.h"
+
+#include "core/session/run_quantization.h"
+#include "ui/controllers/error_message.h"
+
+namespace qs {
+namespace {
+
+constexpr std::uint64_t kStoreBytes = 20'000'000'000;
+
+}  // namespace
+
+RunController::RunController(std::filesystem::path storeRoot, QObject* parent)
+    : QObject(parent), m_storeRoot(std::move(storeRoot)) {
+  connect(&m_runner, &JobRunnerBase::busyChanged, this, &RunController::busyChanged);
+  connect(&m_runner, &JobRunnerBase::progressPolled, this, [this](const ProgressSnapshot& progress) {
+    deliverLayers();
+    Q_EMIT progressPolled(progress);
+  });
+}
+
+void RunController::start(const CheckpointPtr& model, const QuantRequest& request) {
+  if (!model || isBusy()) return;
+  const int id = ++m_lastId;
+  m_layers = std::make_shared<Mailbox<LayerReportPtr>>();
+  Q_EMIT started(id, request);
+  m_runner.start(
+      [model, request, layers = m_layers, root = m_storeRoot](const RunContext& context) {
+        auto store = std::make_shared<RunStore>(root, *model, request);
+        const auto sink = [&layers](LayerReportPtr report) { layers->post(std::move(report)); };
+        auto report = std::make_shared<QuantReport>(runQuantization(*model, request, *store, context, sink));
+        RunStore::trim(root, kStoreBytes, store->folder());
+        return Result{std::move(report), std::move(store)};
+      },
+      [this, id, model, request](const JobOutcome<Result>& outcome) { take(id, model, request, outcome); });
+}
+
+void RunController::deliverLayers() {
+  const auto layers = m_layers->take();
+  if (!layers.empty()) Q_EMIT layersReady(m_lastId, layers);
+}
+
+void RunController::take(int id, const CheckpointPtr& model, const QuantRequest& request,
+                         const JobOutcome<Result>& outcome) {
+  deliverLayers();
+  if (outcome.isCancelled()) Q_EMIT cancelled(id);
+  if (outcome.error) Q_EMIT failed(id, errorMessage(tr("The run failed"), *outcome.error));
+  if (!outcome.result) return;
+  Q_EMIT finished(std::make_shared<const FinishedRun>(
+      FinishedRun{id, model, request, outcome.result->report, outcome.result->store}));
+}
+
+}  // namespace qs

@@ -1,0 +1,242 @@
+#include "ui/models/comparison_model.h"
+
+#include <QFont>
+#include <algorithm>
+#include <limits>
+
+#include "ui/support/item_roles.h"
+#include "ui/support/number_format.h"
+
+namespace qs {
+namespace {
+
+QString statusText(ComparisonRow::Status status) {
+  switch (status) {
+    case ComparisonRow::Status::Running:
+      return ComparisonModel::tr("running");
+    case ComparisonRow::Status::Done:
+      return ComparisonModel::tr("done");
+    case ComparisonRow::Status::Stored:
+      return ComparisonModel::tr("stored");
+    case ComparisonRow::Status::Failed:
+      return ComparisonModel::tr("failed");
+    case ComparisonRow::Status::Cancelled:
+      return ComparisonModel::tr("cancelled");
+  }
+  return {};
+}
+
+/// +1 where more is better, −1 where less is, 0 where neither is marked.
+int preference(int column) {
+  switch (column) {
+    case ComparisonModel::SizeColumn:
+    case ComparisonModel::BitsColumn:
+    case ComparisonModel::WeightErrorColumn:
+    case ComparisonModel::OutputErrorColumn:
+    case ComparisonModel::PerplexityColumn:
+    case ComparisonModel::KlColumn:
+      return -1;
+    case ComparisonModel::TopOneColumn:
+    case ComparisonModel::SpeedupColumn:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+template <typename Format>
+QString textOr(const std::optional<double>& value, Format format) {
+  return value ? format(*value) : QStringLiteral("–");
+}
+
+constexpr int kReferenceSlot = 0;  ///< the unquantized model: never the best of its column
+
+}  // namespace
+
+void ComparisonModel::setRow(const ComparisonRow& row) {
+  const auto known = std::ranges::find(m_rows, row.id, &ComparisonRow::id);
+  if (known == m_rows.end()) {
+    const int count = rowCount();
+    beginInsertRows({}, count, count);
+    m_rows.push_back(row);
+    endInsertRows();
+  } else {
+    *known = row;
+  }
+  Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, ColumnCount - 1));  // the best values may have moved
+}
+
+void ComparisonModel::removeRow(int id) {
+  const auto known = std::ranges::find(m_rows, id, &ComparisonRow::id);
+  if (known == m_rows.end()) return;
+  const int row = static_cast<int>(known - m_rows.begin());
+  beginRemoveRows({}, row, row);
+  m_rows.erase(known);
+  endRemoveRows();
+}
+
+void ComparisonModel::clear() {
+  beginResetModel();
+  m_rows.clear();
+  endResetModel();
+}
+
+int ComparisonModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+}
+
+int ComparisonModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
+
+std::optional<double> ComparisonModel::number(const ComparisonRow& row, int column) {
+  switch (column) {
+    case SizeColumn:
+      return row.sizeBytes ? std::optional(static_cast<double>(*row.sizeBytes)) : std::nullopt;
+    case BitsColumn:
+      return row.bitsPerWeight;
+    case WeightErrorColumn:
+      return row.weightError;
+    case OutputErrorColumn:
+      return row.outputError;
+    case PerplexityColumn:
+      return row.perplexity;
+    case KlColumn:
+      return row.klDivergence;
+    case TopOneColumn:
+      return row.topOneAgreement;
+    case SpeedupColumn:
+      return row.speedup;
+    case SecondsColumn:
+      return row.seconds;
+    default:
+      return std::nullopt;
+  }
+}
+
+QString ComparisonModel::text(const ComparisonRow& row, int column) {
+  switch (column) {
+    case MethodColumn:
+      return row.method;
+    case SettingsColumn:
+      return row.settings;
+    case SizeColumn:
+      return row.sizeBytes ? number::size(*row.sizeBytes) : QStringLiteral("–");
+    case BitsColumn:
+      return textOr(row.bitsPerWeight, [](double value) { return number::bits(value); });
+    case WeightErrorColumn:
+      return textOr(row.weightError, [](double value) { return number::percent(value); });
+    case OutputErrorColumn:
+      return textOr(row.outputError, [](double value) { return number::percent(value); });
+    case PerplexityColumn:
+      return textOr(row.perplexity, [&](double value) { return number::perplexity(value, row.perplexityError); });
+    case KlColumn:
+      return textOr(row.klDivergence, [](double value) { return number::significant(value); });
+    case TopOneColumn:
+      return textOr(row.topOneAgreement, [](double value) { return number::percent(value); });
+    case SpeedupColumn:
+      return textOr(row.speedup, [](double value) { return number::factor(value); });
+    case SecondsColumn:
+      return textOr(row.seconds, [](double value) { return number::duration(value); });
+    case StatusColumn:
+      return row.note.isEmpty() || row.status == ComparisonRow::Status::Failed ? statusText(row.status) : row.note;
+    default:
+      return {};
+  }
+}
+
+bool ComparisonModel::isBest(const ComparisonRow& row, int column) const {
+  const int wanted = preference(column);
+  const auto own = number(row, column);
+  if (wanted == 0 || !own || row.colorSlot == kReferenceSlot) return false;
+  int others = 0;
+  for (const ComparisonRow& other : m_rows) {
+    const auto value = number(other, column);
+    if (!value || other.id == row.id || other.colorSlot == kReferenceSlot) continue;
+    ++others;
+    if (wanted * (*value - *own) > 0) return false;
+  }
+  return others > 0;
+}
+
+QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
+  if (!index.isValid()) return {};
+  const ComparisonRow& row = m_rows[static_cast<std::size_t>(index.row())];
+  const int column = index.column();
+  switch (role) {
+    case Qt::DisplayRole:
+      return text(row, column);
+    case SortRole: {
+      const bool isText = column == MethodColumn || column == SettingsColumn || column == StatusColumn;
+      if (isText) return text(row, column);
+      return number(row, column).value_or(std::numeric_limits<double>::infinity());
+    }
+    case NameRole:
+      return row.id;
+    case ColorSlotRole:
+      return column == MethodColumn ? QVariant(row.colorSlot) : QVariant();
+    case FailedRole:
+      return row.status == ComparisonRow::Status::Failed;
+    case Qt::ToolTipRole:
+      if (row.status == ComparisonRow::Status::Failed) return row.note;
+      if (column == SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
+      return column == SettingsColumn ? row.settings : QString();
+    case Qt::FontRole:
+      if (!isBest(row, column)) return {};
+      return [] {
+        QFont font;
+        font.setBold(true);
+        return QVariant(font);
+      }();
+    case Qt::TextAlignmentRole:
+      return column == MethodColumn || column == SettingsColumn || column == StatusColumn
+                 ? QVariant(Qt::AlignLeft | Qt::AlignVCenter)
+                 : QVariant(Qt::AlignRight | Qt::AlignVCenter);
+    default:
+      return {};
+  }
+}
+
+QString ComparisonModel::columnTitle(int column) {
+  static const char* const titles[] = {QT_TR_NOOP("Method"),      QT_TR_NOOP("Settings"),  QT_TR_NOOP("Size"),
+                                       QT_TR_NOOP("Bits/weight"), QT_TR_NOOP("Wt. error"), QT_TR_NOOP("Out. error"),
+                                       QT_TR_NOOP("Perplexity"),  QT_TR_NOOP("KL"),        QT_TR_NOOP("Top-1"),
+                                       QT_TR_NOOP("Speed-up"),    QT_TR_NOOP("Time"),      QT_TR_NOOP("Status")};
+  return column >= 0 && column < ColumnCount ? tr(titles[column]) : QString();
+}
+
+QString ComparisonModel::columnHelp(int column) {
+  switch (column) {
+    case SizeColumn:
+      return tr("Size of the whole model: quantized layers as stored, the other tensors as they are");
+    case BitsColumn:
+      return tr("Stored bits per quantized weight, scales and zero points counted");
+    case WeightErrorColumn:
+      return tr("Relative weight error, mean over the layers: squared error over squared weights");
+    case OutputErrorColumn:
+      return tr("Relative output error over the calibration inputs, mean over the layers");
+    case PerplexityColumn:
+      return tr("Perplexity on the evaluation text, with its standard error");
+    case KlColumn:
+      return tr("Mean KL divergence of the next-token probabilities from the unquantized model, in nats");
+    case TopOneColumn:
+      return tr("How often the most likely next token is that of the unquantized model");
+    case SpeedupColumn:
+      return tr("Measured decoding speed on this machine, against F16 weights");
+    case SecondsColumn:
+      return tr("Time that quantizing took");
+    default:
+      return {};
+  }
+}
+
+QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal) return {};
+  if (role == Qt::DisplayRole) return columnTitle(section);
+  if (role == Qt::ToolTipRole) return columnHelp(section);
+  if (role == Qt::TextAlignmentRole) {
+    const bool isText = section == MethodColumn || section == SettingsColumn || section == StatusColumn;
+    return QVariant((isText ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+  }
+  return {};
+}
+
+}  // namespace qs

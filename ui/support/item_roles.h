@@ -1,0 +1,18 @@
+#pragma once
+
+#include <Qt>
+
+namespace qs {
+
+/// Roles that every item model of the window shares, so that views need to know no model.
+enum ItemRole : int {
+  SortRole = Qt::UserRole,  ///< the raw number or text that a column sorts by
+  NameRole,                 ///< full name: tensor, run, or path
+  LayerRole,                ///< layer name of a 2-D tensor that can be looked at; empty otherwise
+  MissingRole,              ///< true where a file doesn't exist any more
+  ShareRole,                ///< 0…1: length of the bar drawn behind the cell; absent = none
+  ColorSlotRole,            ///< colour slot of a method
+  FailedRole,               ///< true where the item failed; the tooltip says why
+};
+
+}  // namespace qs

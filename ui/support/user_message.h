@@ -1,0 +1,28 @@
+#pragma once
+
+#include <QMetaType>
+#include <QString>
+
+namespace qs {
+
+/// Something the person has to know: what happened, why, and what to do about it.
+struct UserMessage {
+  enum class Severity { Information, Error };
+
+  Severity severity = Severity::Error;
+  QString what;
+  QString why;
+  QString whatToDo;
+
+  [[nodiscard]] QString toText() const {
+    QString text = what;
+    for (const QString& part : {why, whatToDo}) {
+      if (!part.isEmpty()) text += QLatin1Char('\n') + part;
+    }
+    return text;
+  }
+};
+
+}  // namespace qs
+
+Q_DECLARE_METATYPE(qs::UserMessage)
