@@ -2,6 +2,9 @@
 
 #include <QElapsedTimer>
 #include <QUndoCommand>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/quant/method_registry.h"
 
@@ -10,6 +13,19 @@ namespace {
 
 constexpr int kEditId = 1;
 constexpr qint64 kMergeMilliseconds = 1000;  ///< a later change of the same setting is a step of its own
+
+std::vector<std::string> changedKeys(const Settings& before, const Settings& after) {
+  std::set<std::string> keys;
+  for (const Settings* settings : {&before, &after}) {
+    for (const auto& [key, value] : settings->values()) keys.insert(key);
+  }
+  std::vector<std::string> changed;
+  for (const std::string& key : keys) {
+    const bool same = before.contains(key) && after.contains(key) && before.value(key) == after.value(key);
+    if (!same) changed.push_back(key);
+  }
+  return changed;
+}
 
 }  // namespace
 
@@ -47,36 +63,20 @@ class RequestController::Edit : public QUndoCommand {
 
 RequestController::RequestController(QObject* parent) : QObject(parent) {}
 
-void RequestController::setMethod(const QString& method) {
-  const std::string id = method.toStdString();
-  if (id == m_request.method || findMethod(id) == nullptr) return;
-  QuantRequest request = m_request;
-  request.method = id;
-  request.settings = m_settingsByMethod[id];
-  push(std::move(request), tr("Change method"), {});
+void RequestController::edit(const QuantRequest& request) {
+  if (request.method != m_request.method) {
+    QuantRequest next = request;
+    if (next.settings.values().empty()) next.settings = m_settingsByMethod[next.method];
+    return push(std::move(next), tr("Change method"), {});
+  }
+  const auto changed = changedKeys(m_request.settings, request.settings);
+  if (changed.size() != 1) return push(request, tr("Change settings"), {});
+  const ParamSpec* spec = requireMethod(request.method).parameter(changed.front());
+  const std::string& label = spec == nullptr ? changed.front() : spec->label;
+  push(request, tr("Change %1").arg(QString::fromStdString(label)), request.method + '/' + changed.front());
 }
 
-void RequestController::setSetting(const QString& key, const ParamValue& value) {
-  QuantRequest request = m_request;
-  request.settings.set(key.toStdString(), value);
-  const ParamSpec* spec = requireMethod(request.method).parameter(key.toStdString());
-  const QString label = spec == nullptr ? key : QString::fromStdString(spec->label);
-  push(std::move(request), tr("Change %1").arg(label), request.method + '/' + key.toStdString());
-}
-
-void RequestController::setCalibration(const CalibrationSource& calibration) {
-  QuantRequest request = m_request;
-  request.calibration = calibration;
-  push(std::move(request), tr("Change calibration"), {});
-}
-
-void RequestController::setRequest(const QuantRequest& request, const QString& step) { push(request, step, {}); }
-
-void RequestController::resetSettings() {
-  QuantRequest request = m_request;
-  request.settings = {};
-  push(std::move(request), tr("Restore defaults"), {});
-}
+void RequestController::replace(const QuantRequest& request, const QString& step) { push(request, step, {}); }
 
 void RequestController::push(QuantRequest request, const QString& step, const std::string& mergeKey) {
   if (request == m_request) return;

@@ -19,14 +19,11 @@ class RequestController : public QObject {
   [[nodiscard]] QUndoStack* undoStack() { return &m_undo; }
 
  public Q_SLOTS:
-  /// Chooses another method, with the settings it was left with.
-  void setMethod(const QString& method);
-  /// Sets one setting of the method at work.
-  void setSetting(const QString& key, const qs::ParamValue& value);
-  void setCalibration(const qs::CalibrationSource& calibration);
-  /// Takes everything at once, as one undo step: a recipe, or the method's defaults.
-  void setRequest(const qs::QuantRequest& request, const QString& step);
-  void resetSettings();
+  /// Takes an edited request. Another method without settings gets those it was left with; one changed setting
+  /// merges with the changes of the same setting shortly before.
+  void edit(const qs::QuantRequest& request);
+  /// Takes everything at once, as one undo step named `step`: a recipe, say.
+  void replace(const qs::QuantRequest& request, const QString& step);
 
  Q_SIGNALS:
   void requestChanged(const qs::QuantRequest& request);

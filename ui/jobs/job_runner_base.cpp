@@ -32,14 +32,17 @@ void JobRunnerBase::cancel() {
 void JobRunnerBase::launch(std::function<void(const RunContext&)> work, std::function<void()> finish) {
   m_stop = std::stop_source();
   m_progress = std::make_shared<Progress>();
-  const RunContext context{
-      .stop = m_stop.get_token(), .progress = m_progress.get(), .threads = m_threads > 0 ? m_threads : defaultJobThreads()};
+  const RunContext context{.stop = m_stop.get_token(),
+                           .progress = m_progress.get(),
+                           .threads = m_threads > 0 ? m_threads : defaultJobThreads()};
   m_timer.start();
-  m_thread = std::thread([this, context, priority = m_priority, keep = m_progress, work = std::move(work),
-                          finish = std::move(finish)] {
-    inWorkerArena(context, [&] { work(context); }, priority);
-    QMetaObject::invokeMethod(this, [this, finish] { jobEnded(finish); }, Qt::QueuedConnection);
-  });
+  m_thread = std::thread(
+      [this, context, priority = m_priority, keep = m_progress, work = std::move(work), finish = std::move(finish)] {
+        inWorkerArena(
+            context, [&] { work(context); }, priority);
+        QMetaObject::invokeMethod(
+            this, [this, finish] { jobEnded(finish); }, Qt::QueuedConnection);
+      });
 }
 
 void JobRunnerBase::jobEnded(const std::function<void()>& finish) {

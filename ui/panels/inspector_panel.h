@@ -1,0 +1,50 @@
+#pragma once
+
+#include <QWidget>
+
+#include "core/session/quant_report.h"
+#include "core/tensor/tensor_info.h"
+
+class QLabel;
+class QTreeWidget;
+class QTreeWidgetItem;
+
+namespace qs {
+
+/// Everything that is known of the selected tensor, as numbers: what it is, what it takes, how large the errors are
+/// (each with its definition as a tooltip), its outlier channels, and what the method noted.
+class InspectorPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit InspectorPanel(QWidget* parent = nullptr);
+
+ public Q_SLOTS:
+  /// Shows a tensor as stored; forgets the report.
+  void setTensor(const qs::TensorInfo& tensor, const QString& file);
+  /// Adds what quantizing it gave; null takes it away. A report without a method describes the weights alone.
+  void setReport(const qs::LayerReportPtr& report);
+  void clear();
+
+ Q_SIGNALS:
+  void channelSelected(quint32 channel);
+
+ private:
+  void refresh();
+  QTreeWidgetItem* section(const QString& title);
+  void fact(QTreeWidgetItem* section, const QString& name, const QString& value, const QString& help = {});
+  void addTensor();
+  void addSize();
+  void addErrors();
+  void addOutliers();
+  void addMethod();
+
+  TensorInfo m_tensor;
+  QString m_file;
+  LayerReportPtr m_report;
+  QLabel* m_title = nullptr;
+  QLabel* m_subtitle = nullptr;
+  QTreeWidget* m_facts = nullptr;
+};
+
+}  // namespace qs

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <QHash>
+#include <QWidget>
+
+#include "core/quant/method_info.h"
+#include "core/session/quant_request.h"
+
+class QComboBox;
+class QFormLayout;
+class QLabel;
+class QPushButton;
+class QToolButton;
+class QVBoxLayout;
+
+namespace qs {
+
+class ParamEditor;
+
+/// The method and its settings, built from the methods' ParamSpecs: the plain ones first, the advanced ones under
+/// "More", the forms of introductory texts under their own heading. Knows no method by name.
+class MethodForm : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit MethodForm(QWidget* parent = nullptr);
+
+  [[nodiscard]] const QuantRequest& request() const { return m_request; }
+
+ public Q_SLOTS:
+  /// Shows a request; gives no signal.
+  void setRequest(const qs::QuantRequest& request);
+  void setRunning(bool running);
+  void setHasModel(bool hasModel);
+
+ Q_SIGNALS:
+  /// The whole request after a change by the person. Another method comes without settings.
+  void requestEdited(const qs::QuantRequest& request);
+  void runRequested();
+
+ private:
+  struct Group {
+    QWidget* box = nullptr;
+    QFormLayout* rows = nullptr;
+  };
+
+  void fillMethods();
+  void rebuild(const MethodInfo& method);
+  void addRow(const Group& group, const ParamSpec& spec);
+  [[nodiscard]] Group makeGroup();
+  void showValues(const MethodInfo& method);
+  void chooseMethod(int index);
+  void updateRun();
+
+  QuantRequest m_request;
+  std::string m_builtFor;
+  QComboBox* m_method = nullptr;
+  QLabel* m_summary = nullptr;
+  QVBoxLayout* m_groups = nullptr;
+  QWidget* m_content = nullptr;
+  QPushButton* m_run = nullptr;
+  QPushButton* m_defaults = nullptr;
+  QHash<QString, ParamEditor*> m_editors;
+  bool m_showsMore = false;
+  bool m_running = false;
+  bool m_hasModel = false;
+};
+
+}  // namespace qs

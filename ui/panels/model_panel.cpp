@@ -1,0 +1,147 @@
+#include "ui/panels/model_panel.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QSortFilterProxyModel>
+#include <QTreeView>
+#include <QVBoxLayout>
+
+#include "ui/panels/bar_delegate.h"
+#include "ui/support/item_roles.h"
+#include "ui/support/number_format.h"
+
+namespace qs {
+namespace {
+
+constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
+constexpr int kNameWidth = 148;
+constexpr int kErrorWidth = 72;
+
+int countTensors(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
+  int count = 0;
+  for (int row = 0; row < model.rowCount(parent); ++row) {
+    const QModelIndex index = model.index(row, 0, parent);
+    count += model.hasChildren(index) ? countTensors(model, index) : 1;
+  }
+  return count;
+}
+
+}  // namespace
+
+ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
+  m_filter = new QLineEdit(this);
+  m_filter->setObjectName(QStringLiteral("tensorFilter"));
+  m_filter->setPlaceholderText(tr("Filter tensors"));
+  m_filter->setClearButtonEnabled(true);
+  m_filter->setAccessibleName(tr("Filter tensors"));
+  m_filter->setToolTip(tr("Words that a tensor's name must hold, e.g. “3 down”"));
+  m_tree = new QTreeView(this);
+  m_tree->setObjectName(QStringLiteral("tensorTree"));
+  m_tree->setAccessibleName(tr("Tensors of the model"));
+  m_tree->setUniformRowHeights(true);
+  m_tree->setSortingEnabled(true);
+  m_tree->setFrameShape(QFrame::NoFrame);
+  m_tree->setIndentation(14);
+  m_tree->setItemDelegate(new BarDelegate(m_tree));
+  m_tree->setAllColumnsShowFocus(true);
+  m_count = new QLabel(this);
+  m_count->setProperty("textStyle", QLatin1String("muted"));
+
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(8, 8, 8, 6);
+  layout->setSpacing(6);
+  layout->addWidget(m_filter);
+  layout->addWidget(m_tree, 1);
+  layout->addWidget(m_count);
+
+  m_filterTimer.setSingleShot(true);
+  m_filterTimer.setInterval(kFilterDelay);
+  connect(m_filter, &QLineEdit::textChanged, &m_filterTimer, qOverload<>(&QTimer::start));
+  connect(&m_filterTimer, &QTimer::timeout, this, &ModelPanel::applyFilter);
+  connect(m_filter, &QLineEdit::returnPressed, m_tree, qOverload<>(&QWidget::setFocus));
+}
+
+void ModelPanel::setModel(QSortFilterProxyModel* proxy, std::function<void(const QString&)> setFilter) {
+  m_proxy = proxy;
+  m_setFilter = std::move(setFilter);
+  m_tree->setModel(m_proxy);
+  m_tree->sortByColumn(-1, Qt::AscendingOrder);
+  showAll();
+}
+
+void ModelPanel::showAll() {
+  m_layer.clear();
+  m_tree->expandAll();
+  m_tree->header()->setStretchLastSection(false);
+  if (m_tree->header()->count() > 1) {
+    m_tree->header()->resizeSection(0, kNameWidth);
+    m_tree->header()->resizeSection(1, kErrorWidth);
+    for (int column = 2; column < m_tree->header()->count(); ++column) m_tree->resizeColumnToContents(column);
+  }
+  if (m_tree->selectionModel() != nullptr) {
+    connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this, &ModelPanel::tellCurrent,
+            Qt::UniqueConnection);
+  }
+  updateCount();
+}
+
+void ModelPanel::applyFilter() {
+  if (m_proxy == nullptr) return;
+  const QString layer = m_layer;
+  const QByteArray columns = m_tree->header()->saveState();
+  m_quiet = true;
+  m_tree->setModel(nullptr);  // filtering under an expanded view costs up to seconds with 10,000 tensors
+  m_setFilter(m_filter->text());
+  m_tree->setModel(m_proxy);
+  m_tree->header()->restoreState(columns);
+  m_tree->expandAll();
+  connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this, &ModelPanel::tellCurrent);
+  m_quiet = false;
+  selectLayer(layer);
+  updateCount();
+}
+
+void ModelPanel::updateCount() {
+  if (m_proxy == nullptr) return;
+  const int shown = countTensors(*m_proxy);
+  const int all = countTensors(*m_proxy->sourceModel());
+  m_count->setText(shown == all ? tr("%1 tensors").arg(number::count(static_cast<std::uint64_t>(all)))
+                                : tr("%1 of %2 tensors")
+                                      .arg(number::count(static_cast<std::uint64_t>(shown)),
+                                           number::count(static_cast<std::uint64_t>(all))));
+  m_count->setVisible(all > 0);
+}
+
+void ModelPanel::tellCurrent() {
+  const QModelIndex current = m_tree->currentIndex();
+  if (m_quiet || !current.isValid() || m_proxy->hasChildren(current.siblingAtColumn(0))) return;
+  m_layer = current.data(LayerRole).toString();
+  Q_EMIT tensorSelected(current.data(NameRole).toString(), m_layer);
+}
+
+QModelIndex ModelPanel::findLayer(const QString& layer) const {
+  if (m_proxy == nullptr || layer.isEmpty() || m_proxy->rowCount() == 0) return {};
+  const auto found = m_proxy->match(m_proxy->index(0, 0), LayerRole, layer, 1,
+                                    Qt::MatchExactly | Qt::MatchRecursive | Qt::MatchCaseSensitive);
+  return found.isEmpty() ? QModelIndex() : found.front();
+}
+
+void ModelPanel::selectLayer(const QString& layer) {
+  m_layer = layer;
+  const QModelIndex index = findLayer(layer);
+  if (!index.isValid()) return;
+  m_quiet = true;
+  m_tree->setCurrentIndex(index);
+  m_tree->scrollTo(index);
+  m_quiet = false;
+}
+
+QString ModelPanel::currentLayer() const { return m_layer; }
+
+void ModelPanel::focusFilter() {
+  m_filter->setFocus();
+  m_filter->selectAll();
+}
+
+}  // namespace qs

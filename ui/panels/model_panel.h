@@ -1,0 +1,52 @@
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+#include <functional>
+
+class QLabel;
+class QLineEdit;
+class QSortFilterProxyModel;
+class QTreeView;
+
+namespace qs {
+
+/// The tensors of the model with a filter above them. Gives the name of the one that is chosen.
+class ModelPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ModelPanel(QWidget* parent = nullptr);
+
+  /// A proxy over a tree with the roles of item_roles.h; `setFilter` is its slot for the filter's text. Not owned.
+  void setModel(QSortFilterProxyModel* proxy, std::function<void(const QString&)> setFilter);
+  /// Opens the blocks and fits the first column; call it after another model was put below the proxy.
+  void showAll();
+  [[nodiscard]] QString currentLayer() const;
+  void focusFilter();
+
+ public Q_SLOTS:
+  /// Chooses a layer that was chosen elsewhere; gives no signal.
+  void selectLayer(const QString& layer);
+
+ Q_SIGNALS:
+  /// The tensor that is chosen now; `layer` is empty where it is no matrix. Both are empty for a block.
+  void tensorSelected(const QString& tensor, const QString& layer);
+
+ private:
+  void applyFilter();
+  void updateCount();
+  void tellCurrent();
+  [[nodiscard]] QModelIndex findLayer(const QString& layer) const;
+
+  QLineEdit* m_filter = nullptr;
+  QTreeView* m_tree = nullptr;
+  QLabel* m_count = nullptr;
+  QSortFilterProxyModel* m_proxy = nullptr;
+  std::function<void(const QString&)> m_setFilter;
+  QTimer m_filterTimer;
+  QString m_layer;
+  bool m_quiet = false;
+};
+
+}  // namespace qs
