@@ -142,9 +142,11 @@ void ComparisonPanel::resizeEvent(QResizeEvent* event) {
 void ComparisonPanel::showMenu(const QPoint& position) {
   const int id = currentId();
   if (id < 0) return;
-  QMenu menu(this);
-  QAction* remove = menu.addAction(tr("Remove row"));
-  if (menu.exec(m_table->viewport()->mapToGlobal(position)) == remove) Q_EMIT removeRequested(id);
+  auto* menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  menu->addAction(tr("Pin as B"), this, [this, id] { Q_EMIT pinRequested(id); });
+  menu->addAction(tr("Remove row"), this, [this, id] { Q_EMIT removeRequested(id); });
+  menu->popup(m_table->viewport()->mapToGlobal(position));
 }
 
 }  // namespace qs

@@ -33,6 +33,7 @@ class ComparisonPanel : public QWidget {
   void compareRequested();
   void rowChosen(int id);
   void removeRequested(int id);
+  void pinRequested(int id);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;

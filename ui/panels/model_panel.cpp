@@ -34,6 +34,7 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_filter->setObjectName(QStringLiteral("tensorFilter"));
   m_filter->setPlaceholderText(tr("Filter tensors"));
   m_filter->setClearButtonEnabled(true);
+  m_filter->setProperty("framed", true);
   m_filter->setAccessibleName(tr("Filter tensors"));
   m_filter->setToolTip(tr("Words that a tensor's name must hold, e.g. “3 down”"));
   m_tree = new QTreeView(this);

@@ -1,0 +1,260 @@
+#include "ui/windows/main_window.h"
+
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QMimeData>
+#include <QSettings>
+#include <QStatusBar>
+#include <QVBoxLayout>
+
+#include "core/base/error.h"
+#include "core/session/recipe.h"
+#include "ui/controllers/error_message.h"
+#include "ui/panels/comparison_panel.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/method_form.h"
+#include "ui/panels/model_panel.h"
+#include "ui/panels/progress_strip.h"
+#include "ui/windows/appearance.h"
+#include "ui/windows/export_menu.h"
+#include "ui/windows/view_area.h"
+#include "ui/windows/window_links.h"
+
+namespace qs {
+namespace {
+
+constexpr int kStateVersion = 1;
+constexpr QSize kFirstSize{1280, 800};
+constexpr QSize kLeastSize{960, 600};
+
+QWidget* column(QWidget* top, QWidget* body, QWidget* parent) {
+  auto* made = new QWidget(parent);
+  auto* layout = new QVBoxLayout(made);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(top);
+  layout->addWidget(body, 1);
+  return made;
+}
+
+}  // namespace
+
+MainWindow::MainWindow(const ProgramFolders& folders, QWidget* parent)
+    : QMainWindow(parent),
+      m_workbench(std::make_unique<Workbench>(folders)),
+      m_views(new ViewArea(this)),
+      m_docks(this),
+      m_actions(this, m_workbench->request.undoStack()),
+      m_messages(new MessageBar(this)),
+      m_progress(new ProgressStrip(this)),
+      m_exports(new ExportMenu(*this)) {
+  setCentralWidget(column(m_messages, m_views, this));
+  setAcceptDrops(true);
+  setMinimumSize(kLeastSize);
+  resize(kFirstSize);
+  statusBar()->setSizeGripEnabled(false);
+  statusBar()->addPermanentWidget(m_progress, 1);
+  joinFileActions();
+  joinEditActions();
+  joinViewActions();
+  joinHelpActions();
+  linkWindow(*this);
+  m_docks.resetLayout();
+  const QSettings settings;
+  m_theme = static_cast<Theme>(settings.value(QStringLiteral("theme"), 0).toInt());
+  applyPreferences({settings.value(QStringLiteral("threads"), 0).toInt(),
+                    static_cast<WorkerPriority>(settings.value(QStringLiteral("priority"), 1).toInt())});
+  m_workbench->recent.setPaths(settings.value(QStringLiteral("recent")).toStringList());
+  fillRecent();
+}
+
+MainWindow::~MainWindow() = default;
+
+void MainWindow::joinFileActions() {
+  Workbench& bench = *m_workbench;
+  connect(m_actions.open, &QAction::triggered, this, &MainWindow::askForFile);
+  connect(m_actions.openFolder, &QAction::triggered, this, &MainWindow::askForFolder);
+  connect(m_actions.openDemo, &QAction::triggered, this, [this] { open(ModelController::kDemo); });
+  connect(m_actions.reload, &QAction::triggered, &bench.model, &ModelController::reload);
+  connect(m_actions.close, &QAction::triggered, &bench.model, &ModelController::close);
+  connect(m_actions.openRecipe, &QAction::triggered, this, &MainWindow::openRecipe);
+  connect(m_actions.saveRecipe, &QAction::triggered, this, &MainWindow::saveRecipe);
+  connect(m_actions.quit, &QAction::triggered, this, &QWidget::close);
+  connect(m_actions.modelInformation, &QAction::triggered, this, [this] {
+    if (const auto& model = m_workbench->model.model()) makeModelDialog(*model, this)->show();
+  });
+  connect(&bench.recent, &RecentFilesModel::pathsChanged, this, &MainWindow::fillRecent);
+}
+
+void MainWindow::joinEditActions() {
+  connect(m_actions.copy, &QAction::triggered, this, &MainWindow::copyCurrent);
+  connect(m_actions.copyCommand, &QAction::triggered, m_exports, &ExportMenu::copyCommandLine);
+  connect(m_actions.find, &QAction::triggered, this, [this] {
+    m_docks.modelDock->show();
+    m_docks.model->focusFilter();
+  });
+  connect(m_actions.resetSettings, &QAction::triggered, this, [this] {
+    QuantRequest request = m_workbench->request.request();
+    request.settings = {};
+    m_workbench->request.replace(request, tr("Restore defaults"));
+  });
+  connect(m_actions.preferences, &QAction::triggered, this, [this] {
+    makePreferencesDialog(
+        m_preferences, [this](const Preferences& now) { applyPreferences(now); }, this)
+        ->show();
+  });
+}
+
+void MainWindow::joinViewActions() {
+  for (std::size_t i = 0; i < m_actions.views.size(); ++i) {
+    connect(m_actions.views[i], &QAction::triggered, this, [this, view = ViewArea::allViews()[i]] {
+      m_views->setView(view);
+      if (PlotView* plot = m_views->currentPlot()) plot->setFocus();
+    });
+  }
+  const auto onPlot = [this](QAction* action, void (PlotView::*slot)()) {
+    connect(action, &QAction::triggered, this, [this, slot] {
+      if (PlotView* plot = m_views->currentPlot()) (plot->*slot)();
+    });
+  };
+  onPlot(m_actions.zoomIn, &PlotView::zoomIn);
+  onPlot(m_actions.zoomOut, &PlotView::zoomOut);
+  onPlot(m_actions.zoomReset, &PlotView::resetZoom);
+  connect(m_actions.showTable, &QAction::triggered, this, [this] {
+    const PlotView* plot = m_views->currentPlot();
+    if (plot != nullptr && plot->hasData()) makeTableDialog(plot->tableData(), this)->show();
+  });
+  for (const QDockWidget* dock :
+       {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock}) {
+    m_actions.panels->addAction(dock->toggleViewAction());
+  }
+  connect(m_actions.themeSystem, &QAction::triggered, this, [this] { setTheme(Theme::System); });
+  connect(m_actions.themeLight, &QAction::triggered, this, [this] { setTheme(Theme::Light); });
+  connect(m_actions.themeDark, &QAction::triggered, this, [this] { setTheme(Theme::Dark); });
+  connect(m_actions.resetLayout, &QAction::triggered, this, [this] { m_docks.resetLayout(); });
+  connect(m_actions.fullScreen, &QAction::toggled, this, [this](bool on) {
+    setWindowState(on ? windowState() | Qt::WindowFullScreen : windowState() & ~Qt::WindowFullScreen);
+  });
+}
+
+void MainWindow::joinHelpActions() {
+  connect(m_actions.shortcuts, &QAction::triggered, this,
+          [this] { makeShortcutsDialog(m_actions.withShortcuts(), this)->show(); });
+  connect(m_actions.about, &QAction::triggered, this, [this] { makeAboutDialog(this)->show(); });
+}
+
+void MainWindow::open(const QString& path) {
+  m_messages->dismiss();
+  m_workbench->model.open(path);
+}
+
+void MainWindow::askForFile() {
+  auto* dialog = new QFileDialog(this, tr("Open model"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::ExistingFile);
+  dialog->setNameFilters({tr("Models (*.safetensors *.gguf *.json *.bin *.pt *.npz)"), tr("All files (*)")});
+  connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::open);
+  dialog->open();
+}
+
+void MainWindow::askForFolder() {
+  auto* dialog = new QFileDialog(this, tr("Open model folder"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::Directory);
+  dialog->setOption(QFileDialog::ShowDirsOnly);
+  connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::open);
+  dialog->open();
+}
+
+void MainWindow::setTheme(Theme theme) {
+  m_theme = theme;
+  applyAppearance(theme);
+  QAction* const actions[] = {m_actions.themeSystem, m_actions.themeLight, m_actions.themeDark};
+  actions[static_cast<std::size_t>(theme)]->setChecked(true);
+}
+
+void MainWindow::fillRecent() {
+  m_actions.recent->clear();
+  for (const QString& path : m_workbench->recent.paths()) {
+    QAction* action = m_actions.recent->addAction(path, this, [this, path] { open(path); });
+    action->setEnabled(QFileInfo::exists(path));
+  }
+  m_actions.recent->addSeparator();
+  m_actions.recent->addAction(tr("Remove missing files"), &m_workbench->recent, &RecentFilesModel::removeMissing);
+  m_actions.recent->setEnabled(!m_workbench->recent.paths().isEmpty());
+}
+
+void MainWindow::openRecipe() {
+  auto* dialog = new QFileDialog(this, tr("Open recipe"), {}, tr("Recipes (*.json)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+    try {
+      QuantRequest request = m_workbench->request.request();
+      applyRecipe(readRecipe(path.toStdString()), request);
+      m_workbench->request.replace(request, tr("Open recipe"));
+    } catch (const Error& error) {
+      m_messages->showMessage(errorMessage(tr("The recipe was not opened"), toJobError(error)));
+    }
+  });
+  dialog->open();
+}
+
+void MainWindow::saveRecipe() {
+  auto* dialog = new QFileDialog(this, tr("Save recipe"), {}, tr("Recipes (*.json)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("json"));
+  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+    try {
+      writeRecipe(recipeOf(m_workbench->request.request()), path.toStdString());
+    } catch (const Error& error) {
+      m_messages->showMessage(errorMessage(tr("The recipe was not saved"), toJobError(error)));
+    }
+  });
+  dialog->open();
+}
+
+void MainWindow::copyCurrent() {
+  const QWidget* focus = QApplication::focusWidget();
+  const bool onTable = focus != nullptr && m_docks.comparison->isAncestorOf(focus);
+  onTable ? m_exports->copyTable() : m_exports->copyPlot();
+}
+
+void MainWindow::applyPreferences(const Preferences& preferences) {
+  m_preferences = preferences;
+  m_workbench->run.setThreads(preferences.threads);
+  m_workbench->run.setPriority(preferences.priority);
+}
+
+void MainWindow::restoreWindowState() {
+  const QSettings settings;
+  restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
+  restoreState(settings.value(QStringLiteral("docks")).toByteArray(), kStateVersion);
+  setTheme(m_theme);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  QSettings settings;
+  settings.setValue(QStringLiteral("geometry"), saveGeometry());
+  settings.setValue(QStringLiteral("docks"), saveState(kStateVersion));
+  settings.setValue(QStringLiteral("theme"), static_cast<int>(m_theme));
+  settings.setValue(QStringLiteral("threads"), m_preferences.threads);
+  settings.setValue(QStringLiteral("priority"), static_cast<int>(m_preferences.priority));
+  settings.setValue(QStringLiteral("recent"), m_workbench->recent.paths());
+  QMainWindow::closeEvent(event);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const auto urls = event->mimeData()->urls();
+  if (!urls.isEmpty() && urls.front().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  const QString path = event->mimeData()->urls().front().toLocalFile();
+  event->acceptProposedAction();
+  QMetaObject::invokeMethod(
+      this, [this, path] { open(path); }, Qt::QueuedConnection);  // the drop ends first
+}
+
+}  // namespace qs

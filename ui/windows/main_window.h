@@ -1,0 +1,70 @@
+#pragma once
+
+#include <QMainWindow>
+#include <memory>
+
+#include "ui/windows/dialogs.h"
+#include "ui/windows/window_actions.h"
+#include "ui/windows/window_docks.h"
+#include "ui/windows/workbench.h"
+
+namespace qs {
+
+class ExportMenu;
+class MessageBar;
+class ProgressStrip;
+class ViewArea;
+
+/// The window: docks around the views, menus, the message bar and the progress strip. What it shows and does lies in
+/// the Workbench; window_links joins the two.
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  explicit MainWindow(const ProgramFolders& folders, QWidget* parent = nullptr);
+  ~MainWindow() override;
+
+  [[nodiscard]] Workbench& workbench() { return *m_workbench; }
+  [[nodiscard]] ViewArea& views() { return *m_views; }
+  [[nodiscard]] WindowDocks& docks() { return m_docks; }
+  [[nodiscard]] WindowActions& actions() { return m_actions; }
+  [[nodiscard]] MessageBar& messages() { return *m_messages; }
+  [[nodiscard]] ProgressStrip& progress() { return *m_progress; }
+  [[nodiscard]] ExportMenu& exports() { return *m_exports; }
+
+ public Q_SLOTS:
+  void open(const QString& path);
+  void askForFile();
+  void askForFolder();
+  void setTheme(qs::Theme theme);
+  /// Brings back the size and the docks of the last time.
+  void restoreWindowState();
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void joinFileActions();
+  void joinEditActions();
+  void joinViewActions();
+  void joinHelpActions();
+  void fillRecent();
+  void openRecipe();
+  void saveRecipe();
+  void copyCurrent();
+  void applyPreferences(const Preferences& preferences);
+
+  std::unique_ptr<Workbench> m_workbench;
+  ViewArea* m_views;
+  WindowDocks m_docks;
+  WindowActions m_actions;
+  MessageBar* m_messages;
+  ProgressStrip* m_progress;
+  ExportMenu* m_exports;
+  Preferences m_preferences;
+  Theme m_theme = Theme::System;
+};
+
+}  // namespace qs

@@ -1,0 +1,179 @@
+#include "ui/windows/run_description.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/quant/method_registry.h"
+#include "core/session/layer_filter.h"
+#include "ui/support/number_format.h"
+
+namespace qs {
+namespace {
+
+QString translate(const char* text) { return QCoreApplication::translate("RunDescription", text); }
+
+QString valueText(const ParamSpec& spec, const ParamValue& value) {
+  const std::string text = toText(value);
+  for (const ParamChoice& choice : spec.choices) {
+    if (choice.value == text) return QString::fromStdString(choice.label);
+  }
+  return QString::fromStdString(text);
+}
+
+QString groupText(std::int64_t group) {
+  if (group == kPerChannel) return translate("per channel");
+  if (group == kPerTensor) return translate("per tensor");
+  return translate("groups of %1").arg(group);
+}
+
+QString settingText(const ParamSpec& spec, const ParamValue& value) {
+  if (spec.key == "bits") return translate("%1-bit").arg(std::get<std::int64_t>(value));
+  if (spec.key == "group_size") return groupText(std::get<std::int64_t>(value));
+  if (spec.key == "symmetric") return std::get<bool>(value) ? translate("symmetric") : translate("asymmetric");
+  const QString label = QString::fromStdString(spec.label).toLower();
+  if (const bool* on = std::get_if<bool>(&value)) return *on ? label : translate("no %1").arg(label);
+  return label + QLatin1Char(' ') + valueText(spec, value);
+}
+
+bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
+
+QString csvField(QString text) {
+  if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
+    return text;
+  return QLatin1Char('"') + text.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
+}
+
+}  // namespace
+
+MethodStyle styleOf(const std::string& method) {
+  const MethodInfo* info = findMethod(method);
+  if (info == nullptr) return {QString::fromStdString(method), 0};
+  return {QString::fromStdString(info->name), info->colorSlot};
+}
+
+QString settingsText(const QuantRequest& request) {
+  const MethodInfo* method = findMethod(request.method);
+  if (method == nullptr) return {};
+  QStringList parts;
+  for (const ParamSpec& spec : method->parameters) {
+    const bool isSet = request.settings.contains(spec.key);
+    const ParamValue& value = isSet ? request.settings.value(spec.key) : spec.defaultValue;
+    if (isAlwaysTold(spec.key) || value != spec.defaultValue) parts << settingText(spec, value);
+  }
+  if (!request.overrides.empty()) parts << translate("%1 overrides").arg(request.overrides.size());
+  return parts.join(QStringLiteral(", "));
+}
+
+std::uint64_t modelBytes(const Checkpoint& model) {
+  std::uint64_t bytes = 0;
+  for (const CheckpointTensor& tensor : model.tensors()) bytes += tensor.info.bytes;
+  return bytes;
+}
+
+ComparisonRow unquantizedRow(const Checkpoint& model, int id) {
+  double bits = 0;
+  double weights = 0;
+  for (const CheckpointTensor& tensor : model.tensors()) {
+    if (tensorRole(tensor.info) != TensorRole::Linear) continue;
+    bits += 8.0 * static_cast<double>(tensor.info.bytes);
+    weights += static_cast<double>(tensor.info.elements);
+  }
+  ComparisonRow row;
+  row.id = id;
+  row.method = translate("Unquantized");
+  row.settings = translate("as stored");
+  row.status = ComparisonRow::Status::Done;
+  row.note = translate("reference");
+  row.sizeBytes = modelBytes(model);
+  if (weights > 0) row.bitsPerWeight = bits / weights;
+  row.weightError = 0;
+  return row;
+}
+
+ComparisonRow runningRow(const QuantRequest& request, int id) {
+  const MethodStyle style = styleOf(request.method);
+  ComparisonRow row;
+  row.id = id;
+  row.method = style.name;
+  row.colorSlot = style.slot;
+  row.settings = settingsText(request);
+  return row;
+}
+
+ComparisonRow finishedRow(const Checkpoint& model, const QuantRequest& request, const QuantReport& report, int id) {
+  ComparisonRow row = runningRow(request, id);
+  const bool isStored = !report.layers.empty() &&
+                        std::ranges::all_of(report.layers, [](const LayerReportPtr& layer) { return layer->stored; });
+  row.status = isStored ? ComparisonRow::Status::Stored : ComparisonRow::Status::Done;
+  const ReportTotal& total = report.total;
+  if (total.failedLayers > 0)
+    row.note = translate("%1 of %2 layers failed").arg(total.failedLayers).arg(report.layers.size());
+  if (total.failedLayers == report.layers.size()) {
+    row.status = ComparisonRow::Status::Failed;
+    return row;
+  }
+  row.sizeBytes = modelBytes(model) - total.originalBytes + total.quantizedBytes;
+  row.bitsPerWeight = total.bitsPerWeight;
+  row.weightError = total.meanWeightRelativeError;
+  row.outputError = total.meanOutputRelativeError;
+  row.seconds = total.seconds;
+  return row;
+}
+
+std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonRow>& rows, QString* valueTitle) {
+  const auto isShown = [](const ComparisonRow& row) { return row.sizeBytes && row.weightError; };
+  const bool hasPerplexity =
+      std::ranges::any_of(rows, [](const ComparisonRow& row) { return row.perplexity.has_value(); });
+  *valueTitle = hasPerplexity ? translate("perplexity") : translate("relative weight error");
+  std::vector<TradeoffPoint> points;
+  for (const ComparisonRow& row : rows) {
+    if (!row.sizeBytes || (hasPerplexity ? !row.perplexity : !isShown(row))) continue;
+    points.push_back({.id = QString::number(row.id),
+                      .name = row.method,
+                      .slot = row.colorSlot,
+                      .sizeBytes = static_cast<double>(*row.sizeBytes),
+                      .value = hasPerplexity ? *row.perplexity : *row.weightError,
+                      .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0});
+  }
+  return points;
+}
+
+QByteArray toCsv(const std::vector<ComparisonRow>& rows) {
+  static const char* const headers =
+      "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
+      "mean_kl_divergence,top1_agreement,decode_speedup,seconds,status\n";
+  QByteArray csv = headers;
+  for (const ComparisonRow& row : rows) {
+    QStringList cells;
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
+      const auto value = ComparisonModel::number(row, column);
+      const bool isText = column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
+                          column == ComparisonModel::StatusColumn;
+      cells << (isText ? csvField(ComparisonModel::text(row, column)) : value ? number::toCText(*value) : QString());
+    }
+    csv += cells.join(QLatin1Char(',')).toUtf8() + '\n';
+  }
+  return csv;
+}
+
+QByteArray toMarkdown(const std::vector<ComparisonRow>& rows) {
+  QString head;
+  QString rule;
+  for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
+    const bool isText = column <= ComparisonModel::SettingsColumn || column == ComparisonModel::StatusColumn;
+    head += QStringLiteral("| %1 ").arg(ComparisonModel::columnTitle(column));
+    rule += isText ? QStringLiteral("| --- ") : QStringLiteral("| ---: ");
+  }
+  QString text = head + QStringLiteral("|\n") + rule + QStringLiteral("|\n");
+  for (const ComparisonRow& row : rows) {
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
+      text += QStringLiteral("| %1 ").arg(
+          ComparisonModel::text(row, column).replace(QLatin1Char('|'), QStringLiteral("\\|")));
+    }
+    text += QStringLiteral("|\n");
+  }
+  return text.toUtf8();
+}
+
+}  // namespace qs

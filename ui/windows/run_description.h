@@ -1,0 +1,34 @@
+#pragma once
+
+#include <QString>
+#include <vector>
+
+#include "core/io/checkpoint.h"
+#include "core/session/quant_report.h"
+#include "core/session/quant_request.h"
+#include "ui/charts/tradeoff_view.h"
+#include "ui/models/comparison_model.h"
+#include "ui/support/palette.h"
+
+namespace qs {
+
+/// Name and fixed colour of a method by its id.
+[[nodiscard]] MethodStyle styleOf(const std::string& method);
+/// The settings in few words: "4-bit, groups of 128, symmetric", and whatever else differs from the defaults.
+[[nodiscard]] QString settingsText(const QuantRequest& request);
+/// Bytes of a whole model as stored.
+[[nodiscard]] std::uint64_t modelBytes(const Checkpoint& model);
+/// The row of the unquantized model.
+[[nodiscard]] ComparisonRow unquantizedRow(const Checkpoint& model, int id);
+/// The row of a run that begins.
+[[nodiscard]] ComparisonRow runningRow(const QuantRequest& request, int id);
+/// The row of a finished run.
+[[nodiscard]] ComparisonRow finishedRow(const Checkpoint& model, const QuantRequest& request, const QuantReport& report,
+                                        int id);
+/// Points of the trade-off: size against perplexity where every finished row has one, else against weight error.
+[[nodiscard]] std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonRow>& rows, QString* valueTitle);
+/// The table as CSV with full precision, or as Markdown as shown.
+[[nodiscard]] QByteArray toCsv(const std::vector<ComparisonRow>& rows);
+[[nodiscard]] QByteArray toMarkdown(const std::vector<ComparisonRow>& rows);
+
+}  // namespace qs

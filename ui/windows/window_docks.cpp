@@ -1,0 +1,64 @@
+#include "ui/windows/window_docks.h"
+
+#include <QDockWidget>
+#include <QMainWindow>
+
+#include "ui/panels/comparison_panel.h"
+#include "ui/panels/inspector_panel.h"
+#include "ui/panels/method_form.h"
+#include "ui/panels/model_panel.h"
+
+namespace qs {
+namespace {
+
+constexpr int kLeftShare = 20;  ///< per cent of the window's width
+constexpr int kRightShare = 24;
+constexpr int kBottomShare = 25;  ///< of its height
+
+QDockWidget* dock(QMainWindow* window, const QString& title, const QString& name, QWidget* panel) {
+  auto* made = new QDockWidget(title, window);
+  made->setObjectName(name);
+  made->setWidget(panel);
+  made->setFeatures(QDockWidget::DockWidgetMovable | QDockWidget::DockWidgetClosable);
+  return made;
+}
+
+}  // namespace
+
+WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
+  model = new ModelPanel(window);
+  method = new MethodForm(window);
+  inspector = new InspectorPanel(window);
+  comparison = new ComparisonPanel(window);
+  model->setMinimumWidth(200);
+  method->setMinimumSize(220, 120);
+  inspector->setMinimumSize(220, 80);
+  comparison->setMinimumHeight(96);
+  modelDock = dock(window, QObject::tr("Model"), QStringLiteral("modelDock"), model);
+  methodDock = dock(window, QObject::tr("Method"), QStringLiteral("methodDock"), method);
+  inspectorDock = dock(window, QObject::tr("Inspector"), QStringLiteral("inspectorDock"), inspector);
+  comparisonDock = dock(window, QObject::tr("Comparison"), QStringLiteral("comparisonDock"), comparison);
+  window->setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+  window->setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+  window->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks);
+  resetLayout();
+}
+
+void WindowDocks::resetLayout() {
+  window->addDockWidget(Qt::LeftDockWidgetArea, modelDock);
+  window->addDockWidget(Qt::RightDockWidgetArea, methodDock);
+  window->addDockWidget(Qt::RightDockWidgetArea, inspectorDock);
+  window->splitDockWidget(methodDock, inspectorDock, Qt::Vertical);
+  window->addDockWidget(Qt::BottomDockWidgetArea, comparisonDock);
+  for (QDockWidget* each : {modelDock, methodDock, inspectorDock, comparisonDock}) {
+    each->setFloating(false);
+    each->show();
+  }
+  window->resizeDocks({modelDock, methodDock},
+                      {window->width() * kLeftShare / 100, window->width() * kRightShare / 100}, Qt::Horizontal);
+  window->resizeDocks({methodDock, inspectorDock}, {window->height() * 48 / 100, window->height() * 52 / 100},
+                      Qt::Vertical);
+  window->resizeDocks({comparisonDock}, {window->height() * kBottomShare / 100}, Qt::Vertical);
+}
+
+}  // namespace qs

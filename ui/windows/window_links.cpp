@@ -1,0 +1,220 @@
+#include "ui/windows/window_links.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "ui/panels/comparison_panel.h"
+#include "ui/panels/inspector_panel.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/method_form.h"
+#include "ui/panels/model_panel.h"
+#include "ui/panels/progress_strip.h"
+#include "ui/panels/start_page.h"
+#include "ui/support/item_roles.h"
+#include "ui/support/number_format.h"
+#include "ui/windows/main_window.h"
+#include "ui/windows/run_description.h"
+#include "ui/windows/view_area.h"
+
+namespace qs {
+namespace {
+
+QString idleText(const Workbench& bench) {
+  const auto& model = bench.model.model();
+  if (!model) return MainWindow::tr("No model open");
+  return MainWindow::tr("%1: %2 tensors, %3")
+      .arg(QString::fromStdString(model->displayName()), number::count(model->tensors().size()),
+           number::size(modelBytes(*model)));
+}
+
+void updateTitle(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  const auto& model = bench.model.model();
+  const QuantRequest& request = bench.request.request();
+  window.setWindowTitle(model ? MainWindow::tr("%1 – %2 %3 – QuantScope")
+                                    .arg(QString::fromStdString(model->displayName()), styleOf(request.method).name,
+                                         settingsText(request))
+                              : QStringLiteral("QuantScope"));
+}
+
+void updateActions(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  WindowActions& actions = window.actions();
+  const bool hasModel = bench.model.model() != nullptr;
+  const bool running = bench.run.isBusy();
+  for (QAction* action : {actions.reload, actions.close, actions.modelInformation, actions.copyCommand,
+                          actions.exportPlot, actions.exportAllPlots, actions.exportData, actions.exportTableCsv,
+                          actions.exportTableMarkdown, actions.worse, actions.better}) {
+    action->setEnabled(hasModel);
+  }
+  actions.start->setEnabled(hasModel && !running);
+  actions.compareMethods->setEnabled(hasModel && !running);
+  actions.exportModel->setEnabled(bench.shownRun() != nullptr);
+  actions.pin->setEnabled(bench.shownRun() != nullptr);
+  window.docks().method->setHasModel(hasModel);
+  window.docks().method->setRunning(running);
+  window.docks().comparison->setCanCompare(hasModel && !running);
+}
+
+/// The layer that is selected first: the first linear.
+void selectFirstLayer(Workbench& bench) {
+  const QStringList names = bench.layerNames();
+  if (names.isEmpty()) return;
+  const QModelIndex index = bench.tree.indexOfLayer(names.front());
+  bench.selectTensor(index.data(NameRole).toString(), names.front());
+}
+
+void linkModel(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  ViewArea& views = window.views();
+  ModelPanel* panel = window.docks().model;
+  panel->setModel(&bench.filter, [&bench](const QString& text) { bench.filter.setFilterText(text); });
+  QObject::connect(panel, &ModelPanel::tensorSelected, &bench, &Workbench::selectTensor);
+  QObject::connect(&bench.model, &ModelController::busyChanged, views.startPage(), &StartPage::setBusy);
+  QObject::connect(&bench.model, &ModelController::modelChanged, &window,
+                   [&window, &bench, &views, panel](const CheckpointPtr& model) {
+                     window.messages().dismiss();
+                     panel->showAll();
+                     window.docks().inspector->clear();
+                     views.setLayers(bench.layerNames());
+                     model ? views.showViews() : views.showStart();
+                     window.progress().setIdleText(idleText(bench));
+                     updateTitle(window);
+                     updateActions(window);
+                     if (model) selectFirstLayer(bench);
+                   });
+  QObject::connect(views.startPage(), &StartPage::openRequested, &window, &MainWindow::askForFile);
+  QObject::connect(views.startPage(), &StartPage::demoRequested, &window,
+                   [&window] { window.open(ModelController::kDemo); });
+  QObject::connect(views.startPage(), &StartPage::recentRequested, &window, &MainWindow::open);
+  views.startPage()->setRecentModel(&bench.recent);
+}
+
+void linkSelection(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  ViewArea& views = window.views();
+  QObject::connect(&bench, &Workbench::tensorChanged, &window,
+                   [&window, &bench, &views](const QString& tensor, const QString& layer) {
+                     const CheckpointTensor* stored = bench.model.model()->find(tensor.toStdString());
+                     if (stored != nullptr)
+                       window.docks().inspector->setTensor(stored->info, QString::fromStdString(stored->file));
+                     if (layer.isEmpty()) views.setNoMatrix();
+                     window.docks().model->selectLayer(layer);
+                     views.selectLayer(layer);
+                   });
+  const auto selectLayer = [&bench](const QString& layer) {
+    const QModelIndex index = bench.tree.indexOfLayer(layer);
+    if (index.isValid()) bench.selectTensor(index.data(NameRole).toString(), layer);
+  };
+  QObject::connect(&views, &ViewArea::layerSelected, &bench, selectLayer);
+  QObject::connect(window.docks().inspector, &InspectorPanel::channelSelected, &views, &ViewArea::highlightChannel);
+  const auto step = [&bench, &views, selectLayer](int by) {
+    const QStringList worst = views.worstLayers();
+    if (worst.isEmpty()) return;
+    const qsizetype now = worst.indexOf(bench.preview.layer());
+    selectLayer(worst[std::clamp<qsizetype>(now + by, 0, worst.size() - 1)]);
+  };
+  QObject::connect(window.actions().worse, &QAction::triggered, &bench, [step] { step(1); });
+  QObject::connect(window.actions().better, &QAction::triggered, &bench, [step] { step(-1); });
+}
+
+void showPinned(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  const FinishedRunPtr run = bench.finishedRun(bench.pinnedId());
+  window.views().setPinned(bench.pinnedReport(bench.preview.layer()),
+                           run ? styleOf(run->request.method) : MethodStyle{});
+}
+
+void linkPreview(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  ViewArea& views = window.views();
+  InspectorPanel* inspector = window.docks().inspector;
+  MethodForm* form = window.docks().method;
+  QObject::connect(form, &MethodForm::requestEdited, &bench.request, &RequestController::edit);
+  QObject::connect(&bench.request, &RequestController::requestChanged, form,
+                   [&window, form](const QuantRequest& request) {
+                     if (!(form->request() == request)) form->setRequest(request);
+                     window.messages().dismiss();
+                     updateTitle(window);
+                   });
+  QObject::connect(&bench.preview, &PreviewController::weightsReady, &views,
+                   [&views, inspector](const LayerWeightsPtr& weights) {
+                     views.setWeights(weights);
+                     inspector->setReport({weights, &weights->unquantized});
+                   });
+  QObject::connect(&bench.preview, &PreviewController::previewReady, &views,
+                   [&window, &bench, &views, inspector](const LayerPreviewPtr& preview) {
+                     const MethodStyle style = styleOf(preview->report.method);
+                     views.setPreview(preview, style);
+                     inspector->setReport({preview, &preview->report});
+                     showPinned(window);
+                     if (!preview->report.error.empty()) {
+                       Q_EMIT bench.message({UserMessage::Severity::Error,
+                                             MainWindow::tr("%1 can't quantize this layer").arg(style.name),
+                                             QString::fromStdString(preview->report.error),
+                                             MainWindow::tr("Choose other settings, or another method.")});
+                     }
+                   });
+  QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
+  QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
+}
+
+void linkRuns(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  ViewArea& views = window.views();
+  ComparisonPanel* table = window.docks().comparison;
+  ProgressStrip& progress = window.progress();
+  table->setModel(&bench.comparison);
+  QObject::connect(window.docks().method, &MethodForm::runRequested, &bench, &Workbench::startRun);
+  QObject::connect(window.actions().start, &QAction::triggered, &bench, &Workbench::startRun);
+  QObject::connect(&views, &ViewArea::runRequested, &bench, &Workbench::startRun);
+  QObject::connect(&bench.run, &RunController::started, &views,
+                   [&views](int, const QuantRequest& request) { views.setReports({}, styleOf(request.method)); });
+  QObject::connect(&bench.run, &RunController::layersReady, &views,
+                   [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
+  QObject::connect(&bench, &Workbench::runShown, &views, [&window, &views, table](const FinishedRunPtr& run) {
+    views.setReports(run->report->layers, styleOf(run->request.method));
+    table->selectId(run->id);
+    updateActions(window);
+  });
+  QObject::connect(table, &ComparisonPanel::rowChosen, &bench, &Workbench::showRun);
+  QObject::connect(&views, &ViewArea::runSelected, &bench, [&bench](const QString& id) { bench.showRun(id.toInt()); });
+  QObject::connect(table, &ComparisonPanel::removeRequested, &bench, &Workbench::removeRun);
+  QObject::connect(table, &ComparisonPanel::pinRequested, &bench, &Workbench::pinRun);
+  QObject::connect(window.actions().pin, &QAction::triggered, &bench, [&bench] { bench.pinRun(bench.shownId()); });
+  QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views] {
+    QString title;
+    const auto points = tradeoffPoints(bench.comparison.rows(), &title);
+    views.setTradeoff(points.size() > 1 ? points : std::vector<TradeoffPoint>(), title);
+  });
+  QObject::connect(&bench.run, &RunController::busyChanged, &progress, &ProgressStrip::setBusy);
+  QObject::connect(&bench.run, &RunController::progressPolled, &progress, &ProgressStrip::setProgress);
+  QObject::connect(&bench.exports, &ExportController::busyChanged, &progress, &ProgressStrip::setBusy);
+  QObject::connect(&bench.exports, &ExportController::progressPolled, &progress, &ProgressStrip::setProgress);
+  QObject::connect(&bench.run, &RunController::busyChanged, &window, [&window] { updateActions(window); });
+  const auto cancel = [&bench] {
+    bench.run.cancel();
+    bench.exports.cancel();
+  };
+  QObject::connect(&progress, &ProgressStrip::cancelRequested, &bench, cancel);
+  QObject::connect(window.actions().cancel, &QAction::triggered, &bench, cancel);
+}
+
+}  // namespace
+
+void linkWindow(MainWindow& window) {
+  linkModel(window);
+  linkSelection(window);
+  linkPreview(window);
+  linkRuns(window);
+  QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
+  window.progress().setIdleText(idleText(window.workbench()));
+  for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,
+                           ComparisonModel::SpeedupColumn}) {
+    window.docks().comparison->setColumnShown(column, false);  // until a comparison measures them
+  }
+  updateTitle(window);
+  updateActions(window);
+}
+
+}  // namespace qs

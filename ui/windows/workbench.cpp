@@ -1,0 +1,146 @@
+#include "ui/windows/workbench.h"
+
+#include <QFileInfo>
+
+#include "core/session/layer_filter.h"
+#include "ui/windows/run_description.h"
+
+namespace qs {
+
+Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
+    : QObject(parent), model(folders.executable), run(folders.runs) {
+  filter.setSourceModel(&tree);
+  connect(&model, &ModelController::modelChanged, this, &Workbench::takeModel);
+  connect(&model, &ModelController::openFailed, this,
+          [this](const QString&, const UserMessage& text) { Q_EMIT message(text); });
+  connect(&request, &RequestController::requestChanged, &preview, &PreviewController::setRequest);
+  connect(&exports, &ExportController::exportFailed, this, &Workbench::message);
+  connect(&exports, &ExportController::exported, this, [this](const QString& path) {
+    Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, {}});
+  });
+  connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
+  joinRun();
+}
+
+void Workbench::joinRun() {
+  connect(&run, &RunController::started, this, [this](int id, const QuantRequest& started) {
+    tree.clearReports();
+    m_shown = -1;
+    comparison.setRow(runningRow(started, id));
+    Q_EMIT rowsChanged();
+  });
+  connect(&run, &RunController::layersReady, this,
+          [this](int, const std::vector<LayerReportPtr>& layers) { tree.setLayerReports(layers); });
+  connect(&run, &RunController::finished, this, &Workbench::takeFinished);
+  connect(&run, &RunController::cancelled, this, [this](int id) {
+    comparison.removeRow(id);
+    tree.clearReports();
+    Q_EMIT rowsChanged();
+    Q_EMIT message({UserMessage::Severity::Information,
+                    tr("The run was cancelled"),
+                    {},
+                    tr("Running it again takes the finished layers from the store.")});
+  });
+  connect(&run, &RunController::failed, this, [this](int id, const UserMessage& text) {
+    endRow(id, ComparisonRow::Status::Failed, text.why);
+    Q_EMIT message(text);
+  });
+}
+
+void Workbench::endRow(int id, ComparisonRow::Status status, const QString& note) {
+  for (ComparisonRow row : comparison.rows()) {
+    if (row.id != id) continue;
+    row.status = status;
+    row.note = note;
+    comparison.setRow(row);
+    break;
+  }
+  Q_EMIT rowsChanged();
+}
+
+void Workbench::takeModel(const CheckpointPtr& opened) {
+  run.cancel();
+  m_runs.clear();
+  m_shown = -1;
+  m_pinned = -1;
+  m_tensor.clear();
+  tree.setCheckpoint(opened);
+  preview.setModel(opened);
+  comparison.clear();
+  if (opened) {
+    comparison.setRow(unquantizedRow(*opened, kReferenceId));
+    if (model.path() != ModelController::kDemo) recent.add(QFileInfo(model.path()).absoluteFilePath());
+    for (const std::string& warning : opened->contents().warnings) {
+      Q_EMIT message(
+          {UserMessage::Severity::Information, opened->displayName().c_str(), QString::fromStdString(warning), {}});
+    }
+  }
+  Q_EMIT rowsChanged();
+}
+
+void Workbench::takeFinished(const FinishedRunPtr& finished) {
+  if (finished->model != model.model()) return;
+  m_runs[finished->id] = finished;
+  comparison.setRow(finishedRow(*finished->model, finished->request, *finished->report, finished->id));
+  Q_EMIT rowsChanged();
+  showRun(finished->id);
+}
+
+FinishedRunPtr Workbench::finishedRun(int id) const {
+  const auto found = m_runs.find(id);
+  return found == m_runs.end() ? nullptr : found->second;
+}
+
+LayerReportPtr Workbench::pinnedReport(const QString& layer) const {
+  const FinishedRunPtr pinned = finishedRun(m_pinned);
+  if (!pinned) return nullptr;
+  for (const LayerReportPtr& report : pinned->report->layers) {
+    if (QString::fromStdString(report->name) == layer && report->error.empty()) return report;
+  }
+  return nullptr;
+}
+
+QStringList Workbench::layerNames() const {
+  QStringList names;
+  if (!model.model()) return names;
+  for (const CheckpointTensor* tensor : chooseLayers(*model.model(), {})) {
+    names << QString::fromStdString(layerName(tensor->info.name));
+  }
+  return names;
+}
+
+void Workbench::selectTensor(const QString& tensor, const QString& layer) {
+  if (tensor == m_tensor) return;
+  m_tensor = tensor;
+  Q_EMIT tensorChanged(tensor, layer);
+  preview.setLayer(layer);
+}
+
+void Workbench::startRun() {
+  if (run.isBusy() || !model.model()) return;
+  run.start(model.model(), request.request());
+}
+
+void Workbench::showRun(int id) {
+  const FinishedRunPtr finished = finishedRun(id);
+  if (!finished) return;
+  m_shown = id;
+  tree.clearReports();
+  tree.setLayerReports(finished->report->layers);
+  Q_EMIT runShown(finished);
+}
+
+void Workbench::pinRun(int id) {
+  m_pinned = m_pinned == id ? -1 : id;
+  Q_EMIT pinChanged();
+}
+
+void Workbench::removeRun(int id) {
+  if (id == kReferenceId || (run.isBusy() && !finishedRun(id))) return;
+  m_runs.erase(id);
+  comparison.removeRow(id);
+  if (m_pinned == id) pinRun(id);
+  Q_EMIT rowsChanged();
+}
+
+}  // namespace qs

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <QObject>
+#include <filesystem>
+#include <map>
+
+#include "ui/controllers/export_controller.h"
+#include "ui/controllers/model_controller.h"
+#include "ui/controllers/preview_controller.h"
+#include "ui/controllers/request_controller.h"
+#include "ui/controllers/run_controller.h"
+#include "ui/models/comparison_model.h"
+#include "ui/models/model_tree_model.h"
+#include "ui/models/recent_files_model.h"
+#include "ui/models/tensor_filter_model.h"
+
+namespace qs {
+
+/// Where the program finds and keeps its files.
+struct ProgramFolders {
+  std::filesystem::path executable;  ///< folder of the program: the demo model is found from it
+  std::filesystem::path runs;        ///< root of the stored runs
+};
+
+/// The window without its widgets: the controllers and item models, joined. It knows which tensor is selected, which
+/// runs were made, and which of them is shown (A) and pinned (B).
+class Workbench : public QObject {
+  Q_OBJECT
+
+ public:
+  static constexpr int kReferenceId = 0;  ///< comparison row of the unquantized model
+
+  explicit Workbench(const ProgramFolders& folders, QObject* parent = nullptr);
+
+  ModelController model;
+  RequestController request;
+  PreviewController preview;
+  RunController run;
+  ExportController exports;
+  ModelTreeModel tree;
+  TensorFilterModel filter;
+  ComparisonModel comparison;
+  RecentFilesModel recent;
+
+  [[nodiscard]] const QString& tensor() const { return m_tensor; }
+  /// The finished run of a comparison row; null where there is none.
+  [[nodiscard]] FinishedRunPtr finishedRun(int id) const;
+  /// The run that is shown, or the last one; null before the first.
+  [[nodiscard]] FinishedRunPtr shownRun() const { return finishedRun(m_shown); }
+  [[nodiscard]] int shownId() const { return m_shown; }
+  [[nodiscard]] int pinnedId() const { return m_pinned; }
+  /// The pinned run's report of a layer, or null.
+  [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
+  [[nodiscard]] QStringList layerNames() const;
+
+ public Q_SLOTS:
+  void selectTensor(const QString& tensor, const QString& layer);
+  void startRun();
+  void showRun(int id);
+  void pinRun(int id);
+  void removeRun(int id);
+
+ Q_SIGNALS:
+  void tensorChanged(const QString& tensor, const QString& layer);
+  void runShown(const qs::FinishedRunPtr& run);
+  void pinChanged();
+  void rowsChanged();
+  void message(const qs::UserMessage& message);
+
+ private:
+  void takeModel(const CheckpointPtr& model);
+  void takeFinished(const FinishedRunPtr& run);
+  void endRow(int id, ComparisonRow::Status status, const QString& note);
+  void joinRun();
+
+  QString m_tensor;
+  std::map<int, FinishedRunPtr> m_runs;
+  int m_shown = -1;
+  int m_pinned = -1;
+};
+
+}  // namespace qs
