@@ -1,8 +1,10 @@
 #include "ui/windows/main_window.h"
 
 #include <QCloseEvent>
+#include <QApplication>
 #include <QDockWidget>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QMimeData>
 #include <QSettings>
 #include <QStatusBar>

@@ -3,6 +3,7 @@
 #include <QMainWindow>
 #include <memory>
 
+#include "ui/support/palette.h"
 #include "ui/windows/dialogs.h"
 #include "ui/windows/window_actions.h"
 #include "ui/windows/window_docks.h"
