@@ -10,17 +10,19 @@
 namespace qs {
 namespace {
 
-QString statusText(ComparisonRow::Status status) {
+QString statusText(ComparisonEntry::Status status) {
   switch (status) {
-    case ComparisonRow::Status::Running:
+    case ComparisonEntry::Status::Waiting:
+      return ComparisonModel::tr("waiting");
+    case ComparisonEntry::Status::Running:
       return ComparisonModel::tr("running");
-    case ComparisonRow::Status::Done:
+    case ComparisonEntry::Status::Done:
       return ComparisonModel::tr("done");
-    case ComparisonRow::Status::Stored:
+    case ComparisonEntry::Status::Stored:
       return ComparisonModel::tr("stored");
-    case ComparisonRow::Status::Failed:
+    case ComparisonEntry::Status::Failed:
       return ComparisonModel::tr("failed");
-    case ComparisonRow::Status::Cancelled:
+    case ComparisonEntry::Status::Cancelled:
       return ComparisonModel::tr("cancelled");
   }
   return {};
@@ -53,8 +55,8 @@ constexpr int kReferenceSlot = 0;  ///< the unquantized model: never the best of
 
 }  // namespace
 
-void ComparisonModel::setRow(const ComparisonRow& row) {
-  const auto known = std::ranges::find(m_rows, row.id, &ComparisonRow::id);
+void ComparisonModel::setRow(const ComparisonEntry& row) {
+  const auto known = std::ranges::find(m_rows, row.id, &ComparisonEntry::id);
   if (known == m_rows.end()) {
     const int count = rowCount();
     beginInsertRows({}, count, count);
@@ -67,7 +69,7 @@ void ComparisonModel::setRow(const ComparisonRow& row) {
 }
 
 void ComparisonModel::removeRow(int id) {
-  const auto known = std::ranges::find(m_rows, id, &ComparisonRow::id);
+  const auto known = std::ranges::find(m_rows, id, &ComparisonEntry::id);
   if (known == m_rows.end()) return;
   const int row = static_cast<int>(known - m_rows.begin());
   beginRemoveRows({}, row, row);
@@ -87,7 +89,7 @@ int ComparisonModel::rowCount(const QModelIndex& parent) const {
 
 int ComparisonModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
 
-std::optional<double> ComparisonModel::number(const ComparisonRow& row, int column) {
+std::optional<double> ComparisonModel::number(const ComparisonEntry& row, int column) {
   switch (column) {
     case SizeColumn:
       return row.sizeBytes ? std::optional(static_cast<double>(*row.sizeBytes)) : std::nullopt;
@@ -112,7 +114,7 @@ std::optional<double> ComparisonModel::number(const ComparisonRow& row, int colu
   }
 }
 
-QString ComparisonModel::text(const ComparisonRow& row, int column) {
+QString ComparisonModel::text(const ComparisonEntry& row, int column) {
   switch (column) {
     case MethodColumn:
       return row.method;
@@ -137,18 +139,20 @@ QString ComparisonModel::text(const ComparisonRow& row, int column) {
     case SecondsColumn:
       return textOr(row.seconds, [](double value) { return number::duration(value); });
     case StatusColumn:
-      return row.note.isEmpty() || row.status == ComparisonRow::Status::Failed ? statusText(row.status) : row.note;
+      return row.note.isEmpty() || row.status == ComparisonEntry::Status::Failed
+                 ? statusText(row.status)
+                 : statusText(row.status) + QStringLiteral(" ⚠");
     default:
       return {};
   }
 }
 
-bool ComparisonModel::isBest(const ComparisonRow& row, int column) const {
+bool ComparisonModel::isBest(const ComparisonEntry& row, int column) const {
   const int wanted = preference(column);
   const auto own = number(row, column);
   if (wanted == 0 || !own || row.colorSlot == kReferenceSlot) return false;
   int others = 0;
-  for (const ComparisonRow& other : m_rows) {
+  for (const ComparisonEntry& other : m_rows) {
     const auto value = number(other, column);
     if (!value || other.id == row.id || other.colorSlot == kReferenceSlot) continue;
     ++others;
@@ -159,7 +163,7 @@ bool ComparisonModel::isBest(const ComparisonRow& row, int column) const {
 
 QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid()) return {};
-  const ComparisonRow& row = m_rows[static_cast<std::size_t>(index.row())];
+  const ComparisonEntry& row = m_rows[static_cast<std::size_t>(index.row())];
   const int column = index.column();
   switch (role) {
     case Qt::DisplayRole:
@@ -174,9 +178,9 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
     case ColorSlotRole:
       return column == MethodColumn ? QVariant(row.colorSlot) : QVariant();
     case FailedRole:
-      return row.status == ComparisonRow::Status::Failed;
+      return row.status == ComparisonEntry::Status::Failed;
     case Qt::ToolTipRole:
-      if (row.status == ComparisonRow::Status::Failed) return row.note;
+      if (row.status == ComparisonEntry::Status::Failed || column == StatusColumn) return row.note;
       if (column == SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
       return column == SettingsColumn ? row.settings : QString();
     case Qt::FontRole:

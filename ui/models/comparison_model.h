@@ -8,8 +8,8 @@
 namespace qs {
 
 /// One row of the comparison: a run of one method, or the unquantized model. Absent numbers were not measured.
-struct ComparisonRow {
-  enum class Status { Running, Done, Stored, Failed, Cancelled };
+struct ComparisonEntry {
+  enum class Status { Waiting, Running, Done, Stored, Failed, Cancelled };
 
   int id = 0;  ///< names the row for as long as it stands
   QString method;
@@ -53,10 +53,10 @@ class ComparisonModel : public QAbstractTableModel {
   using QAbstractTableModel::QAbstractTableModel;
 
   /// Adds a row, or replaces the one with the same id.
-  void setRow(const ComparisonRow& row);
+  void setRow(const ComparisonEntry& row);
   void removeRow(int id);
   void clear();
-  [[nodiscard]] const std::vector<ComparisonRow>& rows() const { return m_rows; }
+  [[nodiscard]] const std::vector<ComparisonEntry>& rows() const { return m_rows; }
 
   [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
   [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
@@ -66,13 +66,13 @@ class ComparisonModel : public QAbstractTableModel {
   [[nodiscard]] static QString columnTitle(int column);
   [[nodiscard]] static QString columnHelp(int column);
   /// The column's number; nothing for text columns and where it was not measured.
-  [[nodiscard]] static std::optional<double> number(const ComparisonRow& row, int column);
-  [[nodiscard]] static QString text(const ComparisonRow& row, int column);
+  [[nodiscard]] static std::optional<double> number(const ComparisonEntry& row, int column);
+  [[nodiscard]] static QString text(const ComparisonEntry& row, int column);
 
  private:
-  [[nodiscard]] bool isBest(const ComparisonRow& row, int column) const;
+  [[nodiscard]] bool isBest(const ComparisonEntry& row, int column) const;
 
-  std::vector<ComparisonRow> m_rows;
+  std::vector<ComparisonEntry> m_rows;
 };
 
 }  // namespace qs

@@ -84,7 +84,7 @@ void ModelTreeModel::addTensor(const CheckpointTensor& tensor) {
   auto node = std::make_unique<Node>();
   const TensorRole role = tensorRole(tensor.info);
   const bool isMatrix = tensor.info.shape.size() == 2;
-  node->name = rest;
+  node->name = rest.endsWith(QLatin1String(".weight")) ? rest.chopped(7) : rest;
   node->fullName = name;
   node->layer = isMatrix ? QString::fromStdString(layerName(tensor.info.name)) : QString();
   node->shape = tensor.info.shape;

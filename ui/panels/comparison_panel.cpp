@@ -128,7 +128,7 @@ void ComparisonPanel::fitColumns() {
   int others = 0;
   for (int column = 0; column < m_proxy->columnCount(); ++column) {
     if (m_table->isColumnHidden(column)) continue;
-    m_table->setColumnWidth(column, m_table->columnWidth(column) + 10);
+    m_table->setColumnWidth(column, m_table->columnWidth(column) + 4);
     if (column != kStretchedColumn) others += m_table->columnWidth(column);
   }
   m_table->setColumnWidth(kStretchedColumn, std::max(kLeastStretched, m_table->viewport()->width() - others));

@@ -46,8 +46,8 @@ InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   m_facts->setUniformRowHeights(false);
   m_facts->setSelectionMode(QAbstractItemView::SingleSelection);
   m_facts->header()->setStretchLastSection(false);
-  m_facts->header()->setSectionResizeMode(0, QHeaderView::Stretch);
-  m_facts->header()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
+  m_facts->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+  m_facts->header()->setSectionResizeMode(1, QHeaderView::Stretch);
   m_facts->setItemDelegate(new BarDelegate(m_facts));
 
   auto* head = new QVBoxLayout;

@@ -3,6 +3,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
+#include <QScrollBar>
 #include <QSortFilterProxyModel>
 #include <QTreeView>
 #include <QVBoxLayout>
@@ -15,8 +16,8 @@ namespace qs {
 namespace {
 
 constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
-constexpr int kNameWidth = 148;
-constexpr int kErrorWidth = 72;
+constexpr int kNameWidth = 152;
+constexpr int kErrorWidth = 68;
 
 int countTensors(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
   int count = 0;
@@ -46,6 +47,7 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_tree->setIndentation(14);
   m_tree->setItemDelegate(new BarDelegate(m_tree));
   m_tree->setAllColumnsShowFocus(true);
+  m_tree->setAutoScroll(false);
   m_count = new QLabel(this);
   m_count->setProperty("textStyle", QLatin1String("muted"));
 
@@ -135,6 +137,7 @@ void ModelPanel::selectLayer(const QString& layer) {
   m_quiet = true;
   m_tree->setCurrentIndex(index);
   m_tree->scrollTo(index);
+  m_tree->horizontalScrollBar()->setValue(0);
   m_quiet = false;
 }
 

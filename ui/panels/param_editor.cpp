@@ -14,7 +14,8 @@
 namespace qs {
 namespace {
 
-constexpr double kMostSliderSteps = 64;  ///< wider ranges of whole numbers get the number alone
+constexpr double kMostSliderSteps = 64;        ///< wider ranges of whole numbers get the number alone
+constexpr double kMostStepsInsteadOfList = 8;  ///< so few whole numbers get a slider even where values are offered
 constexpr int kRealSliderSteps = 200;
 constexpr double kLogarithmicFrom = 100;  ///< maximum / minimum from which the slider is logarithmic
 constexpr int kNumberWidth = 76;
@@ -50,7 +51,8 @@ class ChoiceEditor : public ParamEditor {
       m_box->addItem(QString::fromStdString(choice.label), QString::fromStdString(choice.value));
     }
     m_box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    row(this)->addWidget(m_box);
+    m_box->setMinimumContentsLength(6);
+    row(this)->addWidget(m_box, 1);
     setFocusProxy(m_box);
     connect(m_box, &QComboBox::currentIndexChanged, this,
             [this] { Q_EMIT edited(m_box->currentData().toString().toStdString()); });
@@ -74,7 +76,8 @@ class OfferedIntegerEditor : public ParamEditor {
       m_box->addItem(QString::fromStdString(choice.label), QString::fromStdString(choice.value));
     }
     m_box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    row(this)->addWidget(m_box);
+    m_box->setMinimumContentsLength(6);
+    row(this)->addWidget(m_box, 1);
     setFocusProxy(m_box);
     connect(m_box, &QComboBox::activated, this, [this](int index) { tell(m_box->itemData(index).toString()); });
     connect(m_box->lineEdit(), &QLineEdit::editingFinished, this, [this] { tell(m_box->currentText()); });
@@ -215,7 +218,8 @@ ParamEditor* make(const ParamSpec& spec, QWidget* parent) {
     case ParamKind::Integer:
       break;
   }
-  if (spec.choices.empty()) return new IntegerEditor(spec, parent);
+  if (spec.choices.empty() || spec.maximum - spec.minimum <= kMostStepsInsteadOfList)
+    return new IntegerEditor(spec, parent);
   return new OfferedIntegerEditor(spec, parent);
 }
 

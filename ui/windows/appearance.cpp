@@ -29,6 +29,7 @@ QHeaderView::section { background: @base; color: @muted; border: none; border-bo
 QTreeView, QTableView, QTreeWidget, QListView { background: @base; alternate-background-color: @alternate;
                        color: @text; border: none; selection-background-color: @selection; selection-color: @text;
                        outline: none; }
+QTreeView#facts { padding-left: 9px; padding-right: 6px; }
 QTreeView::item, QListView::item { border: none; padding: 2px 0px; }
 QTreeView::item:hover, QListView::item:hover { background: @hover; }
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected { background: @selection; color: @text; }

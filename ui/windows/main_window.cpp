@@ -1,7 +1,7 @@
 #include "ui/windows/main_window.h"
 
-#include <QCloseEvent>
 #include <QApplication>
+#include <QCloseEvent>
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QFileInfo>
@@ -44,6 +44,7 @@ QWidget* column(QWidget* top, QWidget* body, QWidget* parent) {
 
 MainWindow::MainWindow(const ProgramFolders& folders, QWidget* parent)
     : QMainWindow(parent),
+      m_folders(folders),
       m_workbench(std::make_unique<Workbench>(folders)),
       m_views(new ViewArea(this)),
       m_docks(this),
@@ -227,6 +228,8 @@ void MainWindow::applyPreferences(const Preferences& preferences) {
   m_preferences = preferences;
   m_workbench->run.setThreads(preferences.threads);
   m_workbench->run.setPriority(preferences.priority);
+  m_workbench->compare.setThreads(preferences.threads);
+  m_workbench->compare.setPriority(preferences.priority);
 }
 
 void MainWindow::restoreWindowState() {

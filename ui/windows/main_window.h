@@ -31,6 +31,7 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] WindowActions& actions() { return m_actions; }
   [[nodiscard]] MessageBar& messages() { return *m_messages; }
   [[nodiscard]] ProgressStrip& progress() { return *m_progress; }
+  [[nodiscard]] const ProgramFolders& folders() const { return m_folders; }
   [[nodiscard]] ExportMenu& exports() { return *m_exports; }
 
  public Q_SLOTS:
@@ -57,6 +58,7 @@ class MainWindow : public QMainWindow {
   void copyCurrent();
   void applyPreferences(const Preferences& preferences);
 
+  ProgramFolders m_folders;
   std::unique_ptr<Workbench> m_workbench;
   ViewArea* m_views;
   WindowDocks m_docks;

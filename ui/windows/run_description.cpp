@@ -38,6 +38,22 @@ QString settingText(const ParamSpec& spec, const ParamValue& value) {
 
 bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
 
+ComparisonEntry::Status statusOf(RowStatus status) {
+  switch (status) {
+    case RowStatus::Waiting:
+      return ComparisonEntry::Status::Waiting;
+    case RowStatus::Running:
+      return ComparisonEntry::Status::Running;
+    case RowStatus::Done:
+      return ComparisonEntry::Status::Done;
+    case RowStatus::Failed:
+      return ComparisonEntry::Status::Failed;
+    case RowStatus::Cancelled:
+      return ComparisonEntry::Status::Cancelled;
+  }
+  return ComparisonEntry::Status::Failed;
+}
+
 QString csvField(QString text) {
   if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
     return text;
@@ -71,7 +87,7 @@ std::uint64_t modelBytes(const Checkpoint& model) {
   return bytes;
 }
 
-ComparisonRow unquantizedRow(const Checkpoint& model, int id) {
+ComparisonEntry unquantizedRow(const Checkpoint& model, int id) {
   double bits = 0;
   double weights = 0;
   for (const CheckpointTensor& tensor : model.tensors()) {
@@ -79,21 +95,20 @@ ComparisonRow unquantizedRow(const Checkpoint& model, int id) {
     bits += 8.0 * static_cast<double>(tensor.info.bytes);
     weights += static_cast<double>(tensor.info.elements);
   }
-  ComparisonRow row;
+  ComparisonEntry row;
   row.id = id;
   row.method = translate("Unquantized");
   row.settings = translate("as stored");
-  row.status = ComparisonRow::Status::Done;
-  row.note = translate("reference");
+  row.status = ComparisonEntry::Status::Done;
   row.sizeBytes = modelBytes(model);
   if (weights > 0) row.bitsPerWeight = bits / weights;
   row.weightError = 0;
   return row;
 }
 
-ComparisonRow runningRow(const QuantRequest& request, int id) {
+ComparisonEntry runningRow(const QuantRequest& request, int id) {
   const MethodStyle style = styleOf(request.method);
-  ComparisonRow row;
+  ComparisonEntry row;
   row.id = id;
   row.method = style.name;
   row.colorSlot = style.slot;
@@ -101,16 +116,16 @@ ComparisonRow runningRow(const QuantRequest& request, int id) {
   return row;
 }
 
-ComparisonRow finishedRow(const Checkpoint& model, const QuantRequest& request, const QuantReport& report, int id) {
-  ComparisonRow row = runningRow(request, id);
+ComparisonEntry finishedRow(const Checkpoint& model, const QuantRequest& request, const QuantReport& report, int id) {
+  ComparisonEntry row = runningRow(request, id);
   const bool isStored = !report.layers.empty() &&
                         std::ranges::all_of(report.layers, [](const LayerReportPtr& layer) { return layer->stored; });
-  row.status = isStored ? ComparisonRow::Status::Stored : ComparisonRow::Status::Done;
+  row.status = isStored ? ComparisonEntry::Status::Stored : ComparisonEntry::Status::Done;
   const ReportTotal& total = report.total;
   if (total.failedLayers > 0)
     row.note = translate("%1 of %2 layers failed").arg(total.failedLayers).arg(report.layers.size());
   if (total.failedLayers == report.layers.size()) {
-    row.status = ComparisonRow::Status::Failed;
+    row.status = ComparisonEntry::Status::Failed;
     return row;
   }
   row.sizeBytes = modelBytes(model) - total.originalBytes + total.quantizedBytes;
@@ -121,13 +136,36 @@ ComparisonRow finishedRow(const Checkpoint& model, const QuantRequest& request, 
   return row;
 }
 
-std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonRow>& rows, QString* valueTitle) {
-  const auto isShown = [](const ComparisonRow& row) { return row.sizeBytes && row.weightError; };
+ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
+  QuantRequest request;
+  request.method = row.method;
+  request.settings = row.settings;
+  const bool isReference = row.method == kUnquantized;
+  ComparisonEntry entry = runningRow(request, id);
+  if (isReference) entry.method = translate("Unquantized");
+  if (isReference) entry.settings = translate("16 bits a weight");
+  entry.status = statusOf(row.status);
+  entry.note = QString::fromStdString(row.error);
+  entry.sizeBytes = row.sizeBytes;
+  entry.bitsPerWeight = row.bitsPerWeight;
+  entry.weightError = row.meanWeightRelativeError;
+  entry.outputError = row.meanOutputRelativeError;
+  entry.perplexity = row.perplexity;
+  entry.perplexityError = row.perplexityStderr;
+  entry.klDivergence = row.meanDivergence;
+  entry.topOneAgreement = row.top1Agreement;
+  entry.speedup = row.decodeSpeedup;
+  entry.seconds = row.seconds;
+  return entry;
+}
+
+std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle) {
+  const auto isShown = [](const ComparisonEntry& row) { return row.sizeBytes && row.weightError; };
   const bool hasPerplexity =
-      std::ranges::any_of(rows, [](const ComparisonRow& row) { return row.perplexity.has_value(); });
+      std::ranges::any_of(rows, [](const ComparisonEntry& row) { return row.perplexity.has_value(); });
   *valueTitle = hasPerplexity ? translate("perplexity") : translate("relative weight error");
   std::vector<TradeoffPoint> points;
-  for (const ComparisonRow& row : rows) {
+  for (const ComparisonEntry& row : rows) {
     if (!row.sizeBytes || (hasPerplexity ? !row.perplexity : !isShown(row))) continue;
     points.push_back({.id = QString::number(row.id),
                       .name = row.method,
@@ -139,12 +177,12 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonRow>& rows
   return points;
 }
 
-QByteArray toCsv(const std::vector<ComparisonRow>& rows) {
+QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
   static const char* const headers =
       "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
       "mean_kl_divergence,top1_agreement,decode_speedup,seconds,status\n";
   QByteArray csv = headers;
-  for (const ComparisonRow& row : rows) {
+  for (const ComparisonEntry& row : rows) {
     QStringList cells;
     for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
       const auto value = ComparisonModel::number(row, column);
@@ -157,7 +195,7 @@ QByteArray toCsv(const std::vector<ComparisonRow>& rows) {
   return csv;
 }
 
-QByteArray toMarkdown(const std::vector<ComparisonRow>& rows) {
+QByteArray toMarkdown(const std::vector<ComparisonEntry>& rows) {
   QString head;
   QString rule;
   for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
@@ -166,7 +204,7 @@ QByteArray toMarkdown(const std::vector<ComparisonRow>& rows) {
     rule += isText ? QStringLiteral("| --- ") : QStringLiteral("| ---: ");
   }
   QString text = head + QStringLiteral("|\n") + rule + QStringLiteral("|\n");
-  for (const ComparisonRow& row : rows) {
+  for (const ComparisonEntry& row : rows) {
     for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
       text += QStringLiteral("| %1 ").arg(
           ComparisonModel::text(row, column).replace(QLatin1Char('|'), QStringLiteral("\\|")));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/io/checkpoint.h"
+#include "core/session/compare_methods.h"
 #include "core/session/quant_report.h"
 #include "core/session/quant_request.h"
 #include "ui/charts/tradeoff_view.h"
@@ -19,16 +20,18 @@ namespace qs {
 /// Bytes of a whole model as stored.
 [[nodiscard]] std::uint64_t modelBytes(const Checkpoint& model);
 /// The row of the unquantized model.
-[[nodiscard]] ComparisonRow unquantizedRow(const Checkpoint& model, int id);
+[[nodiscard]] ComparisonEntry unquantizedRow(const Checkpoint& model, int id);
 /// The row of a run that begins.
-[[nodiscard]] ComparisonRow runningRow(const QuantRequest& request, int id);
+[[nodiscard]] ComparisonEntry runningRow(const QuantRequest& request, int id);
 /// The row of a finished run.
-[[nodiscard]] ComparisonRow finishedRow(const Checkpoint& model, const QuantRequest& request, const QuantReport& report,
-                                        int id);
+[[nodiscard]] ComparisonEntry finishedRow(const Checkpoint& model, const QuantRequest& request,
+                                          const QuantReport& report, int id);
+/// The row of a compared method, as far as it is measured.
+[[nodiscard]] ComparisonEntry comparedEntry(const ComparisonRow& row, int id);
 /// Points of the trade-off: size against perplexity where every finished row has one, else against weight error.
-[[nodiscard]] std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonRow>& rows, QString* valueTitle);
+[[nodiscard]] std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle);
 /// The table as CSV with full precision, or as Markdown as shown.
-[[nodiscard]] QByteArray toCsv(const std::vector<ComparisonRow>& rows);
-[[nodiscard]] QByteArray toMarkdown(const std::vector<ComparisonRow>& rows);
+[[nodiscard]] QByteArray toCsv(const std::vector<ComparisonEntry>& rows);
+[[nodiscard]] QByteArray toMarkdown(const std::vector<ComparisonEntry>& rows);
 
 }  // namespace qs

@@ -44,7 +44,6 @@ void ScreenshotRun::continueWhenReady() {
 void ScreenshotRun::capture() {
   QDir().mkpath(m_options.folder);
   const QDir folder(m_options.folder);
-  m_window.docks().resetLayout();
   const auto save = [&folder](QWidget& widget, const QString& name) {
     const QString path = folder.filePath(name + QStringLiteral(".png"));
     return widget.grab().save(path) ? QString() : tr("%1: the picture could not be written").arg(path);

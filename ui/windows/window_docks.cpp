@@ -38,7 +38,7 @@ WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
   methodDock = dock(window, QObject::tr("Method"), QStringLiteral("methodDock"), method);
   inspectorDock = dock(window, QObject::tr("Inspector"), QStringLiteral("inspectorDock"), inspector);
   comparisonDock = dock(window, QObject::tr("Comparison"), QStringLiteral("comparisonDock"), comparison);
-  window->setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+  window->setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
   window->setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   window->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks);
   resetLayout();

@@ -12,6 +12,7 @@
 #include "ui/panels/start_page.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/windows/compare_links.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/run_description.h"
 #include "ui/windows/view_area.h"
@@ -41,7 +42,7 @@ void updateActions(MainWindow& window) {
   Workbench& bench = window.workbench();
   WindowActions& actions = window.actions();
   const bool hasModel = bench.model.model() != nullptr;
-  const bool running = bench.run.isBusy();
+  const bool running = bench.isRunning();
   for (QAction* action : {actions.reload, actions.close, actions.modelInformation, actions.copyCommand,
                           actions.exportPlot, actions.exportAllPlots, actions.exportData, actions.exportTableCsv,
                           actions.exportTableMarkdown, actions.worse, actions.better}) {
@@ -192,8 +193,10 @@ void linkRuns(MainWindow& window) {
   QObject::connect(&bench.exports, &ExportController::busyChanged, &progress, &ProgressStrip::setBusy);
   QObject::connect(&bench.exports, &ExportController::progressPolled, &progress, &ProgressStrip::setProgress);
   QObject::connect(&bench.run, &RunController::busyChanged, &window, [&window] { updateActions(window); });
+  QObject::connect(&bench.compare, &CompareController::busyChanged, &window, [&window] { updateActions(window); });
   const auto cancel = [&bench] {
     bench.run.cancel();
+    bench.compare.cancel();
     bench.exports.cancel();
   };
   QObject::connect(&progress, &ProgressStrip::cancelRequested, &bench, cancel);
@@ -207,6 +210,7 @@ void linkWindow(MainWindow& window) {
   linkSelection(window);
   linkPreview(window);
   linkRuns(window);
+  linkComparison(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
   window.progress().setIdleText(idleText(window.workbench()));
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,

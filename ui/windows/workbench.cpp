@@ -8,7 +8,7 @@
 namespace qs {
 
 Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
-    : QObject(parent), model(folders.executable), run(folders.runs) {
+    : QObject(parent), model(folders.executable), run(folders.runs), compare(folders.runs) {
   filter.setSourceModel(&tree);
   connect(&model, &ModelController::modelChanged, this, &Workbench::takeModel);
   connect(&model, &ModelController::openFailed, this,
@@ -42,13 +42,13 @@ void Workbench::joinRun() {
                     tr("Running it again takes the finished layers from the store.")});
   });
   connect(&run, &RunController::failed, this, [this](int id, const UserMessage& text) {
-    endRow(id, ComparisonRow::Status::Failed, text.why);
+    endRow(id, ComparisonEntry::Status::Failed, text.why);
     Q_EMIT message(text);
   });
 }
 
-void Workbench::endRow(int id, ComparisonRow::Status status, const QString& note) {
-  for (ComparisonRow row : comparison.rows()) {
+void Workbench::endRow(int id, ComparisonEntry::Status status, const QString& note) {
+  for (ComparisonEntry row : comparison.rows()) {
     if (row.id != id) continue;
     row.status = status;
     row.note = note;
@@ -60,6 +60,7 @@ void Workbench::endRow(int id, ComparisonRow::Status status, const QString& note
 
 void Workbench::takeModel(const CheckpointPtr& opened) {
   run.cancel();
+  compare.cancel();
   m_runs.clear();
   m_shown = -1;
   m_pinned = -1;
@@ -117,7 +118,7 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
 }
 
 void Workbench::startRun() {
-  if (run.isBusy() || !model.model()) return;
+  if (isRunning() || !model.model()) return;
   run.start(model.model(), request.request());
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "ui/controllers/compare_controller.h"
 #include "ui/controllers/export_controller.h"
 #include "ui/controllers/model_controller.h"
 #include "ui/controllers/preview_controller.h"
@@ -28,7 +29,8 @@ class Workbench : public QObject {
   Q_OBJECT
 
  public:
-  static constexpr int kReferenceId = 0;  ///< comparison row of the unquantized model
+  static constexpr int kReferenceId = 0;              ///< comparison row of the unquantized model
+  static constexpr int kFirstComparedId = 1'000'000;  ///< rows of a comparison of methods
 
   explicit Workbench(const ProgramFolders& folders, QObject* parent = nullptr);
 
@@ -36,6 +38,7 @@ class Workbench : public QObject {
   RequestController request;
   PreviewController preview;
   RunController run;
+  CompareController compare;
   ExportController exports;
   ModelTreeModel tree;
   TensorFilterModel filter;
@@ -52,6 +55,8 @@ class Workbench : public QObject {
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   [[nodiscard]] QStringList layerNames() const;
+  /// Whether a run or a comparison is at work: one at a time.
+  [[nodiscard]] bool isRunning() const { return run.isBusy() || compare.isBusy(); }
 
  public Q_SLOTS:
   void selectTensor(const QString& tensor, const QString& layer);
@@ -70,7 +75,7 @@ class Workbench : public QObject {
  private:
   void takeModel(const CheckpointPtr& model);
   void takeFinished(const FinishedRunPtr& run);
-  void endRow(int id, ComparisonRow::Status status, const QString& note);
+  void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();
 
   QString m_tensor;

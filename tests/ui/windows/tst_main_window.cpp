@@ -1,0 +1,269 @@
+#include <QComboBox>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTreeView>
+#include <QtTest>
+
+#include "core/base/error.h"
+#include "tests/support/model_writer.h"
+#include "tests/support/temp_folder.h"
+#include "ui/charts/plot_view.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/method_form.h"
+#include "ui/panels/progress_strip.h"
+#include "ui/windows/export_menu.h"
+#include "ui/windows/main_window.h"
+#include "ui/windows/view_area.h"
+
+namespace {
+
+using View = qs::ViewArea::View;
+constexpr int kPatience = 30'000;  ///< ms: a loaded machine is no fault
+
+/// A window of its own with a small model to open.
+struct Fixture {
+  qs::test::TempFolder folder;
+  QString model;
+  qs::MainWindow window;
+
+  Fixture() : window({QCoreApplication::applicationDirPath().toStdString(), folder.path() / "runs"}) {
+    model = path("tiny.safetensors");
+    qs::test::writeModel(model.toStdString(), qs::test::tinyModel());
+    window.show();
+  }
+  [[nodiscard]] QString path(const char* name) const { return QString::fromStdString((folder.path() / name).string()); }
+  [[nodiscard]] qs::Workbench& bench() { return window.workbench(); }
+  template <typename Widget>
+  [[nodiscard]] Widget* child(const char* name) {
+    return window.findChild<Widget*>(QLatin1String(name));
+  }
+  void click(const char* button) { QTest::mouseClick(child<QPushButton>(button), Qt::LeftButton); }
+  [[nodiscard]] bool open() {
+    window.open(model);
+    return QTest::qWaitFor([&] { return bench().preview.preview() != nullptr; }, kPatience);
+  }
+  [[nodiscard]] bool run() {
+    const std::size_t rows = bench().comparison.rows().size();
+    click("runButton");
+    return QTest::qWaitFor([&] { return !bench().run.isBusy() && bench().comparison.rows().size() > rows; }, kPatience);
+  }
+};
+
+}  // namespace
+
+class TestMainWindow : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void init() { QSettings().clear(); }
+
+  void startsWithAStartPageAndNothingToRun() {
+    Fixture f;
+    QVERIFY(f.window.views().currentPlot() == nullptr);
+    QVERIFY(!f.child<QPushButton>("runButton")->isEnabled());
+    QVERIFY(f.child<QPushButton>("demoButton")->isVisible());
+  }
+
+  void openingAModelFillsTheTreeAndEveryViewOfTheFirstLayer() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.bench().tree.rowCount() > 0);
+    for (const View view : {View::Distribution, View::Channels, View::Heatmap}) {
+      QVERIFY2(f.window.views().plot(view)->hasData(), qPrintable(qs::ViewArea::title(view)));
+      QCOMPARE(f.window.views().plot(view)->state(), qs::PlotState::Ready);
+    }
+    QCOMPARE(f.bench().comparison.rows().size(), std::size_t{1});
+    QVERIFY(f.window.windowTitle().startsWith(QStringLiteral("tiny")));
+    QCOMPARE(f.bench().recent.paths().front(), f.model);
+  }
+
+  void aMissingOrMalformedFileIsAMessageAndKeepsTheModel_data() {
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::newRow("a file that isn't there") << QByteArray();
+    QTest::newRow("a header longer than the file") << QByteArray("\xff\xff\xff\x7f\0\0\0\0{}", 10);
+    QTest::newRow("no JSON in the header") << QByteArray("\x04\0\0\0\0\0\0\0nope", 12);
+  }
+  void aMissingOrMalformedFileIsAMessageAndKeepsTheModel() {
+    QFETCH(QByteArray, bytes);
+    Fixture f;
+    QVERIFY(f.open());
+    if (!bytes.isEmpty()) f.folder.write("bad.safetensors", {bytes.data(), static_cast<std::size_t>(bytes.size())});
+    f.window.open(f.path("bad.safetensors"));
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    QVERIFY(f.window.messages().message().why.contains(QStringLiteral("bad.safetensors")));
+    QVERIFY(!f.window.messages().message().whatToDo.isEmpty());
+    QVERIFY(f.bench().model.model() != nullptr);
+  }
+
+  void typingInTheFilterLeavesTheMatchingTensors() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* filter = f.child<QLineEdit>("tensorFilter");
+    f.window.actions().find->trigger();
+    QTest::keyClicks(filter, QStringLiteral("1 down"));
+    QTRY_COMPARE(f.bench().filter.rowCount(), 1);
+    const QModelIndex block = f.bench().filter.index(0, 0);
+    QCOMPARE(f.bench().filter.rowCount(block), 1);
+  }
+
+  void clickingATensorShowsIt() {
+    Fixture f;
+    QVERIFY(f.open());
+    const QString before = f.bench().preview.layer();
+    auto* tree = f.child<QTreeView>("tensorTree");
+    QModelIndex wanted;
+    for (int top = 0; top < tree->model()->rowCount(); ++top) {
+      const QModelIndex parent = tree->model()->index(top, 0);
+      for (int row = 0; row < tree->model()->rowCount(parent); ++row) {
+        if (parent.siblingAtRow(top).data().toString() == QStringLiteral("Block 1"))
+          wanted = tree->model()->index(0, 0, parent);
+      }
+    }
+    QVERIFY(wanted.isValid());
+    tree->scrollTo(wanted);
+    QTest::mouseClick(tree->viewport(), Qt::LeftButton, {}, tree->visualRect(wanted).center());
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.layer() != before && f.bench().preview.preview() != nullptr, kPatience);
+    QVERIFY(f.bench().preview.layer().contains(QStringLiteral(".1.")));
+  }
+
+  void changingASettingRedrawsTheSelectedLayer() {
+    Fixture f;
+    QVERIFY(f.open());
+    const double before = f.bench().preview.preview()->report.metrics.weightMse;
+    auto* editor = f.window.docks().method->findChild<QWidget*>(QStringLiteral("bits"));
+    auto* box = editor->findChild<QSpinBox*>();
+    QVERIFY(box != nullptr);
+    box->setFocus();
+    QTest::keyClick(box, Qt::Key_Down);
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() && f.bench().preview.preview()->report.scheme.bits == 3,
+                             kPatience);
+    QVERIFY(f.bench().preview.preview()->report.metrics.weightMse > before);
+    f.window.actions().undo->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() && f.bench().preview.preview()->report.scheme.bits == 4,
+                             kPatience);
+    QCOMPARE(box->value(), 4);
+  }
+
+  void aSettingOutOfRangeIsAMessage() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* box = f.window.docks().method->findChild<QWidget*>(QStringLiteral("group_size"))->findChild<QComboBox*>();
+    box->lineEdit()->selectAll();
+    QTest::keyClicks(box->lineEdit(), QStringLiteral("-7"));
+    QTest::keyClick(box->lineEdit(), Qt::Key_Return);
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    QVERIFY2(f.window.messages().message().why.contains(QStringLiteral("group_size")),
+             qPrintable(f.window.messages().message().why));
+  }
+
+  void aRunBecomesARowAndFillsAllLayers() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    const auto& row = f.bench().comparison.rows().back();
+    QCOMPARE(row.method, QStringLiteral("RTN"));
+    QVERIFY(row.sizeBytes && row.bitsPerWeight && row.weightError);
+    QVERIFY(*row.bitsPerWeight > 4 && *row.bitsPerWeight < 5);
+    QVERIFY(f.window.views().plot(View::AllLayers)->hasData());
+    QVERIFY(f.window.views().plot(View::Tradeoff)->hasData());
+    QVERIFY(f.run());  // the same again comes from the store
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
+                             kPatience);
+  }
+
+  void cancellingARunLeavesNoRow() {
+    Fixture f;
+    QVERIFY(f.open());
+    QSignalSpy ended(&f.bench().run, &qs::RunController::busyChanged);
+    f.click("runButton");
+    QVERIFY(f.bench().run.isBusy());
+    f.click("cancelButton");
+    QTRY_COMPARE_WITH_TIMEOUT(ended.count(), 2, kPatience);
+    QCOMPARE(f.bench().comparison.rows().size(), f.bench().shownRun() ? std::size_t{2} : std::size_t{1});
+  }
+
+  void exportsTableDataAndPictures() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    f.window.exports().writeTable(f.path("table.csv"));
+    const std::string csv = qs::test::readFile(f.path("table.csv").toStdString());
+    QCOMPARE(std::count(csv.begin(), csv.end(), '\n'), 3);
+    QVERIFY(csv.starts_with("method,settings,size_bytes"));
+    f.window.exports().writeTable(f.path("table.md"));
+    QVERIFY(qs::test::readFile(f.path("table.md").toStdString()).find("| ---: ") != std::string::npos);
+    for (const char* name : {"plot.png", "plot.svg"}) {
+      f.window.exports().writePlot(f.path(name));
+      QVERIFY(QFileInfo(f.path(name)).size() > 1000);
+    }
+    f.window.exports().writePlotData(f.path("plot.csv"));
+    QVERIFY(QFileInfo(f.path("plot.csv")).size() > 1000);
+  }
+
+  void exportsQuantizedLayers() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    QSignalSpy exported(&f.bench().exports, &qs::ExportController::exported);
+    f.window.exports().writeModel(QStringLiteral("safetensors"), f.path("out.safetensors"));
+    QTRY_COMPARE_WITH_TIMEOUT(exported.count(), 1, kPatience);
+    QVERIFY(QFileInfo(f.path("out.safetensors")).size() > 1000);
+  }
+
+  void anUnwritableExportIsAMessageAndLeavesNoFile() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    f.window.exports().writeTable(QStringLiteral("/nowhere/at/all/table.csv"));
+    QVERIFY(f.window.messages().isVisible());
+    QVERIFY(f.window.messages().message().what.contains(QStringLiteral("/nowhere/at/all/table.csv")));
+    f.window.messages().dismiss();
+    f.window.exports().writeModel(QStringLiteral("safetensors"), QStringLiteral("/nowhere/at/all/out.safetensors"));
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+  }
+
+  void shortcutsChooseViews() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    QTest::keyClick(&f.window, Qt::Key_3, Qt::AltModifier);
+    QCOMPARE(f.window.views().currentPlot(), f.window.views().plot(View::Heatmap));
+    QTest::keyClick(&f.window, Qt::Key_1, Qt::AltModifier);
+    QCOMPARE(f.window.views().currentPlot(), f.window.views().plot(View::Distribution));
+  }
+
+  void everyActionHasAMenuAndEveryFocusableWidgetAName() {
+    Fixture f;
+    QVERIFY(f.open());
+    for (const QAction* action : f.window.actions().withShortcuts()) QVERIFY(!action->text().isEmpty());
+    QStringList nameless;
+    for (const QWidget* widget : f.window.findChildren<QWidget*>()) {
+      const bool isInput = qobject_cast<const QLineEdit*>(widget) || qobject_cast<const QAbstractItemView*>(widget) ||
+                           qobject_cast<const QComboBox*>(widget) || qobject_cast<const qs::PlotView*>(widget);
+      const bool isInner = widget->parentWidget() != nullptr &&
+                           (qobject_cast<QComboBox*>(widget->parentWidget()) != nullptr ||
+                            qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) != nullptr ||
+                            qobject_cast<QComboBox*>(widget->parentWidget()->parentWidget()) != nullptr);
+      if (isInput && !isInner && widget->accessibleName().isEmpty()) {
+        nameless << QLatin1String(widget->metaObject()->className()) + QLatin1Char(' ') + widget->objectName();
+      }
+    }
+    QVERIFY2(nameless.isEmpty(), qPrintable(nameless.join(QStringLiteral(", "))));
+  }
+
+  void closingTheModelGoesBackToTheStart() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.window.actions().close->trigger();
+    QVERIFY(f.window.views().currentPlot() == nullptr);
+    QCOMPARE(f.bench().tree.rowCount(), 0);
+    QVERIFY(!f.child<QPushButton>("runButton")->isEnabled());
+  }
+};
+
+QTEST_MAIN(TestMainWindow)
+#include "tst_main_window.moc"

@@ -1,0 +1,40 @@
+#include "ui/controllers/compare_controller.h"
+
+#include "ui/controllers/error_message.h"
+
+namespace qs {
+
+CompareController::CompareController(std::filesystem::path storeRoot, QObject* parent)
+    : QObject(parent), m_storeRoot(std::move(storeRoot)) {
+  connect(&m_runner, &JobRunnerBase::busyChanged, this, &CompareController::busyChanged);
+  connect(&m_runner, &JobRunnerBase::progressPolled, this, [this](const ProgressSnapshot& progress) {
+    deliverRows();
+    Q_EMIT progressPolled(progress);
+  });
+}
+
+void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& plan) {
+  if (!model || isBusy()) return;
+  m_changes = std::make_shared<Mailbox<Change>>();
+  Q_EMIT started(plan);
+  m_runner.start(
+      [model, plan, changes = m_changes, root = m_storeRoot](const RunContext& context) {
+        ComparisonRequest request = plan.request;
+        if (!plan.evaluationTextFile.empty()) request.evaluationText = readText(plan.evaluationTextFile);
+        return compareMethods(model, request, root, context, [&changes](std::size_t index, const ComparisonRow& row) {
+          changes->post({index, row});
+        });
+      },
+      [this](const JobOutcome<std::vector<ComparisonRow>>& outcome) {
+        deliverRows();
+        if (outcome.error) Q_EMIT failed(errorMessage(tr("The comparison failed"), *outcome.error));
+        if (outcome.isCancelled()) Q_EMIT cancelled();
+        if (outcome.result) Q_EMIT finished();
+      });
+}
+
+void CompareController::deliverRows() {
+  for (const auto& [index, row] : m_changes->take()) Q_EMIT rowChanged(index, row);
+}
+
+}  // namespace qs
