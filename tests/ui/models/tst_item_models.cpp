@@ -19,10 +19,13 @@ std::shared_ptr<const qs::Checkpoint> modelOf(const std::vector<std::pair<std::s
   contents.path = "model";
   for (const auto& [name, shape] : tensors) {
     const std::uint64_t elements = qs::elementCount(shape).value_or(0);
-    contents.tensors.push_back(
-        {.info = {.name = name, .dtype = qs::DType::F32, .shape = shape, .elements = elements, .bytes = 4 * elements},
-         .source = nullptr,
-         .file = "model.safetensors"});
+    qs::CheckpointTensor tensor;
+    tensor.info.name = name;
+    tensor.info.shape = shape;
+    tensor.info.elements = elements;
+    tensor.info.bytes = 4 * elements;
+    tensor.file = "model.safetensors";
+    contents.tensors.push_back(std::move(tensor));
   }
   return std::make_shared<qs::Checkpoint>(std::move(contents));
 }

@@ -15,6 +15,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/progress_strip.h"
+#include "ui/support/item_roles.h"
 #include "ui/windows/export_menu.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/view_area.h"
@@ -115,14 +116,9 @@ class TestMainWindow : public QObject {
     QVERIFY(f.open());
     const QString before = f.bench().preview.layer();
     auto* tree = f.child<QTreeView>("tensorTree");
-    QModelIndex wanted;
-    for (int top = 0; top < tree->model()->rowCount(); ++top) {
-      const QModelIndex parent = tree->model()->index(top, 0);
-      for (int row = 0; row < tree->model()->rowCount(parent); ++row) {
-        if (parent.siblingAtRow(top).data().toString() == QStringLiteral("Block 1"))
-          wanted = tree->model()->index(0, 0, parent);
-      }
-    }
+    const auto found = tree->model()->match(tree->model()->index(0, 0), qs::LayerRole, QStringLiteral("*.1.*q_proj"), 1,
+                                            Qt::MatchWildcard | Qt::MatchRecursive);
+    const QModelIndex wanted = found.value(0);
     QVERIFY(wanted.isValid());
     tree->scrollTo(wanted);
     QTest::mouseClick(tree->viewport(), Qt::LeftButton, {}, tree->visualRect(wanted).center());
@@ -242,8 +238,9 @@ class TestMainWindow : public QObject {
     for (const QAction* action : f.window.actions().withShortcuts()) QVERIFY(!action->text().isEmpty());
     QStringList nameless;
     for (const QWidget* widget : f.window.findChildren<QWidget*>()) {
-      const bool isInput = qobject_cast<const QLineEdit*>(widget) || qobject_cast<const QAbstractItemView*>(widget) ||
-                           qobject_cast<const QComboBox*>(widget) || qobject_cast<const qs::PlotView*>(widget);
+      const bool isInput = qobject_cast<const QLineEdit*>(widget) || qobject_cast<const QTableView*>(widget) ||
+                           qobject_cast<const QTreeView*>(widget) || qobject_cast<const QComboBox*>(widget) ||
+                           qobject_cast<const qs::PlotView*>(widget);
       const bool isInner = widget->parentWidget() != nullptr &&
                            (qobject_cast<QComboBox*>(widget->parentWidget()) != nullptr ||
                             qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) != nullptr ||
