@@ -53,7 +53,8 @@ Matrix difference(MatrixView quantized, MatrixView weights, const RunContext& co
 }
 
 LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights, const RunGroup& group,
-                           const ActivationStats* inputs, const QuantRequest& request, const RunContext& context) {
+                           const ActivationStats* inputs, const QuantRequest& request, const CurveObserver& observer,
+                           const RunContext& context) {
   std::vector<Matrix> others;
   std::vector<LayerTask> tasks;
   std::size_t wanted = 0;
@@ -69,16 +70,18 @@ LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights,
     tasks.push_back({.name = layer.name, .weights = view, .activations = inputs, .mayScaleInput = group.mayScaleInput});
   }
   const LayerPlan& plan = group.layers.front().plan;
-  const QuantizeOptions options{.scaleType = request.scaleType, .seed = request.seed};
+  const QuantizeOptions options{.scaleType = request.scaleType, .seed = request.seed, .curveObserver = observer};
   return std::move(plan.method->quantize(tasks, plan.settings, options, context).at(wanted));
 }
 
 LayerPreviewPtr makePreview(const Checkpoint& model, const LayerWeightsPtr& weights, const QuantRequest& request,
-                            const RunContext& context) {
+                            const PreviewOptions& options, const RunContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const RunGroup group = groupOf(model, *weights, request);
-  const std::shared_ptr<const ActivationStats> inputs = inputsOf(model, group, request, context);
-  const LayerOutcome outcome = quantizeLayer(model, *weights, group, inputs.get(), request, context);
+  const std::shared_ptr<const ActivationStats> inputs =
+      options.inputs ? options.inputs : inputsOf(model, group, request, context);
+  const LayerOutcome outcome =
+      quantizeLayer(model, *weights, group, inputs.get(), request, options.curveObserver, context);
   auto preview = std::make_shared<LayerPreview>();
   preview->weights = weights;
   preview->report = reportHead(plannedLayer(model, *weights, request));
@@ -112,11 +115,19 @@ LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer
   return weights;
 }
 
+std::shared_ptr<const ActivationStats> loadLayerInputs(const Checkpoint& model, const LayerWeightsPtr& weights,
+                                                       const QuantRequest& request, const RunContext& context) {
+  validateRequest(request);
+  std::shared_ptr<const ActivationStats> inputs;
+  inWorkerArena(context, [&] { inputs = inputsOf(model, groupOf(model, *weights, request), request, context); });
+  return inputs;
+}
+
 LayerPreviewPtr previewLayer(const Checkpoint& model, const LayerWeightsPtr& weights, const QuantRequest& request,
-                             const RunContext& context) {
+                             const RunContext& context, const PreviewOptions& options) {
   validateRequest(request);
   LayerPreviewPtr preview;
-  inWorkerArena(context, [&] { preview = makePreview(model, weights, request, context); });
+  inWorkerArena(context, [&] { preview = makePreview(model, weights, request, options, context); });
   return preview;
 }
 

@@ -39,10 +39,25 @@ using LayerPreviewPtr = std::shared_ptr<const LayerPreview>;
 [[nodiscard]] LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer,
                                                const RunContext& context);
 
+/// What a preview may be given beside the request.
+struct PreviewOptions {
+  /// Inputs from loadLayerInputs for the same layer, calibration and method; null = gathered where the request says so.
+  std::shared_ptr<const ActivationStats> inputs;
+  CurveObserver curveObserver;  ///< told of a training's curve while it runs; any thread
+};
+
+/// The calibration inputs of a layer: kept between previews with the same calibration and method. Null where the
+/// request has no calibration. Throws Error or Cancelled.
+[[nodiscard]] std::shared_ptr<const ActivationStats> loadLayerInputs(const Checkpoint& model,
+                                                                     const LayerWeightsPtr& weights,
+                                                                     const QuantRequest& request,
+                                                                     const RunContext& context);
+
 /// Quantizes one loaded layer as the request says, whatever its layer filter; layers that share the input are loaded
 /// too where the method needs one scale for them. The same codes and metrics as a whole run's. Throws Error or
 /// Cancelled.
 [[nodiscard]] LayerPreviewPtr previewLayer(const Checkpoint& model, const LayerWeightsPtr& weights,
-                                           const QuantRequest& request, const RunContext& context);
+                                           const QuantRequest& request, const RunContext& context,
+                                           const PreviewOptions& options = {});
 
 }  // namespace qs

@@ -69,7 +69,7 @@ void TradeoffView::updateAxes() {
   const std::array<std::pair<double, const char*>, 3> units{{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}}};
   const auto unit = std::find_if(units.begin(), units.end() - 1, [right](const auto& u) { return right >= u.first; });
   m_unit = unit->first;
-  horizontal().title = tr("size of the quantized layers (%1)").arg(QLatin1String(unit->second));
+  horizontal().title = tr("size of the model (%1)").arg(QLatin1String(unit->second));
   vertical().setFull(padded(low, high));
 }
 

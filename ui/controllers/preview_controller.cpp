@@ -5,13 +5,26 @@
 namespace qs {
 namespace {
 
-PreviewResult makePreview(const Checkpoint& model, const std::string& layer, const LayerWeightsPtr& known,
-                          const QuantRequest& request, const RunContext& context) {
+/// What an earlier preview left.
+struct Known {
+  LayerWeightsPtr weights;
+  std::shared_ptr<const ActivationStats> inputs;
+};
+
+/// Whether inputs gathered for one request serve another: the same text or file, for the same method.
+bool sameInputs(const QuantRequest& a, const QuantRequest& b) {
+  return a.calibration == b.calibration && a.method == b.method;
+}
+
+PreviewResult makePreview(const Checkpoint& model, const std::string& layer, const Known& known,
+                          const QuantRequest& request, const CurveObserver& observer, const RunContext& context) {
   PreviewResult result;
-  result.weights = known ? known : loadLayerWeights(model, layer, context);
+  result.weights = known.weights ? known.weights : loadLayerWeights(model, layer, context);
   try {
     validateRequest(request);
-    result.preview = previewLayer(model, result.weights, request, context);
+    result.inputs = known.inputs ? known.inputs : loadLayerInputs(model, result.weights, request, context);
+    result.preview =
+        previewLayer(model, result.weights, request, context, {.inputs = result.inputs, .curveObserver = observer});
   } catch (const Error& error) {
     result.failure = toJobError(error);
   }
@@ -22,6 +35,10 @@ PreviewResult makePreview(const Checkpoint& model, const std::string& layer, con
 
 PreviewController::PreviewController(QObject* parent) : QObject(parent) {
   connect(&m_runner, &JobRunnerBase::busyChanged, this, &PreviewController::busyChanged);
+  connect(&m_runner, &JobRunnerBase::progressPolled, this, [this](const ProgressSnapshot& progress) {
+    deliverCurve();
+    Q_EMIT progressPolled(progress);
+  });
 }
 
 void PreviewController::setModel(const CheckpointPtr& model) {
@@ -30,6 +47,7 @@ void PreviewController::setModel(const CheckpointPtr& model) {
   m_layer.clear();
   m_weights.reset();
   m_preview.reset();
+  m_inputs.reset();
 }
 
 void PreviewController::setLayer(const QString& layer) {
@@ -37,6 +55,7 @@ void PreviewController::setLayer(const QString& layer) {
   m_layer = layer;
   m_weights.reset();
   m_preview.reset();
+  m_inputs.reset();
   restart();
 }
 
@@ -50,18 +69,32 @@ void PreviewController::restart() {
     m_runner.cancel();
     return;
   }
-  m_runner.start([model = m_model, layer = m_layer.toStdString(), known = m_weights, request = m_request](
-                     const RunContext& context) { return makePreview(*model, layer, known, request, context); },
-                 [this](JobOutcome<PreviewResult> outcome) { take(std::move(outcome)); });
+  if (!sameInputs(m_inputsOf, m_request)) m_inputs.reset();
+  m_curves = std::make_shared<Mailbox<MethodCurve>>();
+  const auto observer = [curves = m_curves, layer = m_layer.toStdString()](const std::string& at,
+                                                                           const MethodCurve& curve) {
+    if (at == layer) curves->post(curve);
+  };
+  m_runner.start(
+      [model = m_model, layer = m_layer.toStdString(), known = Known{m_weights, m_inputs}, request = m_request,
+       observer](const RunContext& context) { return makePreview(*model, layer, known, request, observer, context); },
+      [this, request = m_request](JobOutcome<PreviewResult> outcome) { take(request, std::move(outcome)); });
 }
 
-void PreviewController::take(JobOutcome<PreviewResult> outcome) {
+void PreviewController::deliverCurve() {
+  const auto curves = m_curves->take();
+  if (!curves.empty()) Q_EMIT curveGrown(m_layer, curves.back());
+}
+
+void PreviewController::take(const QuantRequest& request, JobOutcome<PreviewResult> outcome) {
   const QString what = tr("No preview of %1").arg(m_layer);
   if (outcome.error) Q_EMIT previewFailed(errorMessage(what, *outcome.error));
   if (!outcome.result || m_layer.toStdString() != outcome.result->weights->name) return;
   const bool isNew = m_weights != outcome.result->weights;
   m_weights = outcome.result->weights;
   m_preview = outcome.result->preview;
+  m_inputs = outcome.result->inputs;
+  m_inputsOf = request;
   if (isNew || !m_preview) Q_EMIT weightsReady(m_weights);
   if (m_preview) Q_EMIT previewReady(m_preview);
   if (outcome.result->failure) Q_EMIT previewFailed(errorMessage(what, *outcome.result->failure));

@@ -8,6 +8,7 @@
 #include "core/session/quant_request.h"
 #include "ui/controllers/model_controller.h"
 #include "ui/jobs/job_runner.h"
+#include "ui/jobs/mailbox.h"
 #include "ui/support/user_message.h"
 
 namespace qs {
@@ -15,6 +16,7 @@ namespace qs {
 /// What a preview gives: the layer as it is, and quantized. Where the method failed only the first is set.
 struct PreviewResult {
   LayerWeightsPtr weights;
+  std::shared_ptr<const ActivationStats> inputs;
   LayerPreviewPtr preview;
   std::optional<JobError> failure;
 };
@@ -42,18 +44,25 @@ class PreviewController : public QObject {
   /// A layer's description without quantization: at once for a new layer, also where quantizing it fails.
   void weightsReady(const qs::LayerWeightsPtr& weights);
   void previewReady(const qs::LayerPreviewPtr& preview);
+  /// The curve of a training as far as it has come.
+  void curveGrown(const QString& layer, const qs::MethodCurve& curve);
+  void progressPolled(const qs::ProgressSnapshot& progress);
   void previewFailed(const qs::UserMessage& message);
   void busyChanged(bool busy);
 
  private:
   void restart();
-  void take(JobOutcome<PreviewResult> outcome);
+  void deliverCurve();
+  void take(const QuantRequest& request, JobOutcome<PreviewResult> outcome);
 
   CheckpointPtr m_model;
   QString m_layer;
   QuantRequest m_request;
   LayerWeightsPtr m_weights;
   LayerPreviewPtr m_preview;
+  std::shared_ptr<const ActivationStats> m_inputs;
+  QuantRequest m_inputsOf;  ///< the request that m_inputs were gathered for
+  std::shared_ptr<Mailbox<MethodCurve>> m_curves;
   JobRunner<PreviewResult> m_runner;
 };
 

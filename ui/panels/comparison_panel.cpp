@@ -18,7 +18,7 @@ namespace qs {
 namespace {
 
 constexpr int kStretchedColumn = 1;  ///< the settings take what is left
-constexpr int kLeastStretched = 120;
+constexpr int kLeastStretched = 96;
 
 }  // namespace
 

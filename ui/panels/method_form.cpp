@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
+#include "ui/panels/calibration_form.h"
 #include "ui/panels/param_editor.h"
 #include "ui/support/item_roles.h"
 
@@ -30,6 +31,7 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   m_summary->setWordWrap(true);
   m_summary->setProperty("textStyle", QLatin1String("muted"));
 
+  m_calibration = new CalibrationForm(this);
   m_content = new QWidget;
   m_groups = new QVBoxLayout(m_content);
   m_groups->setContentsMargins(kMargin, 4, kMargin, kMargin);
@@ -40,7 +42,7 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   scroll->setWidget(m_content);
 
-  m_run = new QPushButton(tr("Run on all layers"), this);
+  m_run = new QPushButton(tr("Run all layers"), this);
   m_run->setObjectName(QStringLiteral("runButton"));
   m_run->setProperty("primary", true);
   m_run->setToolTip(tr("Quantize every layer of the model with these settings (Ctrl+R)"));
@@ -67,6 +69,10 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
 
   fillMethods();
   connect(m_method, &QComboBox::currentIndexChanged, this, &MethodForm::chooseMethod);
+  connect(m_calibration, &CalibrationForm::calibrationEdited, this, [this](const CalibrationSource& calibration) {
+    m_request.calibration = calibration;
+    Q_EMIT requestEdited(m_request);
+  });
   connect(m_run, &QPushButton::clicked, this, &MethodForm::runRequested);
   connect(m_defaults, &QPushButton::clicked, this, [this] {
     m_request.settings = {};
@@ -133,7 +139,7 @@ void MethodForm::rebuild(const MethodInfo& method) {
   m_builtFor = method.id;
   m_editors.clear();
   while (QLayoutItem* item = m_groups->takeAt(0)) {
-    if (item->widget() != nullptr) item->widget()->deleteLater();
+    if (item->widget() != nullptr && item->widget() != m_calibration) item->widget()->deleteLater();
     delete item;
   }
   m_summary->setText(QString::fromStdString(method.summary));
@@ -153,8 +159,13 @@ void MethodForm::rebuild(const MethodInfo& method) {
   auto* heading = new QLabel(tr("Introductory forms"), m_content);
   heading->setProperty("textStyle", QLatin1String("heading"));
   heading->setToolTip(tr("How introductory texts write the method, kept for comparing; not what was published"));
+  auto* compareForms = new QPushButton(tr("Compare with the published form"), m_content);
+  compareForms->setObjectName(QStringLiteral("compareForms"));
+  compareForms->setToolTip(tr("Quantize the model both ways and measure each"));
+  connect(compareForms, &QPushButton::clicked, this, &MethodForm::formsComparisonRequested);
+  introductory.rows->addRow(compareForms);
   const bool hasMore = more.rows->rowCount() > 0;
-  const bool hasIntroductory = introductory.rows->rowCount() > 0;
+  const bool hasIntroductory = introductory.rows->rowCount() > 1;
   const auto showMore = [this, moreButton, more, heading, introductory, hasMore, hasIntroductory](bool shown) {
     m_showsMore = shown;
     moreButton->setArrowType(shown ? Qt::DownArrow : Qt::RightArrow);
@@ -166,7 +177,8 @@ void MethodForm::rebuild(const MethodInfo& method) {
   moreButton->setChecked(m_showsMore);
   showMore(m_showsMore);
   moreButton->setVisible(hasMore || hasIntroductory);
-  for (QWidget* widget : std::initializer_list<QWidget*>{plain.box, moreButton, more.box, heading, introductory.box}) {
+  for (QWidget* widget :
+       std::initializer_list<QWidget*>{plain.box, m_calibration, moreButton, more.box, heading, introductory.box}) {
     m_groups->addWidget(widget);
   }
   m_groups->addStretch(1);
@@ -181,6 +193,8 @@ void MethodForm::showValues(const MethodInfo& method) {
     const bool isNumber = spec.kind == ParamKind::Real && std::holds_alternative<std::int64_t>(value);
     editor->setValue(value.index() == spec.defaultValue.index() || isNumber ? value : spec.defaultValue);
   }
+  m_calibration->setCalibration(m_request.calibration);
+  m_calibration->setNeeded(method.needsCalibration);
   m_defaults->setEnabled(!m_request.settings.values().empty());
 }
 

@@ -15,6 +15,7 @@ class QVBoxLayout;
 
 namespace qs {
 
+class CalibrationForm;
 class ParamEditor;
 
 /// The method and its settings, built from the methods' ParamSpecs: the plain ones first, the advanced ones under
@@ -26,6 +27,7 @@ class MethodForm : public QWidget {
   explicit MethodForm(QWidget* parent = nullptr);
 
   [[nodiscard]] const QuantRequest& request() const { return m_request; }
+  [[nodiscard]] CalibrationForm* calibration() const { return m_calibration; }
 
  public Q_SLOTS:
   /// Shows a request; gives no signal.
@@ -37,6 +39,8 @@ class MethodForm : public QWidget {
   /// The whole request after a change by the person. Another method comes without settings.
   void requestEdited(const qs::QuantRequest& request);
   void runRequested();
+  /// Measure the method as published against its introductory form.
+  void formsComparisonRequested();
 
  private:
   struct Group {
@@ -54,6 +58,7 @@ class MethodForm : public QWidget {
 
   QuantRequest m_request;
   std::string m_builtFor;
+  CalibrationForm* m_calibration = nullptr;
   QComboBox* m_method = nullptr;
   QLabel* m_summary = nullptr;
   QVBoxLayout* m_groups = nullptr;

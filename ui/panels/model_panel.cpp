@@ -7,6 +7,7 @@
 #include <QSortFilterProxyModel>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
@@ -16,7 +17,8 @@ namespace qs {
 namespace {
 
 constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
-constexpr int kNameWidth = 152;
+constexpr int kLeastNameWidth = 110;
+constexpr int kMostNameWidth = 156;
 constexpr int kErrorWidth = 68;
 
 int countTensors(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
@@ -78,8 +80,8 @@ void ModelPanel::showAll() {
   m_tree->expandAll();
   m_tree->header()->setStretchLastSection(false);
   if (m_tree->header()->count() > 1) {
-    m_tree->header()->resizeSection(0, kNameWidth);
     m_tree->header()->resizeSection(1, kErrorWidth);
+    fitName();
     for (int column = 2; column < m_tree->header()->count(); ++column) m_tree->resizeColumnToContents(column);
   }
   if (m_tree->selectionModel() != nullptr) {
@@ -87,6 +89,17 @@ void ModelPanel::showAll() {
             Qt::UniqueConnection);
   }
   updateCount();
+}
+
+void ModelPanel::fitName() {
+  if (m_tree->header()->count() < 2) return;
+  m_tree->header()->resizeSection(
+      0, std::clamp(m_tree->viewport()->width() - kErrorWidth - 2, kLeastNameWidth, kMostNameWidth));
+}
+
+void ModelPanel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  fitName();
 }
 
 void ModelPanel::applyFilter() {

@@ -33,7 +33,11 @@ class ModelPanel : public QWidget {
   /// The tensor that is chosen now; `layer` is empty where it is no matrix. Both are empty for a block.
   void tensorSelected(const QString& tensor, const QString& layer);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
+  void fitName();
   void applyFilter();
   void updateCount();
   void tellCurrent();

@@ -41,7 +41,8 @@ QPushButton:hover { background: @hover; }
 QPushButton:pressed { background: @selection; }
 QPushButton:focus { border: 1px solid @accent; }
 QPushButton:disabled { color: @disabled; background: @window; border-color: @divider; }
-QPushButton[primary="true"] { background: @accent; color: @onAccent; border: 1px solid @accent; font-weight: 600; }
+QPushButton[primary="true"] { background: @accent; color: @onAccent; border: 1px solid @accent; font-weight: 600;
+                       padding: 5px 8px; }
 QPushButton[primary="true"]:hover { background: @accentHover; }
 QPushButton[primary="true"]:disabled { background: @divider; color: @disabled; border-color: @divider; }
 QToolButton { border: none; border-radius: 4px; padding: 3px 6px; color: @text; background: transparent; }
@@ -93,6 +94,10 @@ QString styleSheetFor(const QPalette& palette) {
 
 void applyAppearance(Theme theme) {
   applyTheme(theme);
+  QPalette boxes = QApplication::palette();
+  const Palette colors = Palette::of(boxes);
+  if (colors.isDark) boxes.setColor(QPalette::Window, colors.mutedText);  // Fusion darkens it for the outline
+  QApplication::setPalette(boxes, "QCheckBox");
   qApp->setStyleSheet(styleSheetFor(QApplication::palette()));
 }
 

@@ -49,6 +49,7 @@ void updateActions(MainWindow& window) {
     action->setEnabled(hasModel);
   }
   actions.start->setEnabled(hasModel && !running);
+  actions.cancel->setEnabled(running || bench.exports.isBusy());  // else Esc belongs to the plot
   actions.compareMethods->setEnabled(hasModel && !running);
   actions.exportModel->setEnabled(bench.shownRun() != nullptr);
   actions.pin->setEnabled(bench.shownRun() != nullptr);
@@ -157,6 +158,10 @@ void linkPreview(MainWindow& window) {
                      }
                    });
   QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
+  QObject::connect(&bench.preview, &PreviewController::curveGrown, &views,
+                   [&bench, &views](const QString& layer, const MethodCurve& curve) {
+                     views.setLiveCurve(layer, curve, styleOf(bench.request.request().method));
+                   });
   QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
 }
 
@@ -183,7 +188,11 @@ void linkRuns(MainWindow& window) {
   QObject::connect(table, &ComparisonPanel::removeRequested, &bench, &Workbench::removeRun);
   QObject::connect(table, &ComparisonPanel::pinRequested, &bench, &Workbench::pinRun);
   QObject::connect(window.actions().pin, &QAction::triggered, &bench, [&bench] { bench.pinRun(bench.shownId()); });
-  QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views] {
+  QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views, table] {
+    const auto& rows = bench.comparison.rows();
+    table->setColumnShown(ComparisonModel::OutputErrorColumn, std::ranges::any_of(rows, [](const ComparisonEntry& row) {
+                            return row.outputError.has_value();
+                          }));
     QString title;
     const auto points = tradeoffPoints(bench.comparison.rows(), &title);
     views.setTradeoff(points.size() > 1 ? points : std::vector<TradeoffPoint>(), title);
@@ -191,6 +200,7 @@ void linkRuns(MainWindow& window) {
   QObject::connect(&bench.run, &RunController::busyChanged, &progress, &ProgressStrip::setBusy);
   QObject::connect(&bench.run, &RunController::progressPolled, &progress, &ProgressStrip::setProgress);
   QObject::connect(&bench.exports, &ExportController::busyChanged, &progress, &ProgressStrip::setBusy);
+  QObject::connect(&bench.exports, &ExportController::busyChanged, &window, [&window] { updateActions(window); });
   QObject::connect(&bench.exports, &ExportController::progressPolled, &progress, &ProgressStrip::setProgress);
   QObject::connect(&bench.run, &RunController::busyChanged, &window, [&window] { updateActions(window); });
   QObject::connect(&bench.compare, &CompareController::busyChanged, &window, [&window] { updateActions(window); });

@@ -252,6 +252,21 @@ class TestMainWindow : public QObject {
     QVERIFY2(nameless.isEmpty(), qPrintable(nameless.join(QStringLiteral(", "))));
   }
 
+  void calibratingMeasuresTheOutputErrorOfThePreview() {
+    Fixture f;
+    const QString inputs = f.path("inputs.safetensors");
+    qs::test::writeModel(inputs.toStdString(), qs::test::tinyInputs(96));
+    QVERIFY(f.open());
+    QVERIFY(!f.bench().preview.preview()->report.metrics.outputRelativeError);
+    qs::QuantRequest request = f.bench().request.request();
+    request.calibration.activationsFile = inputs.toStdString();
+    request.calibration.holdOutEvery = 8;
+    f.bench().request.edit(request);
+    const auto preview = [&f] { return f.bench().preview.preview(); };
+    QTRY_VERIFY_WITH_TIMEOUT(preview() && preview()->report.metrics.heldOutOutputRelativeError, kPatience);
+    QVERIFY(preview()->report.metrics.outputRelativeError.value_or(0) > 0);
+  }
+
   void closingTheModelGoesBackToTheStart() {
     Fixture f;
     QVERIFY(f.open());
