@@ -16,6 +16,13 @@ constexpr int kBarSteps = 1000;
 constexpr int kBarWidth = 180;
 constexpr double kTellRemainingFrom = 2;  ///< seconds
 
+/// An estimate, so no seconds where there are minutes.
+QString remainingText(double seconds) {
+  constexpr double kMinute = 60;
+  if (seconds < 1.5 * kMinute) return number::duration(std::round(seconds));
+  return ProgressStrip::tr("%1 min").arg(std::lround(seconds / kMinute));
+}
+
 }  // namespace
 
 QString progressText(const ProgressSnapshot& progress) {
@@ -27,7 +34,7 @@ QString progressText(const ProgressSnapshot& progress) {
                     number::count(static_cast<std::uint64_t>(progress.total)), QString::fromStdString(progress.unit));
   }
   if (progress.remainingSeconds && *progress.remainingSeconds >= kTellRemainingFrom) {
-    text = ProgressStrip::tr("%1, about %2 left").arg(text, number::duration(std::round(*progress.remainingSeconds)));
+    text = ProgressStrip::tr("%1, about %2 left").arg(text, remainingText(*progress.remainingSeconds));
   }
   return text;
 }

@@ -161,7 +161,7 @@ class TestPanels : public QObject {
     progress.total = 224;
     progress.remainingSeconds = 125;
     const QString text = qs::progressText(progress);
-    QVERIFY2(text.startsWith(QStringLiteral("Quantizing: 12 of 224 layers, about 2 min")), qPrintable(text));
+    QVERIFY2(text.startsWith(QStringLiteral("Quantizing: 12 of 224 layers, about 2 min left")), qPrintable(text));
     qs::ProgressStrip strip;
     strip.setBusy(true);
     strip.show();
