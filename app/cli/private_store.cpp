@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 
 namespace qs::cli {
 
@@ -14,9 +15,9 @@ constexpr std::uint64_t kStoreLimitBytes = 8'000'000'000;
 
 }  // namespace
 
-PrivateStore::PrivateStore(const std::filesystem::path& runsFolder, const Checkpoint& model,
-                           const QuantRequest& request, bool resume)
-    : m_root(runsFolder) {
+PrivateStore::PrivateStore(std::filesystem::path runsFolder, const Checkpoint& model, const QuantRequest& request,
+                           bool resume)
+    : m_root(std::move(runsFolder)) {
   m_store.emplace(m_root, model, request);
   if (!lock()) {
     m_ownFolder = m_root / ("process-" + std::to_string(getpid()));

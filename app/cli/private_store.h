@@ -11,8 +11,7 @@ namespace qs::cli {
 /// store of its own, which is removed at its end. Starts afresh unless `resume`. Trims the stored runs at its end.
 class PrivateStore {
  public:
-  PrivateStore(const std::filesystem::path& runsFolder, const Checkpoint& model, const QuantRequest& request,
-               bool resume);
+  PrivateStore(std::filesystem::path runsFolder, const Checkpoint& model, const QuantRequest& request, bool resume);
   ~PrivateStore();
   PrivateStore(const PrivateStore&) = delete;
   PrivateStore& operator=(const PrivateStore&) = delete;

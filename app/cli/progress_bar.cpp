@@ -24,7 +24,7 @@ std::string durationText(double seconds) {
 std::string countsText(const ProgressSnapshot& state) {
   const auto done = static_cast<long>(state.done + 1e-6);
   std::string text = std::to_string(done);
-  if (state.total > 0) text += " of " + std::to_string(static_cast<long>(state.total + 0.5));
+  if (state.total > 0) text += " of " + std::to_string(std::lround(state.total));
   text += " " + state.unit;
   if (state.remainingSeconds && done < static_cast<long>(state.total))
     text += ", about " + durationText(*state.remainingSeconds);

@@ -37,7 +37,7 @@ template <typename T>
 template <typename T>
 [[nodiscard]] std::vector<T> valuesOf(const PackedTensor& part) {
   std::vector<T> values(part.bytes.size() / sizeof(T));
-  std::memcpy(values.data(), part.bytes.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), part.bytes.data(), values.size() * sizeof(T));
   return values;
 }
 
