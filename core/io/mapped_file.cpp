@@ -55,6 +55,7 @@ MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> by
     : m_path(std::move(path)), m_bytes(bytes) {}
 
 MappedFile::~MappedFile() {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the system call wants it so
   if (!m_bytes.empty()) munmap(const_cast<std::byte*>(m_bytes.data()), m_bytes.size());
 }
 
@@ -72,6 +73,7 @@ void MappedFile::release(std::span<const std::byte> range) const {
   const auto offset = static_cast<std::size_t>(range.data() - m_bytes.data());
   const std::size_t first = offset / page * page;
   const std::size_t last = std::min((offset + range.size() + page - 1) / page * page, m_bytes.size());
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the system call wants it so
   madvise(const_cast<std::byte*>(m_bytes.data()) + first, last - first, MADV_DONTNEED);
 }
 

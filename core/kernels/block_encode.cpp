@@ -56,7 +56,7 @@ std::array<unsigned, kBlock> symmetricCodes(const float* values, float d, float 
 std::array<unsigned, kBlock> affineCodes(const float* values, float minimum, float d, int highest) {
   const float inverse = inverseOf(d);
   std::array<unsigned, kBlock> codes{};
-  for (std::size_t j = 0; j < kBlock; ++j)
+  for (std::size_t j = 0; j < kBlock; ++j)  // NOLINTNEXTLINE(bugprone-incorrect-roundings): as the format defines it
     codes[j] = static_cast<unsigned>(std::min(highest, static_cast<int>((values[j] - minimum) * inverse + 0.5F)));
   return codes;
 }

@@ -55,7 +55,7 @@ std::vector<LayerParts> takeLayers(std::vector<CheckpointTensor>& tensors, std::
       taken = true;
       break;
     }
-    if (!taken) rest.push_back(std::move(tensor));
+    if (!taken) rest.push_back(std::move(tensor));  // NOLINT(bugprone-use-after-move): moved before only if taken
   }
   tensors = std::move(rest);
   return layers;
