@@ -49,6 +49,8 @@ std::set<std::string, std::less<>> quantizedLayers(const QuantReport& report) {
   return layers;
 }
 
+}  // namespace
+
 void writeAs(DType dtype, std::span<const float> values, std::string_view tensor, const TensorSink& sink) {
   if (dtype == DType::F32) return writeValues<float>(sink, tensor, values);
   std::vector<std::uint16_t> narrow(values.size());
@@ -58,8 +60,6 @@ void writeAs(DType dtype, std::span<const float> values, std::string_view tensor
     narrowToBfloat16(values, narrow);
   writeValues<std::uint16_t>(sink, tensor, narrow);
 }
-
-}  // namespace
 
 QuantizedTensor requireStoredLayer(const ExportSource& source, std::string_view layer) {
   auto tensor = source.store.loadTensor(layer);

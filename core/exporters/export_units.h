@@ -51,6 +51,9 @@ void writeValues(const TensorSink& sink, std::string_view tensor, std::span<cons
   sink(tensor, std::as_bytes(values));
 }
 
+/// Values converted to F32, F16 or BF16, and handed on.
+void writeAs(DType dtype, std::span<const float> values, std::string_view tensor, const TensorSink& sink);
+
 /// Dequantized rows, converted to F32, F16 or BF16, and handed on tile by tile. `transposed` writes [in, out].
 void writeDequantized(const QuantizedTensor& layer, DType dtype, bool transposed, std::string_view tensor,
                       const TensorSink& sink, const RunContext& context);

@@ -1,0 +1,65 @@
+#include "core/exporters/formats/awq_exporter.h"
+
+#include "core/base/error.h"
+#include "core/exporters/layer_preflight.h"
+#include "core/exporters/model_folder_export.h"
+#include "core/io/layouts/awq_layout.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::uint64_t kPerWord = 8;
+
+std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor& head) {
+  const std::uint64_t groups = head.scheme.groupsPerRow(head.cols);
+  return {{unit.layer + ".qweight", DType::I32, {head.cols, head.rows / kPerWord}},
+          {unit.layer + ".qzeros", DType::I32, {groups, head.rows / kPerWord}},
+          {unit.layer + ".scales", DType::F16, {groups, head.rows}}};
+}
+
+nlohmann::json configuration(const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& unquantized) {
+  if (heads.empty()) throw failedError("awq", "the run quantized no layer");
+  const std::int64_t groupSize = heads.front().scheme.groupSize;
+  nlohmann::json config{{"quant_method", "awq"}, {"bits", 4},         {"group_size", groupSize > 0 ? groupSize : -1},
+                        {"zero_point", true},    {"version", "gemm"}, {"modules_to_not_convert", nullptr}};
+  if (!unquantized.empty()) config["modules_to_not_convert"] = unquantized;
+  return config;
+}
+
+void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+  exportModelFolder(source, options,
+                    {.partsOf = partsOf, .pack = packAwq, .configuration = configuration, .configurationFile = {}},
+                    context);
+}
+
+std::string faultOf(const PreflightLayer& layer) {
+  const QuantScheme& scheme = layer.scheme;
+  if (scheme.number != NumberFormat::Integer || scheme.realZeroPoint)
+    return "AWQ holds integer codes with integer zero points: choose awq, rtn, gptq or qat instead of " + layer.method;
+  if (layer.quantizesInputs) return "AWQ holds weights only: export " + layer.method + " as compressed-tensors";
+  if (scheme.bits != 4) return "AWQ holds 4 bits, not " + std::to_string(scheme.bits);
+  if (layer.rows % kPerWord != 0) return "AWQ needs outputs in multiples of 8, not " + std::to_string(layer.rows);
+  if (!layer.groupsDivide())
+    return "its " + std::to_string(layer.cols) + " inputs are no multiple of the group size " +
+           std::to_string(scheme.groupSize);
+  if (layer.mayReorderGroups) return "AWQ has no group index: use static groups, or no act-order";
+  return {};
+}
+
+}  // namespace
+
+ExporterInfo awqExporter() {
+  return {.id = "awq",
+          .name = "AWQ GEMM model folder",
+          .loaders = "vLLM, SGLang, transformers with AutoAWQ kernels",
+          .writesFolder = true,
+          .scaleType = ScaleType::F16,
+          .preflight =
+              [](const Checkpoint& model, const QuantRequest& request, const ExportOptions& /*options*/) {
+                return preflightLayers(model, request, ScaleType::F16, true, faultOf);
+              },
+          .write = write};
+}
+
+}  // namespace qs

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "core/exporters/exporter.h"
+
+namespace qs {
+
+/// `--format awq`: AWQ GEMM (formats.md section 4), whatever method made the codes.
+[[nodiscard]] ExporterInfo awqExporter();
+
+}  // namespace qs

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/exporters/export_units.h"
+#include "core/io/layouts/packed_tensor.h"
+
+namespace qs {
+
+/// What an exporter of quantized Hugging Face folders adds to the common work.
+struct FolderFormat {
+  /// The tensors that a layer of this kind becomes; without its codes.
+  PartsOfLayer partsOf;
+  /// The same with their bytes; suffixes as in partsOf.
+  std::function<PackedTensors(const QuantizedTensor& layer, const std::string& name)> pack;
+  /// `quantization_config` of config.json, from the layers as planned (without codes).
+  std::function<nlohmann::json(const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& unquantized)>
+      configuration;
+  /// File name for a copy of the configuration beside config.json; empty = none.
+  std::string configurationFile;
+};
+
+/// Writes a whole model folder: shards with their index, config.json with its `quantization_config`, tokenizer files.
+/// Layers with an input scale are refused: it would have to be folded. Before the folder appears, it is read again
+/// through the readers of core/io and every quantized layer is compared with what the run promised. Throws Error
+/// (Failed) where they differ, or Cancelled.
+void exportModelFolder(const ExportSource& source, const ExportOptions& options, const FolderFormat& format,
+                       const RunContext& context);
+
+}  // namespace qs

@@ -1,0 +1,286 @@
+#include <QtTest>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "core/base/error.h"
+#include "core/exporters/exporter_registry.h"
+#include "core/io/formats/safetensors_reader.h"
+#include "core/io/formats/safetensors_writer.h"
+#include "core/io/reader_registry.h"
+#include "core/session/run_quantization.h"
+#include "tests/support/temp_folder.h"
+
+using namespace qs;
+using namespace qs::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kUp = "model.layers.0.mlp.up_proj";
+constexpr const char* kDown = "model.layers.0.mlp.down_proj";
+constexpr const char* kNorm = "model.norm.weight";
+
+void writeModel(const fs::path& folder, std::uint64_t rows, std::uint64_t cols) {
+  const std::vector<PlannedTensor> plan{{std::string(kUp) + ".weight", DType::F32, {rows, cols}},
+                                        {std::string(kDown) + ".weight", DType::F32, {cols, rows}},
+                                        {kNorm, DType::F32, {cols}}};
+  SafetensorsWriter writer(folder / "model.safetensors", plan, {}, false);
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  for (const PlannedTensor& tensor : plan) {
+    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
+    for (float& value : values) value = 0.02F * normal(random);
+    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
+  }
+  writer.commit();
+}
+
+// A model folder, a run over it and what was exported.
+struct Exported {
+  TempFolder folder;
+  std::shared_ptr<const Checkpoint> model;
+  QuantRequest request;
+  std::unique_ptr<RunStore> store;
+  QuantReport report;
+
+  void make(std::uint64_t rows, std::uint64_t cols) {
+    folder.write("in/config.json", R"({"model_type":"other","vocab_size":3})");
+    folder.write("in/tokenizer.json", "{}");
+    writeModel(folder.path() / "in", rows, cols);
+    model = openCheckpoint(folder.path() / "in");
+    request.scaleType = ScaleType::F16;
+  }
+  void run() {
+    store = std::make_unique<RunStore>(folder.path() / "runs", *model, request);
+    report = runQuantization(*model, request, *store, {});
+  }
+  void write(const std::string& format, ExportOptions options = {}) {
+    options.path = folder.path() / "out";
+    const ExporterInfo& exporter = requireExporter(format);
+    requireExportable(exporter, *model, request, options);
+    exporter.write({*model, request, report, *store}, options, {});
+  }
+  [[nodiscard]] nlohmann::json quantization() const {
+    return nlohmann::json::parse(readFile(folder.path() / "out" / "config.json")).at("quantization_config");
+  }
+};
+
+Settings rtn(std::int64_t bits, std::int64_t groupSize, bool isSymmetric) {
+  return Settings({{"bits", bits}, {"group_size", groupSize}, {"symmetric", isSymmetric}});
+}
+
+const SafetensorsFile& rawFile(const fs::path& path) {
+  static SafetensorsFile file;
+  file = readSafetensorsFile(path);
+  return file;
+}
+
+std::vector<std::int32_t> rawWords(const fs::path& path, const std::string& name) {
+  for (const CheckpointTensor& tensor : rawFile(path).tensors) {
+    if (tensor.info.name != name) continue;
+    std::vector<std::int32_t> words(tensor.info.bytes / 4);
+    std::memcpy(words.data(), tensor.source->stored()->bytes.data(), tensor.info.bytes);
+    return words;
+  }
+  return {};
+}
+
+}  // namespace
+
+class TestModelFolderExporters : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void everyLegalSchemeReadsBackWithoutDifference_data() {
+    QTest::addColumn<QString>("format");
+    QTest::addColumn<int>("bits");
+    QTest::addColumn<int>("groupSize");
+    QTest::addColumn<bool>("isSymmetric");
+    const auto row = [](const char* format, int bits, int groupSize, bool isSymmetric) {
+      QTest::addRow("%s, %d bits, groups of %d, %s", format, bits, groupSize, isSymmetric ? "symmetric" : "asymmetric")
+          << format << bits << groupSize << isSymmetric;
+    };
+    for (const bool isSymmetric : {false, true})
+      for (const int groupSize : {-1, 32, 64}) {
+        for (const int bits : {2, 3, 4, 8}) row("gptq", bits, groupSize, isSymmetric);
+        row("awq", 4, groupSize, isSymmetric);
+        for (const int bits : {2, 3, 4, 5, 6, 7, 8}) row("compressed-tensors", bits, groupSize, isSymmetric);
+      }
+  }
+
+  void everyLegalSchemeReadsBackWithoutDifference() {
+    QFETCH(QString, format);
+    QFETCH(int, bits);
+    QFETCH(int, groupSize);
+    QFETCH(bool, isSymmetric);
+    Exported e;
+    e.make(64, 192);
+    e.request.settings = rtn(bits, groupSize, isSymmetric);
+    e.run();
+    e.write(format.toStdString());
+    const auto out = openCheckpoint(e.folder.path() / "out");
+    for (const char* layer : {kUp, kDown}) {
+      const CheckpointTensor& tensor = out->require(std::string(layer) + ".weight");
+      QVERIFY(out->load(tensor) == dequantize(*e.store->loadTensor(layer)));
+    }
+    QVERIFY(out->load(out->require(kNorm)) == e.model->load(e.model->require(kNorm)));
+    QCOMPARE(out->tensors().size(), e.model->tensors().size());
+    QCOMPARE(readFile(e.folder.path() / "out" / "tokenizer.json"), std::string("{}"));
+  }
+
+  void aSymmetricGptqStoresSevensAsZeroPoints() {
+    Exported e;
+    e.make(32, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.run();
+    e.write("gptq");
+    const nlohmann::json config = e.quantization();
+    QCOMPARE(config.at("checkpoint_format").get<std::string>(), std::string("gptq"));
+    QCOMPARE(config.at("sym").get<bool>(), true);
+    QCOMPARE(config.at("group_size").get<int>(), 32);
+    QCOMPARE(nlohmann::json::parse(readFile(e.folder.path() / "out" / "quantize_config.json")), config);
+    const auto words = rawWords(e.folder.path() / "out" / "model.safetensors", std::string(kUp) + ".qzeros");
+    QCOMPARE(words, std::vector<std::int32_t>(words.size(), 0x77777777));
+    QVERIFY(!words.empty());
+  }
+
+  void versionTwoStoresTheZeroPointItself() {
+    Exported e;
+    e.make(32, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.run();
+    e.write("gptq", {.extra = {{"gptq_version", "v2"}}});
+    QCOMPARE(e.quantization().at("checkpoint_format").get<std::string>(), std::string("gptq_v2"));
+    const auto words = rawWords(e.folder.path() / "out" / "model.safetensors", std::string(kUp) + ".qzeros");
+    QCOMPARE(words, std::vector<std::int32_t>(words.size(), static_cast<std::int32_t>(0x88888888U)));
+  }
+
+  void layersThatWereNotQuantizedAreNamed() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.request.layers.exclude = {"*down_proj"};
+    e.run();
+    e.write("compressed-tensors");
+    QCOMPARE(e.quantization().at("ignore"), nlohmann::json({kDown}));
+    QCOMPARE(e.quantization().at("format").get<std::string>(), std::string("pack-quantized"));
+    const auto out = openCheckpoint(e.folder.path() / "out");
+    const std::string untouched = std::string(kDown) + ".weight";
+    QVERIFY(out->require(untouched).info.dtype == DType::F32);
+    QVERIFY(out->load(out->require(untouched)) == e.model->load(e.model->require(untouched)));
+  }
+
+  void aLargeModelIsCutIntoShardsWithAnIndex() {
+    Exported e;
+    e.make(64, 192);
+    e.request.settings = rtn(4, 64, false);
+    e.run();
+    e.write("awq", {.shardBytes = 8000});
+    QVERIFY(!fs::exists(e.folder.path() / "out" / "model.safetensors"));
+    QVERIFY(fs::exists(e.folder.path() / "out" / "model-00001-of-00002.safetensors"));
+    const auto index = nlohmann::json::parse(readFile(e.folder.path() / "out" / "model.safetensors.index.json"));
+    QCOMPARE(index.at("weight_map").size(), std::size_t{7});
+    QCOMPARE(openCheckpoint(e.folder.path() / "out")->tensors().size(), std::size_t{3});
+  }
+
+  void int8ReadsBackToo() {
+    Exported e;
+    e.make(64, 64);
+    e.request.method = "int8-dynamic";
+    e.run();
+    e.write("compressed-tensors");
+    const nlohmann::json group = e.quantization().at("config_groups").at("group_0");
+    QCOMPARE(e.quantization().at("format").get<std::string>(), std::string("int-quantized"));
+    QCOMPARE(group.at("input_activations").at("dynamic").get<bool>(), true);
+    QCOMPARE(group.at("input_activations").at("strategy").get<std::string>(), std::string("token"));
+    QCOMPARE(group.at("weights").at("strategy").get<std::string>(), std::string("channel"));
+  }
+
+  void fp8ReadsBackToo() {
+    Exported e;
+    e.make(64, 64);
+    e.request.method = "fp8-e4m3";
+    e.run();
+    e.write("compressed-tensors");
+    QCOMPARE(e.quantization().at("format").get<std::string>(), std::string("float-quantized"));
+  }
+
+  void whatTheFormatCannotHoldIsSaidBeforehand_data() {
+    QTest::addColumn<QString>("format");
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<int>("bits");
+    QTest::addColumn<int>("groupSize");
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<QString>("reason");
+    QTest::newRow("5 bits as GPTQ") << "gptq"
+                                    << "rtn" << 5 << 32 << 64 << "2, 3, 4 or 8 bits";
+    QTest::newRow("odd outputs as GPTQ") << "gptq"
+                                         << "rtn" << 4 << 32 << 40 << "multiples of 32";
+    QTest::newRow("groups that don't divide") << "gptq"
+                                              << "rtn" << 4 << 48 << 64 << "group size";
+    QTest::newRow("3 bits as AWQ") << "awq"
+                                   << "rtn" << 3 << 32 << 64 << "4 bits";
+    QTest::newRow("outputs that 8 doesn't divide as AWQ") << "awq"
+                                                          << "rtn" << 4 << 4 << 36 << "multiples of 8";
+    QTest::newRow("NF4 as GPTQ") << "gptq"
+                                 << "nf4" << 0 << 0 << 64 << "integer codes";
+    QTest::newRow("HQQ as AWQ") << "awq"
+                                << "hqq" << 0 << 0 << 64 << "integer zero points";
+    QTest::newRow("W8A8 as GPTQ") << "gptq"
+                                  << "int8-dynamic" << 0 << 0 << 64 << "compressed-tensors";
+    QTest::newRow("NF4 as compressed-tensors") << "compressed-tensors"
+                                               << "nf4" << 0 << 0 << 64 << "integer codes";
+  }
+
+  void whatTheFormatCannotHoldIsSaidBeforehand() {
+    QFETCH(QString, format);
+    QFETCH(QString, method);
+    QFETCH(int, bits);
+    QFETCH(int, groupSize);
+    QFETCH(int, rows);
+    QFETCH(QString, reason);
+    Exported e;
+    e.make(static_cast<std::uint64_t>(rows), 64);
+    e.request.method = method.toStdString();
+    if (bits > 0) e.request.settings = rtn(bits, groupSize, false);
+    try {
+      requireExportable(requireExporter(format.toStdString()), *e.model, e.request, {.path = e.folder.path() / "out"});
+      QFAIL("accepted");
+    } catch (const Error& error) {
+      QVERIFY(error.kind() == ErrorKind::Request);
+      QVERIFY2(QString(error.what()).contains(reason), error.what());
+    }
+  }
+
+  void scalesInF32AndAModelWithoutConfigurationAreRefused() {
+    Exported e;
+    e.make(64, 64);
+    e.request.scaleType = ScaleType::F32;
+    const ExporterInfo& exporter = requireExporter("gptq");
+    const ExportOptions options{.path = e.folder.path() / "out"};
+    QVERIFY(!exporter.preflight(*e.model, e.request, options).empty());
+    fs::remove(e.folder.path() / "in" / "config.json");
+    e.request.scaleType = ScaleType::F16;
+    const auto bare = openCheckpoint(e.folder.path() / "in");
+    QVERIFY(!exporter.preflight(*bare, e.request, options).empty());
+  }
+
+  void aCancelledExportLeavesNothing() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.run();
+    std::stop_source stop;
+    stop.request_stop();
+    QVERIFY_EXCEPTION_THROWN(
+        requireExporter("gptq").write({*e.model, e.request, e.report, *e.store}, {.path = e.folder.path() / "out"},
+                                      {.stop = stop.get_token()}),
+        Cancelled);
+    QVERIFY(!fs::exists(e.folder.path() / "out"));
+  }
+};
+
+QTEST_APPLESS_MAIN(TestModelFolderExporters)
+#include "tst_model_folder_exporters.moc"
