@@ -44,7 +44,7 @@ void readLongRope(const ConfigFields& fields, const ConfigFields& scaling, std::
           .value_or(scaling.size("original_max_position_embeddings", kLargestContext).value_or(context));
   rope.shortFactors = factorsOf(scaling, "short_factor");
   rope.longFactors = factorsOf(scaling, "long_factor");
-  const double original = static_cast<double>(rope.originalContext);
+  const auto original = static_cast<double>(rope.originalContext);
   const double ratio = static_cast<double>(context) / original;
   const double standard = ratio <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(ratio) / std::log(original));
   rope.attentionFactor = scaling.positive("attention_factor", standard);

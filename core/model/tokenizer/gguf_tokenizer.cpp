@@ -91,9 +91,9 @@ BpeTokenizer::Parts sentencePieceParts(const GgufVocabulary& vocabulary, const s
   BpeTokenizer::Parts parts{.subject = subject, .model = sentencePieceModel(vocabulary, subject)};
   const bool prefix = vocabulary.addsSpacePrefix.value_or(true);
   if (prefix)
-    parts.normalizer.push_back(
+    parts.normalizer.emplace_back(
         [](const std::string& text, const RunContext&) { return text.empty() ? text : " " + text; });
-  parts.normalizer.push_back(
+  parts.normalizer.emplace_back(
       [](const std::string& text, const RunContext&) { return replaceText(text, " ", "\u2581"); });
   parts.decoder = sentencePieceDecoder(prefix);
   parts.addsBos = vocabulary.addsBos.value_or(true);
