@@ -5,9 +5,9 @@
 
 namespace qs {
 
-/// Writes a whole file aside and renames it over `path`: a reader sees the old file or the new one, never a part.
-/// Throws Error (Failed) that names the path and the system's reason; then nothing new is left.
-void writeFileAtomically(const std::filesystem::path& path, std::string_view bytes);
+/// Writes a whole file aside and renames it over `target`: a reader sees the old file or the new one, never a part.
+/// Throws Error (Failed) that names the file and the system's reason; then nothing new is left.
+void writeFileAtomically(const std::filesystem::path& target, std::string_view bytes);
 
 /// The whole file as bytes. Throws Error (Input) that names it.
 [[nodiscard]] std::string readWholeFile(const std::filesystem::path& path);

@@ -77,8 +77,8 @@ std::optional<std::string> bytesOf(const fs::path& file) {
 
 }  // namespace
 
-RunStore::RunStore(fs::path root, const Checkpoint& model, const QuantRequest& request)
-    : m_folder(std::move(root) / keyOf(model, request)) {
+RunStore::RunStore(const fs::path& root, const Checkpoint& model, const QuantRequest& request)
+    : m_folder(root / keyOf(model, request)) {
   std::error_code failed;
   fs::create_directories(m_folder, failed);
   if (failed) throw failedError(m_folder.string(), "the folder for runs can't be made: " + failed.message());

@@ -23,7 +23,7 @@ namespace qs {
 class RunStore {
  public:
   /// Opens (or makes) the folder of this run below `root`. Throws Error (Failed) where it can't be written.
-  RunStore(std::filesystem::path root, const Checkpoint& model, const QuantRequest& request);
+  RunStore(const std::filesystem::path& root, const Checkpoint& model, const QuantRequest& request);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
   [[nodiscard]] bool contains(std::string_view layer) const;
