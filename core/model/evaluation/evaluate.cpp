@@ -38,7 +38,7 @@ struct Totals {
 
 double standardDeviation(const std::vector<double>& values) {
   if (values.size() < 2) return 0;
-  const double count = static_cast<double>(values.size());
+  const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double sum = 0;
   for (const double value : values) sum += (value - mean) * (value - mean);
@@ -99,7 +99,8 @@ std::size_t windowsPerRound(const ArchitectureSpec& spec, const TokenWindows& wi
 
 double evaluationUnits(const ArchitectureSpec& spec, const TokenWindows& windows, const EvaluationOptions& options) {
   const std::size_t perRound = windowsPerRound(spec, windows, options);
-  return static_cast<double>((windows.count() + perRound - 1) / perRound * spec.blocks.size());
+  const std::size_t rounds = (windows.count() + perRound - 1) / perRound;
+  return static_cast<double>(rounds * spec.blocks.size());
 }
 
 Evaluation evaluate(const TransformerRunner& model, const TokenWindows& windows, ReferenceRun* reference,
