@@ -35,7 +35,8 @@ class TestOracles : public QObject {
     QFETCH(QString, name);
     QFETCH(QString, file);
     const Opened opened(kModels / file.toStdString());
-    for (const auto& prompt : oracleOf(name.toStdString())["prompts"]) {
+    const nlohmann::json oracle = oracleOf(name.toStdString());
+    for (const auto& prompt : oracle["prompts"]) {
       const std::vector<int> ids = prompt["ids"];
       const std::vector<float> logits = qs::lastLogits(opened.runner, ids, {});
       const std::vector<double> expected = prompt["last_logits_first32"];
@@ -72,7 +73,8 @@ class TestOracles : public QObject {
     QFETCH(QString, file);
     const Opened opened(kModels / file.toStdString());
     const auto tokenizer = qs::loadTokenizer(*opened.model);
-    for (const auto& prompt : oracleOf(name.toStdString())["prompts"]) {
+    const nlohmann::json oracle = oracleOf(name.toStdString());
+    for (const auto& prompt : oracle["prompts"]) {
       const std::vector<int> expected = prompt["greedy_new_ids"];
       std::vector<int> ids = qs::promptIds(prompt["text"].get<std::string>(), *tokenizer, {});
       QCOMPARE(ids, prompt["ids"].get<std::vector<int>>());
