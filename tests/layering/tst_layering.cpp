@@ -1,6 +1,7 @@
 #include <QtTest>
 
 #include "tests/layering/include_rules.h"
+#include "tests/support/project_paths.h"
 
 using qs::test::findViolations;
 
@@ -9,7 +10,7 @@ class TestLayering : public QObject {
   Q_OBJECT
  private Q_SLOTS:
   void theProjectKeepsToItsLayers() {
-    const auto violations = qs::test::findViolationsUnder(QUANTSCOPE_SOURCE_DIR);
+    const auto violations = qs::test::findViolationsUnder(qs::test::projectFolder());
     for (const auto& violation : violations) {
       qWarning("%s:%d: \"%s\": %s", violation.file.c_str(), violation.line, violation.include.c_str(),
                violation.reason.c_str());
@@ -17,7 +18,7 @@ class TestLayering : public QObject {
     QCOMPARE(violations.size(), std::size_t{0});
   }
 
-  void theWholeProjectIsRead() { QVERIFY(qs::test::countSources(QUANTSCOPE_SOURCE_DIR) >= 80); }
+  void theWholeProjectIsRead() { QVERIFY(qs::test::countSources(qs::test::projectFolder()) >= 80); }
 
   void judgesAnInclude_data() {
     QTest::addColumn<QString>("file");

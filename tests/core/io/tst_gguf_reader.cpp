@@ -11,6 +11,7 @@
 #include "core/io/reader_registry.h"
 #include "core/kernels/block_decode.h"
 #include "tests/support/gguf_builder.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -33,7 +34,7 @@ GgufBuilder good() {
   return builder;
 }
 
-std::string modelsFolder() { return std::string(QUANTSCOPE_SOURCE_DIR) + "/../shared/models/"; }
+std::string modelsFolder() { return (qs::test::sharedModelsFolder() / "").string(); }
 
 }  // namespace
 

@@ -4,12 +4,13 @@
 
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
+#include "tests/support/project_paths.h"
 
 using namespace qs;
 
 namespace {
 
-const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
+const std::filesystem::path kModels = qs::test::sharedModelsFolder();
 
 }  // namespace
 

@@ -10,12 +10,13 @@
 #include "core/model/evaluation/evaluate.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kGolden = QUANTSCOPE_TEST_DATA "/model_golden";
-const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
+const std::filesystem::path kGolden = qs::test::dataFolder() / "model_golden";
+const std::filesystem::path kModels = qs::test::sharedModelsFolder();
 
 std::vector<int> someIds(std::size_t count) {
   std::vector<int> ids;

@@ -6,6 +6,7 @@
 #include "core/io/reader_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "tests/support/gguf_builder.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -15,7 +16,7 @@ class TestGgufVocabulary : public QObject {
  private Q_SLOTS:
   // The prompts' ids were made by the original program (shared models' oracle).
   void theIdsAreTheOracles() {
-    const std::string models = std::string(QUANTSCOPE_SOURCE_DIR) + "/../shared/models/";
+    const std::string models = (qs::test::sharedModelsFolder() / "").string();
     if (!QFile::exists(QString::fromStdString(models))) QSKIP("the shared models are not on this machine");
     const auto tokenizer = loadTokenizer(*openCheckpoint(models + "stories260K-f32.gguf"));
     QVERIFY(tokenizer->addsBos());

@@ -4,11 +4,12 @@
 
 #include "core/model/evaluation/generate.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kGolden = QUANTSCOPE_TEST_DATA "/model_golden";
+const std::filesystem::path kGolden = qs::test::dataFolder() / "model_golden";
 constexpr double kTolerance = 1e-4;  // the task's: F32 against PyTorch in F64, logits up to about 12
 
 double largestDifference(const qs::Matrix& logits, const nlohmann::json& expected) {

@@ -8,11 +8,12 @@
 #include "core/model/layer_groups.h"
 #include "core/model/model_config.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kGolden = QUANTSCOPE_TEST_DATA "/model_golden";
+const std::filesystem::path kGolden = qs::test::dataFolder() / "model_golden";
 
 nlohmann::json llama() {
   return {{"model_type", "llama"},         {"vocab_size", 100},      {"hidden_size", 64},

@@ -6,11 +6,12 @@
 #include "core/model/evaluation/generate.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
+const std::filesystem::path kModels = qs::test::sharedModelsFolder();
 
 constexpr double kLogitTolerance = 1e-3;        // the task's: F32 against the oracle's F64
 constexpr double kPerplexityTolerance = 0.001;  // the task's: relative
@@ -112,7 +113,7 @@ class TestOracles : public QObject {
   }
 
   void demoPerplexity() {
-    const std::filesystem::path demo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+    const std::filesystem::path demo = qs::test::demoFolder();
     if (!std::filesystem::exists(demo / "model.safetensors")) QSKIP("the demo model is not here");
     const Opened opened(demo);
     const auto tokenizer = qs::loadTokenizer(*opened.model);

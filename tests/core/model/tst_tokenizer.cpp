@@ -9,11 +9,12 @@
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/model/tokenizer/sentencepiece_tokenizer.h"
 #include "core/model/tokenizer/tokenizer_json.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kModels = QUANTSCOPE_SOURCE_DIR "/../shared/models";
+const std::filesystem::path kModels = qs::test::sharedModelsFolder();
 #ifdef __SANITIZE_ADDRESS__
 constexpr std::size_t kMegabytes = 1;  // the sanitizer makes ten take minutes
 #else
@@ -265,7 +266,7 @@ class TestTokenizer : public QObject {
   }
 
   void megabytesAreEncodedLikeTheirRepeatedPart() {
-    const std::filesystem::path demo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+    const std::filesystem::path demo = qs::test::demoFolder();
     if (!std::filesystem::exists(demo / "tokenizer.json")) QSKIP("the demo model is not here");
     const auto tokenizer = qs::loadTokenizer(demo);
     const std::string once = qs::test::readFile(demo / "evaluation.txt");

@@ -9,10 +9,11 @@
 #include "core/model/evaluation/evaluate.h"
 #include "core/model/layer_groups.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 
 namespace {
 
-const std::filesystem::path kGolden = QUANTSCOPE_TEST_DATA "/model_golden";
+const std::filesystem::path kGolden = qs::test::dataFolder() / "model_golden";
 
 std::vector<int> someIds(std::size_t count, std::size_t vocabSize) {
   std::vector<int> ids;

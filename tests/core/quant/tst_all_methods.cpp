@@ -14,6 +14,7 @@
 #include "core/quant/output_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::Matrix;
@@ -28,7 +29,7 @@ constexpr double kLargestOutputError = 0.15;
 constexpr std::chrono::milliseconds kCancelLimit{200};
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -8,6 +8,7 @@
 #include "core/quant/output_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -23,7 +24,7 @@ constexpr double kCurveTolerance = 1e-3;  // of the golden README, relative
 constexpr double kTie = 1.001;            // of the golden README: a neighbour within 0.1 % is as good
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -11,6 +11,7 @@
 #include "core/quant/uniform_grid.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -26,7 +27,7 @@ constexpr double kLossTolerance = 1e-9;  // of the issue: the predicted loss, in
 constexpr double kCodeShare = 1e-3;      // of the issue: codes of the F32 kernel that may differ
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -8,6 +8,7 @@
 #include "core/stats/observers.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 
 using qs::Matrix;
 using qs::QuantizedTensor;
@@ -20,7 +21,7 @@ constexpr double kOutputTolerance = 1e-5;  // of the golden README, of the large
 constexpr double kCodeShare = 1e-3;        // of the golden README: entries that may differ, by 1
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

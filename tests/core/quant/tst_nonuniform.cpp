@@ -8,6 +8,7 @@
 #include "core/tensor/half.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::Matrix;
@@ -21,7 +22,7 @@ constexpr double kMetricTolerance = 1e-4;  // of the golden README, relative
 constexpr double kCodeShare = 1e-3;        // of the golden README: codes that may differ
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -8,6 +8,7 @@
 #include "core/quant/uniform_grid.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -23,7 +24,7 @@ constexpr float kHandTolerance = 1e-6F;        // hand cases: a few F32 rounding
 constexpr double kDifferenceTolerance = 1e-3;  // central differences of a piecewise quadratic loss, in F64
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

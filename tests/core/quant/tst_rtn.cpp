@@ -11,6 +11,7 @@
 #include "core/quant/uniform_grid.h"
 #include "core/stats/error_stats.h"
 #include "tests/support/golden.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::Matrix;
@@ -26,7 +27,7 @@ constexpr double kCosineTolerance = 1e-6;   // of the golden README
 constexpr double kScaleTolerance = 1e-6;    // of the golden README, relative
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -7,6 +7,7 @@
 #include "core/quant/output_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -19,7 +20,7 @@ using qs::Settings;
 namespace {
 
 const qs::test::Golden& golden() {
-  static const qs::test::Golden data(QUANTSCOPE_TEST_DATA "/golden");
+  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
   return data;
 }
 

@@ -8,13 +8,14 @@
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
 #include "core/session/compare_methods.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
 
 namespace {
 
-const std::string kDemo = std::string(QUANTSCOPE_SOURCE_DIR) + "/resources/demo/model";
+const std::string kDemo = qs::test::demoFolder().string();
 // resources/demo/README.md: perplexity of the stored F16 model over 84 windows of 256, measured with another program.
 constexpr double kDemoPerplexity = 1.7747;
 // Under the address sanitizer the whole text takes minutes: a few windows pass the same code.
@@ -84,7 +85,7 @@ class TestCompareMethods : public QObject {
     QFETCH(int, bits);
     QFETCH(int, group);
     QFETCH(bool, symmetric);
-    const std::string models = std::string(QUANTSCOPE_SOURCE_DIR) + "/../shared/models/";
+    const std::string models = (qs::test::sharedModelsFolder() / "").string();
     if (!QFile::exists(QString::fromStdString(models))) QSKIP("the shared models are not on this machine");
     if (!kWholeText) QSKIP("takes minutes under the address sanitizer");
     for (const std::string model : {"stories260K", "babyllama105"}) {

@@ -10,11 +10,12 @@
 #include "core/session/linear_weights.h"
 #include "core/session/quantized_weights.h"
 #include "core/session/run_weights.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kDemo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kDemo = qs::test::demoFolder();
 
 // Factors from 1/2 to 2, another for each channel.
 std::vector<float> scaleOf(std::size_t inputs) {

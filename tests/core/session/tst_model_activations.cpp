@@ -5,11 +5,12 @@
 #include "core/session/model_activations.h"
 #include "core/session/run_quantization.h"
 #include "core/session/write_activations.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kDemo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kDemo = qs::test::demoFolder();
 constexpr std::size_t kWindow = 64;
 constexpr std::size_t kWindows = 6;
 
