@@ -89,9 +89,23 @@ void writeTables(const CompareOptions& options, const std::vector<ComparisonRow>
   if (!options.markdown.empty()) writeFileAtomically(options.markdown, compareSummary(rows).toMarkdown());
 }
 
+void printTable(const ComparisonResult& result, const CalibrationSource& calibration) {
+  std::cout << compareSummary(result.rows).toPlainText();
+  const EvaluatedText& text = result.text;
+  if (text.windows > 0)
+    std::cout << "Evaluated on " << text.name << ": " << text.tokens << " tokens in " << text.windows << " windows of "
+              << text.window << "\n";
+  if (!calibration.runModel) return;
+  std::error_code ignored;
+  const bool isSame = std::filesystem::equivalent(calibration.textFile, text.name, ignored);
+  std::cout << "Calibrated on " << calibration.textFile.string()
+            << (isSame ? ", which is also the evaluation text: the figures look better than they are\n"
+                       : ", which is not the evaluation text\n");
+}
+
 // Runs afresh in a folder of its own, so that the seconds are those of this comparison.
-std::vector<ComparisonRow> compareAfresh(const CompareOptions& options, const std::shared_ptr<const Checkpoint>& model,
-                                         const ComparisonRequest& request, const RunContext& context) {
+ComparisonResult compareAfresh(const CompareOptions& options, const std::shared_ptr<const Checkpoint>& model,
+                               const ComparisonRequest& request, const RunContext& context) {
   const TemporaryFolder own(findRunsFolder());
   return compareMethods(model, request, options.resume ? findRunsFolder() : own.path(), context);
 }
@@ -108,17 +122,17 @@ void compare(const CompareOptions& options, const Environment& environment) {
   request.evaluationText = readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder)
                                                          : std::filesystem::path(options.text));
   Progress progress;
-  std::vector<ComparisonRow> rows;
+  ComparisonResult result;
   {
     const ProgressBar bar(progress, options.common.progress);
-    rows = compareAfresh(options, model, request, contextOf(environment, options.common, &progress));
+    result = compareAfresh(options, model, request, contextOf(environment, options.common, &progress));
   }
-  writeTables(options, rows);
+  writeTables(options, result.rows);
   if (options.common.json)
-    printJson(compareReportJson(options.model, rows).dump(2));
+    printJson(compareReportJson(options.model, result).dump(2));
   else
-    std::cout << compareSummary(rows).toPlainText();
-  for (const ComparisonRow& row : rows)
+    printTable(result, request.base.calibration);
+  for (const ComparisonRow& row : result.rows)
     if (!row.error.empty()) printNote(row.method + ": " + row.error);
 }
 

@@ -38,6 +38,13 @@ QuantizedInputs quantizeInputs(MatrixView inputs, const ActivationScheme& scheme
   return result;
 }
 
+void roundInputs(MatrixSpan inputs, ActivationScheme scheme) {
+  if (!scheme.isStatic) scheme.perToken = true;
+  const QuantizedInputs quantized = quantizeInputs(inputs, scheme);
+  for (std::size_t t = 0; t < inputs.rows; ++t)
+    for (std::size_t c = 0; c < inputs.cols; ++c) inputs(t, c) = quantized.codes(t, c) * quantized.scales[t];
+}
+
 ActivationScheme staticScheme(float low, float high, bool symmetric) {
   const UnitGrid grid = gridOfRange({low, high}, gridScheme(symmetric));
   return {.perToken = false,

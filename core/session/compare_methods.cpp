@@ -9,9 +9,8 @@
 #include "core/model/runner/checkpoint_weights.h"
 #include "core/quant/method_registry.h"
 #include "core/session/decode_speed.h"
-#include "core/session/quantized_weights.h"
 #include "core/session/run_quantization.h"
-#include "core/session/run_store.h"
+#include "core/session/run_weights.h"
 
 namespace qs {
 
@@ -34,12 +33,6 @@ void checkRequest(const ComparisonRequest& request) {
   }
 }
 
-// A finished run of one row: kept for the speed measurement.
-struct FinishedRun {
-  std::size_t row = 0;
-  QuantReport report;
-};
-
 class Comparison {
  public:
   Comparison(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request, std::filesystem::path storeRoot,
@@ -57,16 +50,18 @@ class Comparison {
     }
   }
 
-  std::vector<ComparisonRow> run() {
+  ComparisonResult run() {
+    for (std::size_t i = 0; i < m_rows.size(); ++i) tell(i);
     try {
       prepareReference();
       for (std::size_t i = 0; i < m_rows.size(); ++i) runRow(i);
       measureSpeed();
+      markSimulated();
     } catch (const Cancelled&) {
       cancelOpenRows();
       throw;
     }
-    return m_rows;
+    return {std::move(m_rows), std::move(m_text)};
   }
 
  private:
@@ -76,6 +71,7 @@ class Comparison {
 
   // The unquantized model and the text's windows; without them the rows still have sizes and errors.
   void prepareReference() {
+    m_text.name = m_request.evaluationText.name;
     try {
       m_runnable = makeRunnable(m_model);
       m_windows = windowsOf(*m_runnable, m_request.evaluationText, m_request.windows, m_context);
@@ -84,6 +80,10 @@ class Comparison {
       m_whyNotRun = error.what();
       return;
     }
+    m_text.windows = m_windows.count();
+    m_text.window = m_windows.windowSize;
+    m_text.tokens = m_windows.targets.size() -
+                    static_cast<std::size_t>(std::count(m_windows.targets.begin(), m_windows.targets.end(), -1));
     m_weights.emplace(m_runnable->spec, *m_model);
     m_runner.emplace(m_runnable->spec, *m_weights);
     m_reference.emplace(*m_runner);
@@ -119,6 +119,7 @@ class Comparison {
     inWorkerArena(m_context, [&] { result = evaluate(*m_runner, m_windows, nullptr, m_context); });
     row.perplexity = result.perplexity;
     row.perplexityStderr = result.perplexityStderr;
+    row.perplexityChange = 0;
     row.meanDivergence = 0;
     row.medianDivergence = 0;
     row.p999Divergence = 0;
@@ -131,9 +132,11 @@ class Comparison {
     request.method = row.method;
     request.settings = m_request.methods[index].settings;
     request.scaleType = ScaleType::F16;
-    RunStore store(m_storeRoot, *m_model, request);
-    QuantReport report = runQuantization(*m_model, request, store, m_context);
+    const auto store = std::make_shared<RunStore>(m_storeRoot, *m_model, request);
+    const auto stored = std::make_shared<const QuantReport>(runQuantization(*m_model, request, *store, m_context));
+    const QuantReport& report = *stored;
     requireComplete(report);
+    row.run = std::make_shared<const StoredRun>(StoredRun{std::move(request), stored, store});
     row.sizeBytes =
         unquantizedBytes(*m_model) - report.total.parameters * kBytesUnquantized + report.total.quantizedBytes;
     row.bitsPerWeight = report.total.bitsPerWeight;
@@ -141,8 +144,7 @@ class Comparison {
     row.meanOutputRelativeError = report.total.meanOutputRelativeError;
     row.seconds = report.total.seconds;
     tell(index);
-    if (m_runnable) evaluateRun(row, store);
-    m_finished.push_back({index, std::move(report)});
+    if (m_runnable) evaluateRun(row);
   }
 
   static void requireComplete(const QuantReport& report) {
@@ -153,14 +155,15 @@ class Comparison {
                                            std::to_string(report.layers.size()) + " layers failed)");
   }
 
-  void evaluateRun(ComparisonRow& row, const RunStore& store) {
-    const QuantizedWeights weights(m_runnable->spec, *m_model, store);
+  void evaluateRun(ComparisonRow& row) {
+    const RunWeights weights(m_runnable->spec, *m_model, *row.run->report, *row.run->store);
     const TransformerRunner runner(m_runnable->spec, weights);
     Evaluation result;
     beginEvaluation(row.method);
     inWorkerArena(m_context, [&] { result = evaluate(runner, m_windows, &*m_reference, m_context); });
     row.perplexity = result.perplexity;
     row.perplexityStderr = result.perplexityStderr;
+    row.perplexityChange = result.perplexity - result.reference->referencePerplexity;
     row.meanDivergence = result.reference->meanDivergence;
     row.medianDivergence = result.reference->medianDivergence;
     row.p999Divergence = result.reference->p999Divergence;
@@ -173,29 +176,42 @@ class Comparison {
     m_context.progress->setItem(method);
   }
 
+  static std::optional<DecodeVariant> variantOf(const ComparisonRow& row) {
+    return row.run && row.status == RowStatus::Done ? decodeVariantOf(*row.run->report) : std::nullopt;
+  }
+
   // All kernels in one interleaved run, so that their ratios belong together.
   void measureSpeed() {
     std::vector<DecodeVariant> variants;
-    for (const FinishedRun& run : m_finished)
-      if (const auto variant = decodeVariantOf(run.report))
-        if (std::find(variants.begin(), variants.end(), *variant) == variants.end()) variants.push_back(*variant);
+    std::vector<DecodeShape> shapes;
+    for (const ComparisonRow& row : m_rows) {
+      const auto variant = variantOf(row);
+      if (!variant) continue;
+      if (shapes.empty()) shapes = decodeShapesOf(*row.run->report);
+      if (std::find(variants.begin(), variants.end(), *variant) == variants.end()) variants.push_back(*variant);
+    }
     if (m_request.decodeRepeats <= 0 || variants.empty()) return;
     if (m_context.progress != nullptr) m_context.progress->beginStage("Measuring decode speed", "passes", 0);
     std::vector<DecodeTiming> timings;
     try {
-      inWorkerArena(m_context, [&] {
-        timings =
-            measureDecode(decodeShapesOf(m_finished.front().report), variants, m_request.decodeRepeats, m_context);
-      });
+      inWorkerArena(m_context, [&] { timings = measureDecode(shapes, variants, m_request.decodeRepeats, m_context); });
     } catch (const Error&) {
       return;  // no shape fits every kernel: the column says "not measured"
     }
-    for (std::size_t i = 0; i < m_rows.size(); ++i)
-      if (m_rows[i].method == kUnquantized && m_rows[i].status == RowStatus::Done) setSpeed(i, timings.front());
-    for (const FinishedRun& run : m_finished)
-      if (const auto variant = decodeVariantOf(run.report))
-        for (const DecodeTiming& timing : timings)
-          if (timing.format == variant->format && timing.groupSize == variant->groupSize) setSpeed(run.row, timing);
+    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+      const ComparisonRow& row = m_rows[i];
+      if (row.method == kUnquantized && row.status == RowStatus::Done) setSpeed(i, timings.front());
+      const auto variant = variantOf(row);
+      for (const DecodeTiming& timing : timings)
+        if (variant && timing.format == variant->format && timing.groupSize == variant->groupSize) setSpeed(i, timing);
+    }
+  }
+
+  void markSimulated() {
+    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+      m_rows[i].onlySimulated = m_rows[i].run && m_rows[i].status == RowStatus::Done && !variantOf(m_rows[i]);
+      if (m_rows[i].onlySimulated) tell(i);
+    }
   }
 
   void setSpeed(std::size_t row, const DecodeTiming& timing) {
@@ -218,7 +234,7 @@ class Comparison {
   const RunContext& m_context;
   const RowObserver& m_observer;
   std::vector<ComparisonRow> m_rows;
-  std::vector<FinishedRun> m_finished;
+  EvaluatedText m_text;
   std::optional<RunnableModel> m_runnable;
   std::string m_whyNotRun;
   TokenWindows m_windows;
@@ -252,9 +268,9 @@ std::string_view name(RowStatus status) {
   return "";
 }
 
-std::vector<ComparisonRow> compareMethods(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request,
-                                          const std::filesystem::path& storeRoot, const RunContext& context,
-                                          const RowObserver& observer) {
+ComparisonResult compareMethods(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request,
+                                const std::filesystem::path& storeRoot, const RunContext& context,
+                                const RowObserver& observer) {
   checkRequest(request);
   return Comparison(std::move(model), request, storeRoot, context, observer).run();
 }

@@ -13,6 +13,7 @@
 #include "core/model/runner/token_windows.h"
 #include "core/session/quant_request.h"
 #include "core/session/runnable_model.h"
+#include "core/session/stored_run.h"
 
 namespace qs {
 
@@ -43,7 +44,8 @@ struct ComparisonRow {
   std::optional<double> bitsPerWeight;     ///< of the quantized layers; 16 for the unquantized model
   std::optional<double> perplexity;
   std::optional<double> perplexityStderr;
-  std::optional<double> meanDivergence;  ///< KL(unquantized ‖ row), nats a token
+  std::optional<double> perplexityChange;  ///< minus the unquantized model's over the same text
+  std::optional<double> meanDivergence;    ///< KL(unquantized ‖ row), nats a token
   std::optional<double> medianDivergence;
   std::optional<double> p999Divergence;
   std::optional<double> top1Agreement;
@@ -52,7 +54,17 @@ struct ComparisonRow {
   std::optional<double>
       decodeSpeedup;  ///< measured against F16 in the same run; absent for formats that only are simulated
   std::optional<double> decodeSpeedupLow;  ///< the slowest repeat against F16's best
+  bool onlySimulated = false;              ///< known at the end: no kernel decodes this format
   std::optional<double> seconds;           ///< of quantizing
+  StoredRunPtr run;                        ///< the quantized model; null before it is finished, and for the unquantized
+};
+
+/// The part of the evaluation text that was scored.
+struct EvaluatedText {
+  std::string name;         ///< of the text
+  std::size_t windows = 0;  ///< 0 where the model can't be run
+  std::size_t window = 0;   ///< tokens of text in each
+  std::size_t tokens = 0;   ///< predicted
 };
 
 /// What to compare, on what.
@@ -67,14 +79,20 @@ struct ComparisonRequest {
 /// Told of every change of a row; called from the driving thread.
 using RowObserver = std::function<void(std::size_t index, const ComparisonRow& row)>;
 
-/// Quantizes and runs the model with each method in turn, the unquantized model first where it is asked for, and fills
-/// the rows as results arrive; last the decode kernels are timed on the model's own layer shapes. A row that fails says
+/// The table, one row a method in the order of the request.
+struct ComparisonResult {
+  std::vector<ComparisonRow> rows;
+  EvaluatedText text;
+};
+
+/// Quantizes and runs the model with each method in turn (as it is exported: input scales folded, inputs quantized
+/// where the method does so) and fills the rows as results arrive: the observer hears of every row once before the work
+/// begins. Last the decode kernels are timed on the model's own layer shapes. A row that fails says
 /// why, and the others go on. A model that can't be run keeps its size, errors and speed, and says what is missing.
 /// Scales are stored in F16. Throws Error (Request) for a request that can't be carried out, and Cancelled after the
 /// open rows were told.
-[[nodiscard]] std::vector<ComparisonRow> compareMethods(std::shared_ptr<const Checkpoint> model,
-                                                        const ComparisonRequest& request,
-                                                        const std::filesystem::path& storeRoot,
-                                                        const RunContext& context, const RowObserver& observer = {});
+[[nodiscard]] ComparisonResult compareMethods(std::shared_ptr<const Checkpoint> model, const ComparisonRequest& request,
+                                              const std::filesystem::path& storeRoot, const RunContext& context,
+                                              const RowObserver& observer = {});
 
 }  // namespace qs

@@ -29,9 +29,9 @@ void quantizeOriginalInputs(const QuantizedTensor& tensor, MatrixSpan rows) {
   const auto scale = [&tensor](std::size_t c) { return tensor.inputScale.empty() ? 1.0F : tensor.inputScale[c]; };
   for (std::size_t t = 0; t < rows.rows; ++t)
     for (std::size_t c = 0; c < rows.cols; ++c) rows(t, c) /= scale(c);
-  const QuantizedInputs quantized = quantizeInputs(rows, *tensor.activations);
+  roundInputs(rows, *tensor.activations);
   for (std::size_t t = 0; t < rows.rows; ++t)
-    for (std::size_t c = 0; c < rows.cols; ++c) rows(t, c) = quantized.codes(t, c) * quantized.scales[t] * scale(c);
+    for (std::size_t c = 0; c < rows.cols; ++c) rows(t, c) *= scale(c);
 }
 
 }  // namespace

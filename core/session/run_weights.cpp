@@ -61,9 +61,7 @@ bool RunWeights::quantizesInputs(const LinearSpec& linear) const {
 }
 
 void RunWeights::quantizeInputs(const LinearSpec& linear, MatrixSpan rows) const {
-  const QuantizedInputs quantized = qs::quantizeInputs(rows, *m_layers.at(linear.name).activations);
-  for (std::size_t t = 0; t < rows.rows; ++t)
-    for (std::size_t c = 0; c < rows.cols; ++c) rows(t, c) = quantized.codes(t, c) * quantized.scales[t];
+  roundInputs(rows, *m_layers.at(linear.name).activations);
 }
 
 }  // namespace qs

@@ -79,6 +79,15 @@ class TestCliModel : public QObject {
       QVERIFY(row["perplexity"].toDouble() > 1);
     }
     QCOMPARE(rows[0].toObject()["bits_per_weight"].toDouble(), 16.0);
+    for (const auto& entry : rows) {
+      const QJsonObject row = entry.toObject();
+      const double speedup = row["decode_speedup"].toDouble();
+      QVERIFY(speedup > 0 && speedup <= 16.0 / row["bits_per_weight"].toDouble() * 1.001);  // at most the bytes' ratio
+      QVERIFY(row["decode_speedup_low"].toDouble() <= speedup);
+    }
+    QVERIFY(std::abs(rows[1].toObject()["perplexity_change"].toDouble() - rows[1].toObject()["perplexity"].toDouble() +
+                     rows[0].toObject()["perplexity"].toDouble()) < 1e-12);
+    QCOMPARE(parse(result.out)["evaluation"].toObject()["windows"].toInt(), 2);
     QVERIFY(rows[1].toObject()["size_bytes"].toDouble() < rows[0].toObject()["size_bytes"].toDouble());
     QCOMPARE(QString::fromStdString(qs::test::readFile(m_folder.path() / "c.csv")).count('\n'), 4);
     QVERIFY(QString::fromStdString(qs::test::readFile(m_folder.path() / "c.md")).contains("| rtn |"));

@@ -25,11 +25,11 @@ void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& 
           changes->post({index, row});
         });
       },
-      [this](const JobOutcome<std::vector<ComparisonRow>>& outcome) {
+      [this, plan](const JobOutcome<ComparisonResult>& outcome) {
         deliverRows();
         if (outcome.error) Q_EMIT failed(errorMessage(tr("The comparison failed"), *outcome.error));
         if (outcome.isCancelled()) Q_EMIT cancelled();
-        if (outcome.result) Q_EMIT finished();
+        if (outcome.result) Q_EMIT finished(plan, outcome.result->text);
       });
 }
 

@@ -38,7 +38,7 @@ class CompareController : public QObject {
  Q_SIGNALS:
   void started(const qs::ComparisonPlan& plan);
   void rowChanged(std::size_t index, const qs::ComparisonRow& row);
-  void finished();
+  void finished(const qs::ComparisonPlan& plan, const qs::EvaluatedText& text);
   void cancelled();
   void failed(const qs::UserMessage& message);
   void busyChanged(bool busy);
@@ -51,7 +51,7 @@ class CompareController : public QObject {
 
   std::filesystem::path m_storeRoot;
   std::shared_ptr<Mailbox<Change>> m_changes;
-  JobRunner<std::vector<ComparisonRow>> m_runner;
+  JobRunner<ComparisonResult> m_runner;
 };
 
 }  // namespace qs

@@ -2,7 +2,6 @@
 
 #include <QFont>
 #include <algorithm>
-#include <limits>
 
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
@@ -36,6 +35,7 @@ int preference(int column) {
     case ComparisonModel::WeightErrorColumn:
     case ComparisonModel::OutputErrorColumn:
     case ComparisonModel::PerplexityColumn:
+    case ComparisonModel::ChangeColumn:
     case ComparisonModel::KlColumn:
       return -1;
     case ComparisonModel::TopOneColumn:
@@ -49,6 +49,25 @@ int preference(int column) {
 template <typename Format>
 QString textOr(const std::optional<double>& value, Format format) {
   return value ? format(*value) : QStringLiteral("–");
+}
+
+bool isText(int column) {
+  return column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
+         column == ComparisonModel::StatusColumn;
+}
+
+QString speedText(const ComparisonEntry& row) {
+  if (!row.speedup) return row.onlySimulated ? number::notMeasured() : QStringLiteral("–");
+  const QString best = number::factor(*row.speedup);
+  if (!row.speedupLow) return best;
+  const QString low = number::factor(*row.speedupLow);
+  return low == best ? best : ComparisonModel::tr("%1 (%2)").arg(best, low);
+}
+
+QString divergenceText(const ComparisonEntry& row) {
+  if (!row.klMedian || !row.klHighest) return {};
+  return ComparisonModel::tr("median %1, 99.9th percentile %2 nats")
+      .arg(number::significant(*row.klMedian), number::significant(*row.klHighest));
 }
 
 constexpr int kReferenceSlot = 0;  ///< the unquantized model: never the best of its column
@@ -101,6 +120,8 @@ std::optional<double> ComparisonModel::number(const ComparisonEntry& row, int co
       return row.outputError;
     case PerplexityColumn:
       return row.perplexity;
+    case ChangeColumn:
+      return row.perplexityChange;
     case KlColumn:
       return row.klDivergence;
     case TopOneColumn:
@@ -130,12 +151,16 @@ QString ComparisonModel::text(const ComparisonEntry& row, int column) {
       return textOr(row.outputError, [](double value) { return number::percent(value); });
     case PerplexityColumn:
       return textOr(row.perplexity, [&](double value) { return number::perplexity(value, row.perplexityError); });
+    case ChangeColumn:
+      return row.colorSlot == kReferenceSlot
+                 ? QStringLiteral("–")
+                 : textOr(row.perplexityChange, [](double value) { return number::difference(value); });
     case KlColumn:
       return textOr(row.klDivergence, [](double value) { return number::significant(value); });
     case TopOneColumn:
       return textOr(row.topOneAgreement, [](double value) { return number::percent(value); });
     case SpeedupColumn:
-      return textOr(row.speedup, [](double value) { return number::factor(value); });
+      return speedText(row);
     case SecondsColumn:
       return textOr(row.seconds, [](double value) { return number::duration(value); });
     case StatusColumn:
@@ -169,19 +194,22 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
     case Qt::DisplayRole:
       return text(row, column);
     case SortRole: {
-      const bool isText = column == MethodColumn || column == SettingsColumn || column == StatusColumn;
-      if (isText) return text(row, column);
-      return number(row, column).value_or(std::numeric_limits<double>::infinity());
+      if (isText(column)) return text(row, column);
+      const auto value = number(row, column);
+      return value ? QVariant(*value) : QVariant();
     }
     case NameRole:
       return row.id;
     case ColorSlotRole:
       return column == MethodColumn ? QVariant(row.colorSlot) : QVariant();
+    case ReferenceRole:
+      return row.colorSlot == kReferenceSlot;
     case FailedRole:
       return row.status == ComparisonEntry::Status::Failed;
     case Qt::ToolTipRole:
       if (row.status == ComparisonEntry::Status::Failed || column == StatusColumn) return row.note;
       if (column == SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
+      if (column == KlColumn) return divergenceText(row);
       return column == SettingsColumn ? row.settings : QString();
     case Qt::FontRole:
       if (!isBest(row, column)) return {};
@@ -191,9 +219,7 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
         return QVariant(font);
       }();
     case Qt::TextAlignmentRole:
-      return column == MethodColumn || column == SettingsColumn || column == StatusColumn
-                 ? QVariant(Qt::AlignLeft | Qt::AlignVCenter)
-                 : QVariant(Qt::AlignRight | Qt::AlignVCenter);
+      return QVariant((isText(column) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
     default:
       return {};
   }
@@ -202,8 +228,9 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
 QString ComparisonModel::columnTitle(int column) {
   static const char* const titles[] = {QT_TR_NOOP("Method"),      QT_TR_NOOP("Settings"),  QT_TR_NOOP("Size"),
                                        QT_TR_NOOP("Bits/weight"), QT_TR_NOOP("Wt. error"), QT_TR_NOOP("Out. error"),
-                                       QT_TR_NOOP("Perplexity"),  QT_TR_NOOP("KL"),        QT_TR_NOOP("Top-1"),
-                                       QT_TR_NOOP("Speed-up"),    QT_TR_NOOP("Time"),      QT_TR_NOOP("Status")};
+                                       QT_TR_NOOP("Perplexity"),  QT_TR_NOOP("Change"),    QT_TR_NOOP("KL"),
+                                       QT_TR_NOOP("Top-1"),       QT_TR_NOOP("Speed-up"),  QT_TR_NOOP("Time"),
+                                       QT_TR_NOOP("Status")};
   return column >= 0 && column < ColumnCount ? tr(titles[column]) : QString();
 }
 
@@ -219,12 +246,16 @@ QString ComparisonModel::columnHelp(int column) {
       return tr("Relative output error over the calibration inputs, mean over the layers");
     case PerplexityColumn:
       return tr("Perplexity on the evaluation text, with its standard error");
+    case ChangeColumn:
+      return tr("Perplexity minus that of the unquantized model on the same text");
     case KlColumn:
       return tr("Mean KL divergence of the next-token probabilities from the unquantized model, in nats");
     case TopOneColumn:
       return tr("How often the most likely next token is that of the unquantized model");
     case SpeedupColumn:
-      return tr("Measured decoding speed on this machine, against F16 weights");
+      return tr(
+          "Decoding speed against F16 weights, measured on this machine with the model's layer shapes: the best "
+          "repeat, and the slowest in brackets");
     case SecondsColumn:
       return tr("Time that quantizing took");
     default:
@@ -237,8 +268,7 @@ QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, i
   if (role == Qt::DisplayRole) return columnTitle(section);
   if (role == Qt::ToolTipRole) return columnHelp(section);
   if (role == Qt::TextAlignmentRole) {
-    const bool isText = section == MethodColumn || section == SettingsColumn || section == StatusColumn;
-    return QVariant((isText ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    return QVariant((isText(section) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
   }
   return {};
 }

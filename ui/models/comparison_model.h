@@ -23,13 +23,19 @@ struct ComparisonEntry {
   std::optional<double> outputError;
   std::optional<double> perplexity;
   std::optional<double> perplexityError;
+  std::optional<double> perplexityChange;  ///< against the unquantized model
   std::optional<double> klDivergence;
+  std::optional<double> klMedian;
+  std::optional<double> klHighest;  ///< 99.9th percentile
   std::optional<double> topOneAgreement;
   std::optional<double> speedup;
+  std::optional<double> speedupLow;  ///< of the slowest repeat
+  bool onlySimulated = false;        ///< no kernel decodes the format: there is no speed to measure
   std::optional<double> seconds;
 };
 
-/// The comparison table: formatted text to show, raw numbers in SortRole. The best value of a column is bold.
+/// The comparison table: formatted text to show, raw numbers in SortRole (none where nothing was measured). The best
+/// value of a column is bold; the unquantized model has no part in that.
 class ComparisonModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -42,6 +48,7 @@ class ComparisonModel : public QAbstractTableModel {
     WeightErrorColumn,
     OutputErrorColumn,
     PerplexityColumn,
+    ChangeColumn,
     KlColumn,
     TopOneColumn,
     SpeedupColumn,

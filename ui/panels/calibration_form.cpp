@@ -35,6 +35,11 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
   m_holdOut = new QCheckBox(tr("Keep every 8th row out"), this);
   m_holdOut->setObjectName(QStringLiteral("holdOut"));
   m_holdOut->setToolTip(tr("Rows that take no part in calibration; the error over them is reported beside"));
+  m_sequential = new QCheckBox(tr("On quantized blocks' outputs"), this);
+  m_sequential->setObjectName(QStringLiteral("sequential"));
+  m_sequential->setToolTip(tr(
+      "Sequential calibration, as GPTQ was published: in a run over all layers each block is calibrated on the outputs "
+      "of the already quantized blocks before it. Else all blocks see the original model's."));
   m_hint = new QLabel(this);
   m_hint->setWordWrap(true);
   m_hint->setProperty("textStyle", QLatin1String("muted"));
@@ -46,9 +51,14 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
   auto* label = new QLabel(tr("Calibration"), this);
   label->setBuddy(m_source);
   rows->addRow(label, m_source);
+  rows->addRow(m_sequential);
   rows->addRow(m_holdOut);
   rows->addRow(m_hint);
   connect(m_source, &QComboBox::activated, this, &CalibrationForm::choose);
+  connect(m_sequential, &QCheckBox::toggled, this, [this](bool on) {
+    m_calibration.sequential = on;
+    tell();
+  });
   connect(m_holdOut, &QCheckBox::toggled, this, [this](bool on) {
     m_calibration.holdOutEvery = on ? kHoldOutEvery : 0;
     tell();
@@ -102,10 +112,13 @@ void CalibrationForm::tell() {
 void CalibrationForm::update() {
   const QSignalBlocker quietSource(m_source);
   const QSignalBlocker quietHoldOut(m_holdOut);
+  const QSignalBlocker quietSequential(m_sequential);
   const Source source = sourceOf(m_calibration, m_builtIn);
   m_source->setCurrentIndex(source);
   m_holdOut->setChecked(m_calibration.holdOutEvery > 0);
   m_holdOut->setEnabled(source != None);
+  m_sequential->setChecked(m_calibration.sequential);
+  m_sequential->setVisible(source == BuiltInText || source == TextFile);
   QString hint;
   if (source == None && m_needed) hint = tr("This method needs calibration: choose where its inputs come from.");
   if (source == TextFile) hint = QString::fromStdString(m_calibration.textFile.filename().string());

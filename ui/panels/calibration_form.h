@@ -41,6 +41,7 @@ class CalibrationForm : public QWidget {
   std::filesystem::path m_builtIn;
   bool m_needed = false;
   QComboBox* m_source = nullptr;
+  QCheckBox* m_sequential = nullptr;
   QCheckBox* m_holdOut = nullptr;
   QLabel* m_hint = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QImage>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
@@ -13,54 +14,87 @@
 
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
+#include "ui/support/palette.h"
 
 namespace qs {
 namespace {
 
 constexpr int kStretchedColumn = 1;  ///< the settings take what is left
 constexpr int kLeastStretched = 96;
+constexpr double kPictureScale = 2.0;
+
+/// Sorts by raw numbers. The reference row comes first and rows without a number last, whichever way it sorts.
+class RowOrder : public QSortFilterProxyModel {
+ public:
+  using QSortFilterProxyModel::QSortFilterProxyModel;
+
+ protected:
+  bool lessThan(const QModelIndex& left, const QModelIndex& right) const override {
+    const bool ascending = sortOrder() == Qt::AscendingOrder;
+    const bool first = left.data(ReferenceRole).toBool();
+    if (first != right.data(ReferenceRole).toBool()) return first == ascending;
+    const bool known = left.data(SortRole).isValid();
+    if (known != right.data(SortRole).isValid()) return known == ascending;
+    return QSortFilterProxyModel::lessThan(left, right);
+  }
+};
+
+void dress(QTableView& table) {
+  table.setFrameShape(QFrame::NoFrame);
+  table.setShowGrid(false);
+  table.setAlternatingRowColors(true);
+  table.setSelectionBehavior(QAbstractItemView::SelectRows);
+  table.setWordWrap(false);
+  table.verticalHeader()->hide();
+  table.verticalHeader()->setDefaultSectionSize(table.fontMetrics().height() + 10);
+  table.horizontalHeader()->setHighlightSections(false);
+  table.horizontalHeader()->setMinimumSectionSize(48);
+  table.setItemDelegate(new BarDelegate(&table));
+}
 
 }  // namespace
 
 ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
-  m_proxy = new QSortFilterProxyModel(this);
+  m_proxy = new RowOrder(this);
   m_proxy->setSortRole(SortRole);
   m_table = new QTableView(this);
   m_table->setObjectName(QStringLiteral("comparisonTable"));
   m_table->setAccessibleName(tr("Comparison of runs"));
-  m_table->setFrameShape(QFrame::NoFrame);
-  m_table->setShowGrid(false);
-  m_table->setAlternatingRowColors(true);
-  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  dress(*m_table);
   m_table->setSortingEnabled(true);
-  m_table->setWordWrap(false);
   m_table->setContextMenuPolicy(Qt::CustomContextMenu);
-  m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setDefaultSectionSize(m_table->fontMetrics().height() + 10);
-  m_table->horizontalHeader()->setHighlightSections(false);
-  m_table->horizontalHeader()->setMinimumSectionSize(48);
-  m_table->setItemDelegate(new BarDelegate(m_table));
   m_table->setModel(m_proxy);
-  m_empty = new QLabel(tr("Each run becomes a row here. Choose settings and press “Run on all layers”."), this);
-  m_empty->setProperty("textStyle", QLatin1String("muted"));
-  m_empty->setAlignment(Qt::AlignCenter);
-  m_empty->setWordWrap(true);
-  m_compare = new QPushButton(tr("Compare methods…"), this);
+  m_note = new QLabel(this);
+  m_note->setObjectName(QStringLiteral("comparisonNote"));
+  m_note->setProperty("textStyle", QLatin1String("muted"));
+  m_note->setWordWrap(true);
+  m_compare = new QPushButton(tr("Compare methods"), this);
   m_compare->setObjectName(QStringLiteral("compareButton"));
-  m_compare->setToolTip(tr("Run a set of methods over the model and measure each (Ctrl+Shift+R)"));
+  m_compare->setProperty("primary", true);
+  m_compare->setToolTip(tr("Run the usual methods over the model and measure each (Ctrl+Shift+R)"));
+  m_choose = new QPushButton(tr("Choose…"), this);
+  m_choose->setObjectName(QStringLiteral("chooseButton"));
+  m_choose->setToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them"));
 
   auto* head = new QHBoxLayout;
   head->setContentsMargins(12, 4, 8, 4);
-  head->addWidget(m_empty, 1);
-  head->addStretch();
+  head->setSpacing(8);
+  head->addWidget(m_note, 1);
   head->addWidget(m_compare);
+  head->addWidget(m_choose);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addLayout(head);
   layout->addWidget(m_table, 1);
+  joinTable();
+  setCanCompare(false);
+  updateEmpty();
+}
 
+void ComparisonPanel::joinTable() {
   connect(m_compare, &QPushButton::clicked, this, &ComparisonPanel::compareRequested);
+  connect(m_choose, &QPushButton::clicked, this, &ComparisonPanel::choiceRequested);
   connect(m_table, &QTableView::customContextMenuRequested, this, &ComparisonPanel::showMenu);
   connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
     if (currentId() >= 0) Q_EMIT rowChosen(currentId());
@@ -70,8 +104,6 @@ ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
   }
   connect(m_proxy, &QAbstractItemModel::modelReset, this, &ComparisonPanel::updateEmpty);
   connect(m_proxy, &QAbstractItemModel::dataChanged, this, &ComparisonPanel::fitColumns);
-  setCanCompare(false);
-  updateEmpty();
 }
 
 void ComparisonPanel::setModel(QAbstractItemModel* model) {
@@ -114,10 +146,38 @@ void ComparisonPanel::setColumnShown(int column, bool shown) {
   fitColumns();
 }
 
-void ComparisonPanel::setCanCompare(bool can) { m_compare->setEnabled(can); }
+QImage ComparisonPanel::picture() const {
+  QTableView table;
+  table.setModel(m_proxy);
+  table.setPalette(themePalette(Theme::Light));
+  dress(table);
+  table.setStyleSheet(
+      QStringLiteral("QTableView, QHeaderView, QHeaderView::section { background: white; color: black; }"));
+  int width = 0;
+  for (int column = 0; column < m_proxy->columnCount(); ++column) {
+    table.setColumnHidden(column, m_table->isColumnHidden(column));
+    if (!m_table->isColumnHidden(column)) table.resizeColumnToContents(column);
+    width += table.columnWidth(column);
+  }
+  table.setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  table.setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  const int rows = m_proxy->rowCount() * table.verticalHeader()->defaultSectionSize();
+  table.resize(width, rows + table.horizontalHeader()->sizeHint().height());
+  QImage image(table.size() * kPictureScale, QImage::Format_RGB32);
+  image.setDevicePixelRatio(kPictureScale);
+  image.fill(Qt::white);
+  table.render(&image);
+  return image;
+}
+
+void ComparisonPanel::setCanCompare(bool can) {
+  m_compare->setEnabled(can);
+  m_choose->setEnabled(can);
+}
+
+void ComparisonPanel::setNote(const QString& text) { m_note->setText(text); }
 
 void ComparisonPanel::updateEmpty() {
-  m_empty->setVisible(m_proxy->rowCount() == 0);
   m_table->setVisible(m_proxy->rowCount() > 0);
   fitColumns();
 }

@@ -6,11 +6,12 @@ class QAbstractItemModel;
 class QLabel;
 class QPushButton;
 class QSortFilterProxyModel;
+class QImage;
 class QTableView;
 
 namespace qs {
 
-/// The comparison table: one row a run, sortable by every column.
+/// The comparison table: one row a run, sortable by every column; the reference row stays on top.
 class ComparisonPanel : public QWidget {
   Q_OBJECT
 
@@ -24,13 +25,20 @@ class ComparisonPanel : public QWidget {
   /// The chosen rows, or all, as shown, tab-separated with a header.
   [[nodiscard]] QString selectedText() const;
   void setColumnShown(int column, bool shown);
+  /// The table as a picture of its own size, in the light palette.
+  [[nodiscard]] QImage picture() const;
 
  public Q_SLOTS:
   void setCanCompare(bool can);
+  /// What the figures were, or will be, measured on.
+  void setNote(const QString& text);
   void selectId(int id);
 
  Q_SIGNALS:
+  /// Measure the usual methods, at once.
   void compareRequested();
+  /// Measure methods that the person wants to choose.
+  void choiceRequested();
   void rowChosen(int id);
   void removeRequested(int id);
   void pinRequested(int id);
@@ -39,14 +47,16 @@ class ComparisonPanel : public QWidget {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void joinTable();
   void updateEmpty();
   void fitColumns();
   void showMenu(const QPoint& position);
 
   QTableView* m_table = nullptr;
   QSortFilterProxyModel* m_proxy = nullptr;
-  QLabel* m_empty = nullptr;
+  QLabel* m_note = nullptr;
   QPushButton* m_compare = nullptr;
+  QPushButton* m_choose = nullptr;
 };
 
 }  // namespace qs

@@ -13,6 +13,7 @@ enum ItemRole : int {
   ShareRole,                ///< 0…1: length of the bar drawn behind the cell; absent = none
   ColorSlotRole,            ///< colour slot of a method
   FailedRole,               ///< true where the item failed; the tooltip says why
+  ReferenceRole,            ///< true for the row that others are measured against: it stays on top
 };
 
 }  // namespace qs

@@ -1,5 +1,6 @@
 #include "ui/windows/compare_dialog.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QFileDialog>
@@ -48,6 +49,12 @@ CompareDialog::CompareDialog(const QuantRequest& base, BuiltInTexts texts, QWidg
   rows->addRow(tr("Calibrate on"), m_calibration);
   rows->addRow(tr("Evaluate on"), m_evaluation);
   rows->addRow(tr("Windows"), m_windows);
+  m_sequential = new QCheckBox(tr("Block by block, on the outputs of the quantized blocks before"), this);
+  m_sequential->setObjectName(QStringLiteral("sequentialComparison"));
+  m_sequential->setToolTip(
+      tr("Sequential calibration, as GPTQ was published; else all blocks see the original's outputs"));
+  m_sequential->setChecked(m_base.calibration.sequential);
+  rows->addRow(QString(), m_sequential);
   m_warning = new QLabel(this);
   m_warning->setWordWrap(true);
   m_warning->setProperty("textStyle", QLatin1String("muted"));
@@ -118,7 +125,7 @@ void CompareDialog::update() {
   const ComparisonPlan now = plan();
   const bool same = now.evaluationTextFile == now.request.base.calibration.textFile;
   m_warning->setText(same ? tr("⚠ The same text calibrates and evaluates: figures will look better than they are.")
-                          : tr("Evaluation never uses the calibration text."));
+                          : tr("Calibration text is not evaluation text."));
   m_start->setEnabled(!now.request.methods.empty());
 }
 
@@ -132,6 +139,7 @@ ComparisonPlan CompareDialog::plan() const {
   plan.request.base = m_base;
   plan.request.base.calibration = {};
   plan.request.base.calibration.runModel = true;
+  plan.request.base.calibration.sequential = m_sequential->isChecked();
   plan.request.base.calibration.textFile = chosen(*m_calibration, m_texts.calibration);
   plan.evaluationTextFile = chosen(*m_evaluation, m_texts.evaluation);
   plan.request.windows.maxWindows = static_cast<std::size_t>(m_windows->value());

@@ -6,6 +6,7 @@
 
 #include "ui/controllers/compare_controller.h"
 
+class QCheckBox;
 class QComboBox;
 class QLabel;
 class QListWidget;
@@ -45,6 +46,7 @@ class CompareDialog : public QDialog {
   QComboBox* m_calibration = nullptr;
   QComboBox* m_evaluation = nullptr;
   QSpinBox* m_windows = nullptr;
+  QCheckBox* m_sequential = nullptr;
   QLabel* m_warning = nullptr;
   QPushButton* m_start = nullptr;
 };

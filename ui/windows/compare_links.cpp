@@ -9,9 +9,10 @@
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/progress_strip.h"
+#include "ui/support/number_format.h"
 #include "ui/windows/compare_dialog.h"
 #include "ui/windows/main_window.h"
-#include "ui/windows/run_description.h"
+#include "ui/windows/view_area.h"
 
 namespace qs {
 namespace {
@@ -21,15 +22,30 @@ BuiltInTexts builtInTexts(const MainWindow& window) {
   return {builtInTextPath(folder, BuiltInText::Calibration), builtInTextPath(folder, BuiltInText::Evaluation)};
 }
 
+void start(Workbench& bench, const ComparisonPlan& plan) {
+  if (bench.model.model() && !bench.isRunning()) bench.compare.start(bench.model.model(), plan);
+}
+
 void askForComparison(MainWindow& window) {
   Workbench& bench = window.workbench();
   if (!bench.model.model() || bench.isRunning()) return;
   auto* dialog = new CompareDialog(bench.request.request(), builtInTexts(window), &window);
-  QObject::connect(dialog, &CompareDialog::comparisonRequested, &bench, [&bench](const ComparisonPlan& plan) {
-    bench.comparison.clear();
-    bench.compare.start(bench.model.model(), plan);
-  });
+  QObject::connect(dialog, &CompareDialog::comparisonRequested, &bench,
+                   [&bench](const ComparisonPlan& plan) { start(bench, plan); });
   dialog->open();
+}
+
+/// Calibration by running the model: over the text that the person chose, else over the built-in one.
+ComparisonPlan planFor(MainWindow& window, std::vector<ComparedMethod> methods) {
+  const BuiltInTexts texts = builtInTexts(window);
+  ComparisonPlan plan{.request = {}, .evaluationTextFile = texts.evaluation};
+  plan.request.methods = std::move(methods);
+  plan.request.base = window.workbench().request.request();
+  CalibrationSource& calibration = plan.request.base.calibration;
+  calibration.activationsFile.clear();
+  calibration.runModel = true;
+  if (calibration.textFile.empty()) calibration.textFile = texts.calibration;
+  return plan;
 }
 
 /// A method twice: with the settings as they are in its published form, and with its introductory form switched on.
@@ -48,24 +64,28 @@ std::vector<ComparedMethod> bothForms(const QuantRequest& request) {
   return {{.method = kUnquantized, .settings = {}}, published, introductory};
 }
 
-void compareForms(MainWindow& window) {
-  Workbench& bench = window.workbench();
-  if (!bench.model.model() || bench.isRunning()) return;
-  const BuiltInTexts texts = builtInTexts(window);
-  ComparisonPlan plan{.request = {}, .evaluationTextFile = texts.evaluation};
-  plan.request.methods = bothForms(bench.request.request());
-  plan.request.base = bench.request.request();
-  plan.request.base.calibration.activationsFile.clear();
-  plan.request.base.calibration.runModel = true;
-  if (plan.request.base.calibration.textFile.empty()) plan.request.base.calibration.textFile = texts.calibration;
-  bench.comparison.clear();
-  bench.compare.start(bench.model.model(), plan);
+QString fileName(const std::filesystem::path& path) { return QString::fromStdString(path.filename().string()); }
+
+/// What calibrates and what measures, so that nobody has to guess.
+QString textsNote(const ComparisonPlan& plan) {
+  const auto& calibration = plan.request.base.calibration.textFile;
+  if (calibration == plan.evaluationTextFile)
+    return MainWindow::tr("⚠ %1 calibrates and evaluates: the figures will look better than they are.")
+        .arg(fileName(calibration));
+  return MainWindow::tr("Calibrated on %1, evaluated on %2: calibration text is not evaluation text.")
+      .arg(fileName(calibration), fileName(plan.evaluationTextFile));
+}
+
+QString extentNote(const EvaluatedText& text) {
+  if (text.windows == 0) return MainWindow::tr("The model could not be run: see the status.");
+  return MainWindow::tr("%1 tokens in %2 windows of %3.")
+      .arg(number::count(text.tokens), number::count(text.windows), number::count(text.window));
 }
 
 /// Columns that only a comparison measures.
 void showMeasuredColumns(MainWindow& window) {
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,
-                           ComparisonModel::SpeedupColumn}) {
+                           ComparisonModel::ChangeColumn, ComparisonModel::SpeedupColumn}) {
     window.docks().comparison->setColumnShown(column, true);
   }
   window.docks().comparison->setColumnShown(ComparisonModel::WeightErrorColumn, false);
@@ -76,16 +96,28 @@ void showMeasuredColumns(MainWindow& window) {
 void linkComparison(MainWindow& window) {
   Workbench& bench = window.workbench();
   window.docks().method->calibration()->setBuiltInText(builtInTexts(window).calibration);
-  QObject::connect(window.docks().method, &MethodForm::formsComparisonRequested, &bench,
-                   [&window] { compareForms(window); });
+  ComparisonPanel* table = window.docks().comparison;
+  const auto compare = [&window, &bench] { start(bench, planFor(window, defaultComparison())); };
   const auto ask = [&window] { askForComparison(window); };
-  QObject::connect(window.actions().compareMethods, &QAction::triggered, &bench, ask);
-  QObject::connect(window.docks().comparison, &ComparisonPanel::compareRequested, &bench, ask);
-  QObject::connect(&bench.compare, &CompareController::started, &window, [&window] { showMeasuredColumns(window); });
-  QObject::connect(&bench.compare, &CompareController::rowChanged, &bench,
-                   [&bench](std::size_t index, const ComparisonRow& row) {
-                     bench.comparison.setRow(comparedEntry(row, Workbench::kFirstComparedId + static_cast<int>(index)));
-                     Q_EMIT bench.rowsChanged();
+  QObject::connect(window.docks().method, &MethodForm::formsComparisonRequested, &bench,
+                   [&window, &bench] { start(bench, planFor(window, bothForms(bench.request.request()))); });
+  QObject::connect(window.actions().compareMethods, &QAction::triggered, &bench, compare);
+  QObject::connect(window.actions().chooseMethods, &QAction::triggered, &bench, ask);
+  QObject::connect(table, &ComparisonPanel::compareRequested, &bench, compare);
+  QObject::connect(table, &ComparisonPanel::choiceRequested, &bench, ask);
+  const auto tellTexts = [&window, table] { table->setNote(textsNote(planFor(window, {}))); };
+  QObject::connect(&bench.model, &ModelController::modelChanged, table, tellTexts);
+  QObject::connect(&bench.request, &RequestController::requestChanged, table, [&bench, tellTexts] {
+    if (!bench.isRunning()) tellTexts();
+  });
+  QObject::connect(&bench.compare, &CompareController::started, &window, [&window, table](const ComparisonPlan& plan) {
+    showMeasuredColumns(window);
+    table->setNote(textsNote(plan));
+    window.views().setView(ViewArea::View::Tradeoff);
+  });
+  QObject::connect(&bench.compare, &CompareController::finished, table,
+                   [table](const ComparisonPlan& plan, const EvaluatedText& text) {
+                     table->setNote(textsNote(plan) + QLatin1Char(' ') + extentNote(text));
                    });
   QObject::connect(&bench.compare, &CompareController::failed, &bench, &Workbench::message);
   QObject::connect(&bench.compare, &CompareController::cancelled, &bench, [&bench] {

@@ -41,6 +41,10 @@ void ExportMenu::join() {
     askWhereToWrite(tr("Export comparison table"), {tr("Markdown (*.md)")}, QStringLiteral("md"),
                     [this](const QString& path) { writeTable(path); });
   });
+  connect(actions.exportTablePicture, &QAction::triggered, this, [this] {
+    askWhereToWrite(tr("Export comparison table"), {tr("PNG picture (*.png)")}, QStringLiteral("png"),
+                    [this](const QString& path) { writeTable(path); });
+  });
   connect(actions.exportAllPlots, &QAction::triggered, this, [this] {
     auto* dialog = new QFileDialog(&m_window, tr("Folder for the plots"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
@@ -129,9 +133,16 @@ void ExportMenu::writePlotData(const QString& path) {
 }
 
 void ExportMenu::writeTable(const QString& path) {
+  if (path.endsWith(QStringLiteral(".png"), Qt::CaseInsensitive)) return writeTablePicture(path);
   const auto& rows = m_window.workbench().comparison.rows();
   const bool isMarkdown = path.endsWith(QStringLiteral(".md"), Qt::CaseInsensitive);
   m_window.workbench().exports.exportText(path, isMarkdown ? toMarkdown(rows) : toCsv(rows));
+}
+
+void ExportMenu::writeTablePicture(const QString& path) {
+  guarded(path, [&] {
+    if (!m_window.docks().comparison->picture().save(path)) throw failedError(path.toStdString(), "can't be written");
+  });
 }
 
 void ExportMenu::writeModel(const QString& exporterId, const QString& path) {

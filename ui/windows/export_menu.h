@@ -20,7 +20,7 @@ class ExportMenu : public QObject {
   void writePlot(const QString& path);
   void writeAllPlots(const QString& folder);
   void writePlotData(const QString& path);
-  /// The comparison table: Markdown for .md, else CSV.
+  /// The comparison table: Markdown for .md, a picture for .png, else CSV.
   void writeTable(const QString& path);
   /// The shown run's layers with an exporter.
   void writeModel(const QString& exporterId, const QString& path);
@@ -30,6 +30,7 @@ class ExportMenu : public QObject {
 
  private:
   void join();
+  void writeTablePicture(const QString& path);
   void askWhereToWrite(const QString& title, const QStringList& filters, const QString& suffix,
                        const std::function<void(const QString&)>& write);
   void askForModel();

@@ -129,7 +129,7 @@ void MainWindow::joinViewActions() {
     if (plot != nullptr && plot->hasData()) makeTableDialog(plot->tableData(), this)->show();
   });
   for (const QDockWidget* dock :
-       {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock}) {
+       {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock, m_docks.promptDock}) {
     m_actions.panels->addAction(dock->toggleViewAction());
   }
   connect(m_actions.themeSystem, &QAction::triggered, this, [this] { setTheme(Theme::System); });
@@ -230,6 +230,8 @@ void MainWindow::applyPreferences(const Preferences& preferences) {
   m_workbench->run.setPriority(preferences.priority);
   m_workbench->compare.setThreads(preferences.threads);
   m_workbench->compare.setPriority(preferences.priority);
+  m_workbench->prompt.setThreads(preferences.threads);
+  m_workbench->prompt.setPriority(preferences.priority);
 }
 
 void MainWindow::restoreWindowState() {

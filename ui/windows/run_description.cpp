@@ -152,9 +152,14 @@ ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
   entry.outputError = row.meanOutputRelativeError;
   entry.perplexity = row.perplexity;
   entry.perplexityError = row.perplexityStderr;
+  entry.perplexityChange = row.perplexityChange;
   entry.klDivergence = row.meanDivergence;
+  entry.klMedian = row.medianDivergence;
+  entry.klHighest = row.p999Divergence;
   entry.topOneAgreement = row.top1Agreement;
   entry.speedup = row.decodeSpeedup;
+  entry.speedupLow = row.decodeSpeedupLow;
+  entry.onlySimulated = row.onlySimulated;
   entry.seconds = row.seconds;
   return entry;
 }
@@ -180,7 +185,7 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
 QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
   static const char* const headers =
       "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
-      "mean_kl_divergence,top1_agreement,decode_speedup,seconds,status\n";
+      "perplexity_change,mean_kl_divergence,top1_agreement,decode_speedup,seconds,status\n";
   QByteArray csv = headers;
   for (const ComparisonEntry& row : rows) {
     QStringList cells;

@@ -100,7 +100,8 @@ void WindowActions::addView() {
 
 void WindowActions::addRun() {
   start = add(run, tr("&Run on all layers"), QKeySequence(Qt::CTRL | Qt::Key_R));
-  compareMethods = add(run, tr("Compare &methods…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R));
+  compareMethods = add(run, tr("Compare &methods"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R));
+  chooseMethods = add(run, tr("C&hoose methods to compare…"));
   cancel = add(run, tr("&Cancel"), QKeySequence(Qt::Key_Escape));
   pin = add(compare, tr("&Pin run as B"), QKeySequence(Qt::CTRL | Qt::Key_2));
   compare->addSeparator();
@@ -113,6 +114,7 @@ void WindowActions::addExport() {
   exportMenu->addSeparator();
   exportTableCsv = add(exportMenu, tr("Comparison table (&CSV)…"));
   exportTableMarkdown = add(exportMenu, tr("Comparison table (&Markdown)…"));
+  exportTablePicture = add(exportMenu, tr("Comparison table (P&NG)…"));
   exportMenu->addSeparator();
   exportPlot = add(exportMenu, tr("&Plot (PNG, SVG)…"), QKeySequence(Qt::CTRL | Qt::Key_E));
   exportAllPlots = add(exportMenu, tr("&All plots…"));

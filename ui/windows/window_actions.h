@@ -22,9 +22,10 @@ struct WindowActions {
   QAction *undo, *redo, *copy, *copyCommand, *find, *resetSettings, *preferences;
   std::vector<QAction*> views;
   QAction *zoomIn, *zoomOut, *zoomReset, *showTable, *themeSystem, *themeLight, *themeDark, *resetLayout, *fullScreen;
-  QAction *start, *cancel, *compareMethods;
+  QAction *start, *cancel, *compareMethods, *chooseMethods;
   QAction *pin, *worse, *better;
-  QAction *exportPlot, *exportAllPlots, *exportData, *exportTableCsv, *exportTableMarkdown, *exportModel;
+  QAction *exportPlot, *exportAllPlots, *exportData, *exportModel;
+  QAction *exportTableCsv, *exportTableMarkdown, *exportTablePicture;
   QAction *shortcuts, *about;
 
  private:

@@ -7,6 +7,7 @@
 #include "ui/panels/inspector_panel.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/model_panel.h"
+#include "ui/panels/prompt_panel.h"
 
 namespace qs {
 namespace {
@@ -30,6 +31,7 @@ WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
   method = new MethodForm(window);
   inspector = new InspectorPanel(window);
   comparison = new ComparisonPanel(window);
+  prompt = new PromptPanel(window);
   model->setMinimumWidth(200);
   method->setMinimumSize(220, 120);
   inspector->setMinimumSize(220, 80);
@@ -38,6 +40,7 @@ WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
   methodDock = dock(window, QObject::tr("Method"), QStringLiteral("methodDock"), method);
   inspectorDock = dock(window, QObject::tr("Inspector"), QStringLiteral("inspectorDock"), inspector);
   comparisonDock = dock(window, QObject::tr("Comparison"), QStringLiteral("comparisonDock"), comparison);
+  promptDock = dock(window, QObject::tr("Prompt"), QStringLiteral("promptDock"), prompt);
   window->setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
   window->setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   window->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks);
@@ -50,10 +53,12 @@ void WindowDocks::resetLayout() {
   window->addDockWidget(Qt::RightDockWidgetArea, inspectorDock);
   window->splitDockWidget(methodDock, inspectorDock, Qt::Vertical);
   window->addDockWidget(Qt::BottomDockWidgetArea, comparisonDock);
-  for (QDockWidget* each : {modelDock, methodDock, inspectorDock, comparisonDock}) {
+  window->tabifyDockWidget(comparisonDock, promptDock);
+  for (QDockWidget* each : {modelDock, methodDock, inspectorDock, promptDock, comparisonDock}) {
     each->setFloating(false);
     each->show();
   }
+  comparisonDock->raise();
   window->resizeDocks({modelDock, methodDock},
                       {window->width() * kLeftShare / 100, window->width() * kRightShare / 100}, Qt::Horizontal);
   window->resizeDocks({methodDock, inspectorDock}, {window->height() * 48 / 100, window->height() * 52 / 100},

@@ -11,6 +11,7 @@ class ComparisonPanel;
 class InspectorPanel;
 class MethodForm;
 class ModelPanel;
+class PromptPanel;
 
 /// The panels around the middle, each in a dock.
 struct WindowDocks {
@@ -24,10 +25,12 @@ struct WindowDocks {
   MethodForm* method = nullptr;
   InspectorPanel* inspector = nullptr;
   ComparisonPanel* comparison = nullptr;
+  PromptPanel* prompt = nullptr;
   QDockWidget* modelDock = nullptr;
   QDockWidget* methodDock = nullptr;
   QDockWidget* inspectorDock = nullptr;
   QDockWidget* comparisonDock = nullptr;
+  QDockWidget* promptDock = nullptr;  ///< behind the comparison
 };
 
 }  // namespace qs

@@ -14,6 +14,7 @@
 #include "ui/support/number_format.h"
 #include "ui/windows/compare_links.h"
 #include "ui/windows/main_window.h"
+#include "ui/windows/prompt_links.h"
 #include "ui/windows/run_description.h"
 #include "ui/windows/view_area.h"
 
@@ -45,12 +46,13 @@ void updateActions(MainWindow& window) {
   const bool running = bench.isRunning();
   for (QAction* action : {actions.reload, actions.close, actions.modelInformation, actions.copyCommand,
                           actions.exportPlot, actions.exportAllPlots, actions.exportData, actions.exportTableCsv,
-                          actions.exportTableMarkdown, actions.worse, actions.better}) {
+                          actions.exportTableMarkdown, actions.exportTablePicture, actions.worse, actions.better}) {
     action->setEnabled(hasModel);
   }
   actions.start->setEnabled(hasModel && !running);
   actions.cancel->setEnabled(running || bench.exports.isBusy());  // else Esc belongs to the plot
   actions.compareMethods->setEnabled(hasModel && !running);
+  actions.chooseMethods->setEnabled(hasModel && !running);
   actions.exportModel->setEnabled(bench.shownRun() != nullptr);
   actions.pin->setEnabled(bench.shownRun() != nullptr);
   window.docks().method->setHasModel(hasModel);
@@ -221,10 +223,11 @@ void linkWindow(MainWindow& window) {
   linkPreview(window);
   linkRuns(window);
   linkComparison(window);
+  linkPrompt(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
   window.progress().setIdleText(idleText(window.workbench()));
-  for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,
-                           ComparisonModel::SpeedupColumn}) {
+  for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::ChangeColumn, ComparisonModel::KlColumn,
+                           ComparisonModel::TopOneColumn, ComparisonModel::SpeedupColumn}) {
     window.docks().comparison->setColumnShown(column, false);  // until a comparison measures them
   }
   updateTitle(window);

@@ -19,6 +19,8 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
     Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, {}});
   });
   connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
+  connect(&compare, &CompareController::started, this, &Workbench::beginComparison);
+  connect(&compare, &CompareController::rowChanged, this, &Workbench::takeCompared);
   joinRun();
 }
 
@@ -61,6 +63,7 @@ void Workbench::endRow(int id, ComparisonEntry::Status status, const QString& no
 void Workbench::takeModel(const CheckpointPtr& opened) {
   run.cancel();
   compare.cancel();
+  prompt.cancel();
   m_runs.clear();
   m_shown = -1;
   m_pinned = -1;
@@ -76,6 +79,27 @@ void Workbench::takeModel(const CheckpointPtr& opened) {
           {UserMessage::Severity::Information, opened->displayName().c_str(), QString::fromStdString(warning), {}});
     }
   }
+  Q_EMIT rowsChanged();
+}
+
+// Rows of an earlier comparison make room; runs stay.
+void Workbench::beginComparison() {
+  std::vector<int> earlier;
+  for (const ComparisonEntry& row : comparison.rows())
+    if (row.id >= kFirstComparedId) earlier.push_back(row.id);
+  for (const int id : earlier) {
+    m_runs.erase(id);
+    comparison.removeRow(id);
+    if (m_pinned == id) pinRun(id);
+  }
+}
+
+void Workbench::takeCompared(std::size_t index, const ComparisonRow& row) {
+  const int id = row.method == kUnquantized ? kReferenceId : kFirstComparedId + static_cast<int>(index);
+  if (row.run && row.status == RowStatus::Done)
+    m_runs[id] = std::make_shared<const FinishedRun>(
+        FinishedRun{id, model.model(), row.run->request, row.run->report, row.run->store});
+  comparison.setRow(comparedEntry(row, id));
   Q_EMIT rowsChanged();
 }
 

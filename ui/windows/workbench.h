@@ -8,6 +8,7 @@
 #include "ui/controllers/export_controller.h"
 #include "ui/controllers/model_controller.h"
 #include "ui/controllers/preview_controller.h"
+#include "ui/controllers/prompt_controller.h"
 #include "ui/controllers/request_controller.h"
 #include "ui/controllers/run_controller.h"
 #include "ui/models/comparison_model.h"
@@ -29,7 +30,7 @@ class Workbench : public QObject {
   Q_OBJECT
 
  public:
-  static constexpr int kReferenceId = 0;              ///< comparison row of the unquantized model
+  static constexpr int kReferenceId = 0;              ///< row of the unquantized model, also in a comparison
   static constexpr int kFirstComparedId = 1'000'000;  ///< rows of a comparison of methods
 
   explicit Workbench(const ProgramFolders& folders, QObject* parent = nullptr);
@@ -39,6 +40,7 @@ class Workbench : public QObject {
   PreviewController preview;
   RunController run;
   CompareController compare;
+  PromptController prompt;
   ExportController exports;
   ModelTreeModel tree;
   TensorFilterModel filter;
@@ -64,6 +66,8 @@ class Workbench : public QObject {
   void showRun(int id);
   void pinRun(int id);
   void removeRun(int id);
+  /// A row of a comparison, as far as it is measured: a run like others once it is finished.
+  void takeCompared(std::size_t index, const qs::ComparisonRow& row);
 
  Q_SIGNALS:
   void tensorChanged(const QString& tensor, const QString& layer);
@@ -77,6 +81,7 @@ class Workbench : public QObject {
   void takeFinished(const FinishedRunPtr& run);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();
+  void beginComparison();
 
   QString m_tensor;
   std::map<int, FinishedRunPtr> m_runs;

@@ -20,6 +20,7 @@ ordered_json rowJson(const ComparisonRow& row) {
           {"bits_per_weight", optionalJson(row.bitsPerWeight)},
           {"perplexity", optionalJson(row.perplexity)},
           {"perplexity_stderr", optionalJson(row.perplexityStderr)},
+          {"perplexity_change", optionalJson(row.perplexityChange)},
           {"mean_kl_divergence", optionalJson(row.meanDivergence)},
           {"median_kl_divergence", optionalJson(row.medianDivergence)},
           {"p999_kl_divergence", optionalJson(row.p999Divergence)},
@@ -38,38 +39,47 @@ std::string optionalRounded(const std::optional<double>& value, int digits) {
   return value ? roundedText(*value, digits) : std::string("-");
 }
 
+std::string speedText(const ComparisonRow& row) {
+  if (!row.decodeSpeedup) return row.onlySimulated ? "not measured" : "-";
+  return roundedText(*row.decodeSpeedup, 3) + " (" + roundedText(*row.decodeSpeedupLow, 3) + ")";
+}
+
 std::string sizeText(const ComparisonRow& row) { return row.sizeBytes ? std::to_string(*row.sizeBytes) : "-"; }
 
 }  // namespace
 
-ordered_json compareReportJson(const std::string& model, std::span<const ComparisonRow> rows) {
+ordered_json compareReportJson(const std::string& model, const ComparisonResult& result) {
   ordered_json list = ordered_json::array();
-  for (const ComparisonRow& row : rows) list.push_back(rowJson(row));
-  return {{"model", model}, {"rows", std::move(list)}};
+  for (const ComparisonRow& row : result.rows) list.push_back(rowJson(row));
+  const EvaluatedText& text = result.text;
+  ordered_json scored{{"text", text.name}, {"tokens", text.tokens}, {"windows", text.windows}, {"window", text.window}};
+  return {{"model", model}, {"evaluation", std::move(scored)}, {"rows", std::move(list)}};
 }
 
 TextTable compareTable(std::span<const ComparisonRow> rows) {
   TextTable table{.header = {"method", "settings", "size_bytes", "bits_per_weight", "perplexity", "perplexity_stderr",
-                             "mean_kl_divergence", "top1_agreement", "mean_output_relative_error", "decode_speedup",
+                             "perplexity_change", "mean_kl_divergence", "median_kl_divergence", "p999_kl_divergence",
+                             "top1_agreement", "mean_output_relative_error", "decode_speedup", "decode_speedup_low",
                              "seconds", "status", "error"}};
   for (const ComparisonRow& row : rows)
-    table.rows.push_back({row.method, settingsText(row.settings), sizeText(row), optionalExact(row.bitsPerWeight),
-                          optionalExact(row.perplexity), optionalExact(row.perplexityStderr),
-                          optionalExact(row.meanDivergence), optionalExact(row.top1Agreement),
-                          optionalExact(row.meanOutputRelativeError), optionalExact(row.decodeSpeedup),
-                          optionalExact(row.seconds), std::string(name(row.status)), row.error});
+    table.rows.push_back(
+        {row.method, settingsText(row.settings), sizeText(row), optionalExact(row.bitsPerWeight),
+         optionalExact(row.perplexity), optionalExact(row.perplexityStderr), optionalExact(row.perplexityChange),
+         optionalExact(row.meanDivergence), optionalExact(row.medianDivergence), optionalExact(row.p999Divergence),
+         optionalExact(row.top1Agreement), optionalExact(row.meanOutputRelativeError), optionalExact(row.decodeSpeedup),
+         optionalExact(row.decodeSpeedupLow), optionalExact(row.seconds), std::string(name(row.status)), row.error});
   return table;
 }
 
 TextTable compareSummary(std::span<const ComparisonRow> rows) {
-  TextTable table{.header = {"method", "size bytes", "bits/weight", "perplexity", "+/-", "KL", "top-1", "output error",
-                             "speedup", "seconds", "status"}};
+  TextTable table{.header = {"method", "size bytes", "bits/weight", "perplexity", "+/-", "change", "KL", "top-1",
+                             "output error", "speedup (slowest)", "seconds", "status"}};
   for (const ComparisonRow& row : rows)
     table.rows.push_back({row.method, sizeText(row), optionalRounded(row.bitsPerWeight, 4),
                           optionalRounded(row.perplexity, 5), optionalRounded(row.perplexityStderr, 2),
-                          optionalRounded(row.meanDivergence, 3), optionalRounded(row.top1Agreement, 4),
-                          optionalRounded(row.meanOutputRelativeError, 3), optionalRounded(row.decodeSpeedup, 3),
-                          optionalRounded(row.seconds, 3), std::string(name(row.status))});
+                          optionalRounded(row.perplexityChange, 3), optionalRounded(row.meanDivergence, 3),
+                          optionalRounded(row.top1Agreement, 4), optionalRounded(row.meanOutputRelativeError, 3),
+                          speedText(row), optionalRounded(row.seconds, 3), std::string(name(row.status))});
   return table;
 }
 

@@ -11,7 +11,7 @@
 namespace qs {
 
 /// A comparison with the keys of the command-line contract.
-[[nodiscard]] nlohmann::ordered_json compareReportJson(const std::string& model, std::span<const ComparisonRow> rows);
+[[nodiscard]] nlohmann::ordered_json compareReportJson(const std::string& model, const ComparisonResult& result);
 /// The same as a table with exact numbers, for CSV and Markdown.
 [[nodiscard]] TextTable compareTable(std::span<const ComparisonRow> rows);
 /// The same rounded, for reading.

@@ -47,9 +47,15 @@ class TestCompareMethods : public QObject {
     ComparisonRequest request = demoRequest(kWholeText ? 0 : 2);
     request.methods = {{kUnquantized, {}}, {"rtn", {}}, {"int8-dynamic", {}}};
     std::vector<std::size_t> told;
-    const auto rows = compareMethods(openCheckpoint(kDemo), request, folder.path(), {},
-                                     [&](std::size_t row, const ComparisonRow&) { told.push_back(row); });
+    const auto result = compareMethods(openCheckpoint(kDemo), request, folder.path(), {},
+                                       [&](std::size_t row, const ComparisonRow&) { told.push_back(row); });
+    const auto& rows = result.rows;
     QCOMPARE(rows.size(), std::size_t{3});
+    QCOMPARE(result.text.window, std::size_t{256});
+    QCOMPARE(result.text.tokens, 256 * result.text.windows);
+    QCOMPARE(result.text.windows, std::size_t{kWholeText ? 84 : 2});
+    QCOMPARE(*rows[1].perplexityChange, *rows[1].perplexity - *rows[0].perplexity);
+    QVERIFY(!rows[0].run && rows[1].run && rows[1].run->report->layers.size() == 28);
     for (const ComparisonRow& row : rows) QCOMPARE(row.status, RowStatus::Done);
     if (!kWholeText) return;
     QVERIFY2(std::abs(*rows[0].perplexity / kDemoPerplexity - 1) < 1e-3,
@@ -63,7 +69,8 @@ class TestCompareMethods : public QObject {
     // 4-bit codes, an F16 scale and a 4-bit zero point in groups of 128.
     QVERIFY(std::abs(*rows[1].bitsPerWeight - (4 + 20.0 / 128)) < 1e-9);
     QVERIFY(!rows[1].decodeSpeedup);
-    QVERIFY(std::is_sorted(told.begin(), told.end()) && told.size() >= 6);
+    QCOMPARE(std::vector(told.begin(), told.begin() + 3), (std::vector<std::size_t>{0, 1, 2}));  // all rows wait
+    QVERIFY(std::is_sorted(told.begin() + 3, told.end()) && told.size() >= 9);
   }
 
   // Made by another program (shared models, rtn_reference.json): weights only, all linears.
@@ -96,7 +103,7 @@ class TestCompareMethods : public QObject {
       request.evaluationText = readText(models + model + "/eval.txt");
       request.windows = {.window = 255, .maxWindows = 48};
       request.decodeRepeats = 0;
-      const auto rows = compareMethods(openCheckpoint(models + model), request, folder.path(), {});
+      const auto rows = compareMethods(openCheckpoint(models + model), request, folder.path(), {}).rows;
       QVERIFY2(rows[0].status == RowStatus::Done, rows[0].error.c_str());
       const double expected = reference[entry.toStdString()]["perplexity"];
       const double ratio = *rows[0].perplexity / expected;
@@ -105,12 +112,40 @@ class TestCompareMethods : public QObject {
     }
   }
 
+  // Made by another program (shared models, w8a8_reference.json): weights by row, inputs of every linear quantized.
+  void quantizedInputsMatchTheReference_data() {
+    QTest::addColumn<QString>("entry");
+    QTest::addColumn<QString>("method");
+    QTest::newRow("a scale a token") << "w8a8_per_token"
+                                     << "int8-dynamic";
+    QTest::newRow("one scale from eight windows") << "w8a8_per_tensor_static"
+                                                  << "int8-static";
+  }
+  void quantizedInputsMatchTheReference() {
+    QFETCH(QString, entry);
+    QFETCH(QString, method);
+    const std::string folder = std::string(QUANTSCOPE_SOURCE_DIR) + "/../shared/models/stories260K";
+    if (!QFile::exists(QString::fromStdString(folder))) QSKIP("the shared models are not on this machine");
+    if (!kWholeText) QSKIP("takes minutes under the address sanitizer");
+    const auto reference = nlohmann::json::parse(test::readFile(folder + "/w8a8_reference.json"));
+    const test::TempFolder store;
+    ComparisonRequest request{.methods = {{method.toStdString(), {}}}};
+    request.base.calibration = {.textFile = folder + "/eval.txt", .runModel = true, .window = 255, .windows = 8};
+    request.evaluationText = readText(folder + "/eval.txt");
+    request.windows = {.window = 255, .maxWindows = reference["windows"]};
+    request.decodeRepeats = 0;
+    const ComparisonRow row = compareMethods(openCheckpoint(folder), request, store.path(), {}).rows.front();
+    QVERIFY2(row.status == RowStatus::Done, row.error.c_str());
+    const double ratio = *row.perplexity / reference[entry.toStdString()]["perplexity"].get<double>();
+    QVERIFY2(std::abs(ratio - 1) < 0.01, qPrintable(QString::number(ratio)));
+  }
+
   void aRowThatFailsLeavesTheOthers() {
     const test::TempFolder folder;
     ComparisonRequest request = demoRequest(2);
     request.methods = {{"int8-static", {}}, {"rtn", {}}};  // no calibration given
     request.base.calibration.activationsFile = folder.path() / "missing.safetensors";
-    const auto rows = compareMethods(openCheckpoint(kDemo), request, folder.path() / "store", {});
+    const auto rows = compareMethods(openCheckpoint(kDemo), request, folder.path() / "store", {}).rows;
     QCOMPARE(rows[0].status, RowStatus::Failed);
     QVERIFY(rows[0].error.find("missing.safetensors") != std::string::npos);
   }
@@ -121,7 +156,7 @@ class TestCompareMethods : public QObject {
     ComparisonRequest request = demoRequest(2);
     request.methods = {{kUnquantized, {}}, {"rtn", {}}};
     const auto rows =
-        compareMethods(openCheckpoint(folder.path() / "only.safetensors"), request, folder.path() / "store", {});
+        compareMethods(openCheckpoint(folder.path() / "only.safetensors"), request, folder.path() / "store", {}).rows;
     for (const ComparisonRow& row : rows) {
       QCOMPARE(row.status, RowStatus::Done);
       QVERIFY(row.sizeBytes && !row.perplexity);

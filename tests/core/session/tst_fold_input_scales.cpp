@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "core/io/reader_registry.h"
+#include "core/kernels/dequantize.h"
 #include "core/model/architecture_registry.h"
 #include "core/model/layer_groups.h"
 #include "core/model/runner/transformer_runner.h"
 #include "core/quant/uniform_grid.h"
 #include "core/session/linear_weights.h"
-#include "core/session/quantized_weights.h"
 #include "core/session/run_weights.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
@@ -23,6 +23,22 @@ std::vector<float> scaleOf(std::size_t inputs) {
   for (std::size_t c = 0; c < inputs; ++c) scale[c] = std::exp2(std::sin(static_cast<float>(c)));
   return scale;
 }
+
+/// The model with the weights that the run's layers stand for in the original domain: nothing folded.
+class EffectiveWeights : public qs::CheckpointWeights {
+ public:
+  EffectiveWeights(const qs::ArchitectureSpec& spec, const qs::Checkpoint& model, const qs::RunStore& store)
+      : CheckpointWeights(spec, model), m_store(store) {}
+  [[nodiscard]] std::shared_ptr<const qs::Matrix> linear(const qs::LinearSpec& linear,
+                                                         const qs::RunContext& context) const override {
+    const auto tensor = m_store.loadTensor(linear.name);
+    if (!tensor) return CheckpointWeights::linear(linear, context);
+    return std::make_shared<const qs::Matrix>(qs::dequantizeMatrix(*tensor, context));
+  }
+
+ private:
+  const qs::RunStore& m_store;
+};
 
 }  // namespace
 
@@ -90,7 +106,7 @@ class TestFoldInputScales : public QObject {
       }
     }
     const qs::RunWeights folded(spec, *model, report, store);
-    const qs::QuantizedWeights plain(spec, *model, store);
+    const EffectiveWeights plain(spec, *model, store);
     std::vector<int> ids{0};
     for (int i = 1; i < 24; ++i) ids.push_back(i * 37 % 1024);
     const qs::Matrix a = qs::TransformerRunner(spec, folded).run(ids, ids.size(), {});
