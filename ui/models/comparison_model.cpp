@@ -60,8 +60,7 @@ QString speedText(const ComparisonEntry& row) {
   if (!row.speedup) return row.onlySimulated ? number::notMeasured() : QStringLiteral("–");
   const QString best = number::factor(*row.speedup);
   if (!row.speedupLow) return best;
-  const QString low = number::factor(*row.speedupLow);
-  return low == best ? best : ComparisonModel::tr("%1 (%2)").arg(best, low);
+  return ComparisonModel::tr("%1 (%2)").arg(best, number::significant(*row.speedupLow, 2));
 }
 
 QString divergenceText(const ComparisonEntry& row) {
@@ -210,7 +209,7 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
       if (row.status == ComparisonEntry::Status::Failed || column == StatusColumn) return row.note;
       if (column == SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
       if (column == KlColumn) return divergenceText(row);
-      return column == SettingsColumn ? row.settings : QString();
+      return column == SettingsColumn || column == MethodColumn ? row.settings : QString();
     case Qt::FontRole:
       if (!isBest(row, column)) return {};
       return [] {

@@ -6,6 +6,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSortFilterProxyModel>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -64,6 +65,7 @@ ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
   m_table->setSortingEnabled(true);
   m_table->setContextMenuPolicy(Qt::CustomContextMenu);
   m_table->setModel(m_proxy);
+  m_table->horizontalHeader()->setStretchLastSection(true);
   m_note = new QLabel(this);
   m_note->setObjectName(QStringLiteral("comparisonNote"));
   m_note->setProperty("textStyle", QLatin1String("muted"));
@@ -144,6 +146,13 @@ QString ComparisonPanel::selectedText() const {
 void ComparisonPanel::setColumnShown(int column, bool shown) {
   m_table->setColumnHidden(column, !shown);
   fitColumns();
+}
+
+int ComparisonPanel::fullHeight() const {
+  const int rows = m_proxy->rowCount() * m_table->verticalHeader()->defaultSectionSize();
+  const int bars =
+      m_table->horizontalHeader()->sizeHint().height() + m_table->horizontalScrollBar()->sizeHint().height();
+  return height() - m_table->height() + rows + bars;
 }
 
 QImage ComparisonPanel::picture() const {

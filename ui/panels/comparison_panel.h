@@ -25,6 +25,8 @@ class ComparisonPanel : public QWidget {
   /// The chosen rows, or all, as shown, tab-separated with a header.
   [[nodiscard]] QString selectedText() const;
   void setColumnShown(int column, bool shown);
+  /// Height at which every row is seen.
+  [[nodiscard]] int fullHeight() const;
   /// The table as a picture of its own size, in the light palette.
   [[nodiscard]] QImage picture() const;
 

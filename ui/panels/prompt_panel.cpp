@@ -23,6 +23,7 @@ constexpr int kMostTokens = 512;
 constexpr int kFirstTokens = 48;
 constexpr int kChosenAtOnce = 4;
 constexpr int kLeastColumn = 170;
+constexpr int kLeastText = 40;
 constexpr int kMarkAlpha = 90;
 
 QString escaped(const std::string& text) {
@@ -38,8 +39,7 @@ QString visible(const std::string& token) {
 
 QString verdictOf(const Continuation& continuation) {
   if (!continuation.error.empty()) return PromptPanel::tr("failed");
-  if (!continuation.differsAt)
-    return PromptPanel::tr("the same %n token(s)", nullptr, static_cast<int>(continuation.ids.size()));
+  if (!continuation.differsAt) return PromptPanel::tr("the same %1 tokens").arg(continuation.ids.size());
   return PromptPanel::tr("differs from token %1 on").arg(*continuation.differsAt + 1);
 }
 
@@ -179,6 +179,7 @@ void PromptPanel::addColumn(const QString& name, int colorSlot) {
   column.text = new QTextEdit(column.box);
   column.text->setReadOnly(true);
   column.text->setFrameShape(QFrame::NoFrame);
+  column.text->setMinimumHeight(kLeastText);
   column.text->setAccessibleName(tr("Continuation of %1").arg(name));
   auto* layout = new QVBoxLayout(column.box);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -214,8 +215,7 @@ void PromptPanel::setContinuation(std::size_t column, const Continuation& contin
 
 void PromptPanel::draw(const Column& column, bool isReference) const {
   const Continuation& text = column.continuation;
-  column.verdict->setText(isReference ? tr("%n token(s)", nullptr, static_cast<int>(text.ids.size()))
-                                      : verdictOf(text));
+  column.verdict->setText(isReference ? tr("%1 tokens").arg(text.ids.size()) : verdictOf(text));
   if (!text.error.empty()) return column.text->setPlainText(QString::fromStdString(text.error));
   const Palette colors = Palette::of(palette());
   QColor mark = colors.warning;

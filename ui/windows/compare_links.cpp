@@ -1,6 +1,8 @@
 #include "ui/windows/compare_links.h"
 
 #include <QAction>
+#include <QDockWidget>
+#include <algorithm>
 
 #include "core/quant/method_registry.h"
 #include "core/session/demo_model.h"
@@ -91,6 +93,15 @@ void showMeasuredColumns(MainWindow& window) {
   window.docks().comparison->setColumnShown(ComparisonModel::WeightErrorColumn, false);
 }
 
+/// All rows are seen, as far as that leaves half of the window's height to the views.
+void makeRoom(MainWindow& window) {
+  WindowDocks& docks = window.docks();
+  docks.comparisonDock->show();
+  docks.comparisonDock->raise();
+  const int wanted = std::min(docks.comparison->fullHeight(), window.height() * 45 / 100);
+  if (docks.comparison->height() < wanted) window.resizeDocks({docks.comparisonDock}, {wanted}, Qt::Vertical);
+}
+
 }  // namespace
 
 void linkComparison(MainWindow& window) {
@@ -114,6 +125,9 @@ void linkComparison(MainWindow& window) {
     showMeasuredColumns(window);
     table->setNote(textsNote(plan));
     window.views().setView(ViewArea::View::Tradeoff);
+  });
+  QObject::connect(&bench.comparison, &QAbstractItemModel::rowsInserted, &window, [&window, &bench] {
+    if (bench.compare.isBusy()) makeRoom(window);
   });
   QObject::connect(&bench.compare, &CompareController::finished, table,
                    [table](const ComparisonPlan& plan, const EvaluatedText& text) {

@@ -1,6 +1,7 @@
 #include "ui/windows/window_links.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/error.h"
 #include "ui/panels/comparison_panel.h"
@@ -167,6 +168,12 @@ void linkPreview(MainWindow& window) {
   QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
 }
 
+/// Settings tell rows apart only where a method has several.
+bool isMethodRepeated(const std::vector<ComparisonEntry>& rows) {
+  std::set<QString> methods;
+  return std::ranges::any_of(rows, [&](const ComparisonEntry& row) { return !methods.insert(row.method).second; });
+}
+
 void linkRuns(MainWindow& window) {
   Workbench& bench = window.workbench();
   ViewArea& views = window.views();
@@ -195,9 +202,11 @@ void linkRuns(MainWindow& window) {
     table->setColumnShown(ComparisonModel::OutputErrorColumn, std::ranges::any_of(rows, [](const ComparisonEntry& row) {
                             return row.outputError.has_value();
                           }));
+    table->setColumnShown(ComparisonModel::SettingsColumn, isMethodRepeated(rows));
     QString title;
     const auto points = tradeoffPoints(bench.comparison.rows(), &title);
-    views.setTradeoff(points.size() > 1 ? points : std::vector<TradeoffPoint>(), title);
+    const bool isShown = points.size() > 1 || bench.compare.isBusy();
+    views.setTradeoff(isShown ? points : std::vector<TradeoffPoint>(), title);
   });
   QObject::connect(&bench.run, &RunController::busyChanged, &progress, &ProgressStrip::setBusy);
   QObject::connect(&bench.run, &RunController::progressPolled, &progress, &ProgressStrip::setProgress);

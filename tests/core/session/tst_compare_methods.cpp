@@ -124,7 +124,7 @@ class TestCompareMethods : public QObject {
   void quantizedInputsMatchTheReference() {
     QFETCH(QString, entry);
     QFETCH(QString, method);
-    const std::string folder = std::string(QUANTSCOPE_SOURCE_DIR) + "/../shared/models/stories260K";
+    const std::string folder = (qs::test::sharedModelsFolder() / "stories260K").string();
     if (!QFile::exists(QString::fromStdString(folder))) QSKIP("the shared models are not on this machine");
     if (!kWholeText) QSKIP("takes minutes under the address sanitizer");
     const auto reference = nlohmann::json::parse(test::readFile(folder + "/w8a8_reference.json"));

@@ -6,11 +6,12 @@
 #include "core/io/reader_registry.h"
 #include "core/session/continue_prompt.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kDemo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kDemo = qs::test::demoFolder();
 constexpr const char* kPrompt = "There once was a";
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <QToolButton>
 #include <QtTest>
 
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/prompt_panel.h"
@@ -21,7 +22,7 @@
 
 namespace {
 
-const std::filesystem::path kDemo = QUANTSCOPE_SOURCE_DIR "/resources/demo/model";
+const std::filesystem::path kDemo = qs::test::demoFolder();
 constexpr int kPatience = 60'000;  ///< ms: a loaded machine is no fault
 
 qs::ComparedMethod method(const std::string& id, std::int64_t bits) {
