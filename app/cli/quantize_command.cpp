@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include "app/cli/command.h"
@@ -89,6 +90,17 @@ void requireAllLayers(const QuantReport& report) {
   }
 }
 
+// Each note once, with the first layer that it is about.
+void printNotes(const QuantReport& report) {
+  std::map<std::string, std::vector<std::string>> layersByNote;
+  for (const LayerReportPtr& layer : report.layers)
+    for (const std::string& note : layer->notes) layersByNote[note].push_back(layer->name);
+  for (const auto& [note, layers] : layersByNote) {
+    const std::string more = layers.size() > 1 ? " and " + std::to_string(layers.size() - 1) + " more" : "";
+    printNote("layer '" + layers.front() + "'" + more + ": " + note);
+  }
+}
+
 void printSummary(const QuantReport& report, const std::string& out) {
   TextTable table{.header = {"layer", "shape", "bits/weight", "SQNR dB", "weight error", "output error"}};
   for (const LayerReportPtr& layer : report.layers) {
@@ -122,11 +134,13 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
     const ProgressBar bar(progress, given.common.progress);
     report = runQuantization(*model, request, store.store(), context);
     report.model = given.model;
-    requireAllLayers(report);
-    exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
+    if (report.total.failedLayers == 0)
+      exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
   }
   const std::string document = runReportJson(report).dump(2);
   if (!given.report.empty()) writeFileAtomically(given.report, document + "\n");
+  requireAllLayers(report);
+  printNotes(report);
   if (given.common.json)
     printJson(document);
   else

@@ -169,38 +169,47 @@ class Run {
     return reports;
   }
 
+  [[nodiscard]] LayerReportPtr failedReport(const PlannedLayer& layer, const Error& error) const {
+    LayerReport report = reportHead(layer);
+    report.error = error.what();
+    report.errorKind = error.kind();
+    m_context.advance(1.0);
+    return std::make_shared<const LayerReport>(std::move(report));
+  }
+
   [[nodiscard]] std::vector<LayerReportPtr> failedReports(const RunGroup& group, const Error& error) const {
     std::vector<LayerReportPtr> reports;
-    for (const PlannedLayer& layer : group.layers) {
-      LayerReport report = reportHead(layer);
-      report.error = error.what();
-      report.errorKind = error.kind();
-      reports.push_back(std::make_shared<const LayerReport>(std::move(report)));
-    }
-    m_context.advance(static_cast<double>(group.layers.size()));
+    for (const PlannedLayer& layer : group.layers) reports.push_back(failedReport(layer, error));
     return reports;
   }
 
   [[nodiscard]] std::vector<LayerReportPtr> quantizeGroup(const RunGroup& group, const ActivationStats* inputs) {
     const auto start = std::chrono::steady_clock::now();
     const LayerPlan& plan = group.layers.front().plan;
+    std::vector<LayerReportPtr> reports(group.layers.size());
     std::vector<Matrix> weights;
     std::vector<LayerTask> tasks;
-    std::vector<const PlannedLayer*> loaded;
-    std::vector<LayerReportPtr> reports;
-    for (const PlannedLayer& layer : group.layers) weights.push_back(loadLinear(m_model, *layer.tensor, m_context));
-    for (std::size_t i = 0; i < weights.size(); ++i)
-      tasks.push_back({.name = group.layers[i].name,
-                       .weights = weights[i].view(),
+    std::vector<std::size_t> loaded;  // the layer of each task: one that can't be read fails alone
+    for (std::size_t i = 0; i < group.layers.size(); ++i) {
+      try {
+        weights.push_back(loadLinear(m_model, *group.layers[i].tensor, m_context));
+        loaded.push_back(i);
+      } catch (const Error& error) {
+        reports[i] = failedReport(group.layers[i], error);
+      }
+    }
+    for (std::size_t t = 0; t < loaded.size(); ++t)
+      tasks.push_back({.name = group.layers[loaded[t]].name,
+                       .weights = weights[t].view(),
                        .activations = inputs,
                        .mayScaleInput = group.mayScaleInput});
     const QuantizeOptions options{.scaleType = m_request.scaleType, .seed = m_request.seed};
     std::vector<LayerOutcome> outcomes = plan.method->quantize(tasks, plan.settings, options, m_context);
-    const double seconds = secondsSince(start) / static_cast<double>(tasks.size());
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      reports.push_back(finishLayer(group.layers[i], tasks[i].weights, outcomes.at(i), inputs, seconds));
-      weights[i] = Matrix();
-      outcomes[i] = LayerOutcome();
+    const double seconds = secondsSince(start) / static_cast<double>(std::max<std::size_t>(tasks.size(), 1));
+    for (std::size_t t = 0; t < tasks.size(); ++t) {
+      reports[loaded[t]] = finishLayer(group.layers[loaded[t]], tasks[t].weights, outcomes.at(t), inputs, seconds);
+      weights[t] = Matrix();
+      outcomes[t] = LayerOutcome();
     }
     return reports;
   }

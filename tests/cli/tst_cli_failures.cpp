@@ -1,5 +1,9 @@
 #include <QtTest>
 
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+
 #include <unistd.h>
 
 #include <csignal>
@@ -111,6 +115,26 @@ class TestCliFailures : public QObject {
       QCOMPARE(result.status, 2);
       QVERIFY2(result.hasOneErrorLine() && result.err.contains("calibration"), result.err);
     }
+  }
+
+  void theReportShowsTheLayerThatFailed() {
+    const CliResult result = runCli({"quantize", text("damaged.safetensors"), "--method", "rtn", "--out",
+                                     text("never.safetensors"), "--report", text("failed.json")});
+    QCOMPARE(result.status, 3);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QVERIFY(!fs::exists(path("never.safetensors")));
+    const QString report = QString::fromStdString(qs::test::readFile(path("failed.json")));
+    const QJsonArray layers = QJsonDocument::fromJson(report.toUtf8()).object()["layers"].toArray();
+    QCOMPARE(layers.size(), 14);
+    int failed = 0;
+    for (const auto& layer : layers) {
+      const QString error = layer.toObject()["error"].toString();
+      failed += error.isEmpty() ? 0 : 1;
+      QVERIFY2(error.isEmpty() || error.contains("[2, 5]"), qPrintable(error));
+      QCOMPARE(layer.toObject().contains("weight_mse"), error.isEmpty());
+    }
+    QCOMPARE(failed, 1);
+    fs::remove(path("failed.json"));
   }
 
   void anUnwritableFolderIsAFailure() {

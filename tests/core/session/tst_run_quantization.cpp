@@ -86,6 +86,53 @@ class TestRunQuantization : public QObject {
       }
   }
 
+  void oneBadLayerLeavesThoseThatShareItsInput() {
+    m_tensors[3].values(1, 2) = std::numeric_limits<float>::quiet_NaN();
+    open();
+    qs::test::writeModel(m_folder->path() / "acts.safetensors", qs::test::tinyInputs(40));
+    for (const char* method : {"rtn", "gptq", "awq"}) {
+      m_request.method = method;
+      m_request.calibration.activationsFile = m_folder->path() / "acts.safetensors";
+      qs::RunStore store(m_folder->path() / method, *m_model, m_request);
+      const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+      QCOMPARE(report.layers.size(), std::size_t{14});
+      for (const qs::LayerReportPtr& layer : report.layers)
+        QCOMPARE(layer->error.empty(), layer->name + ".weight" != m_tensors[3].name);
+    }
+  }
+
+  void badInputsFailTheirLayersOnly_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<float>("value");
+    QTest::addColumn<QString>("message");
+    for (const char* method : {"gptq", "awq", "qat", "smoothquant", "int8-static"})
+      QTest::addRow("NaN for %s", method) << method << std::numeric_limits<float>::quiet_NaN() << "NaN at row 5";
+    for (const char* method : {"gptq", "qat"}) QTest::addRow("zeros for %s", method) << method << 0.0F << "all zero";
+  }
+  void badInputsFailTheirLayersOnly() {
+    QFETCH(QString, method);
+    QFETCH(float, value);
+    QFETCH(QString, message);
+    auto inputs = qs::test::tinyInputs(200);
+    for (qs::test::NamedMatrix& tensor : inputs) {
+      if (tensor.name != "model.layers.0.mlp.down_proj.input") continue;
+      if (value == 0.0F) std::fill(tensor.values.values().begin(), tensor.values.values().end(), 0.0F);
+      tensor.values(5, 3) = value;
+    }
+    qs::test::writeModel(m_folder->path() / "acts.safetensors", inputs);
+    m_request.method = method.toStdString();
+    if (method == "qat") m_request.settings.set("steps", std::int64_t{5});
+    m_request.calibration.activationsFile = m_folder->path() / "acts.safetensors";
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.total.failedLayers, std::size_t{1});
+    for (const qs::LayerReportPtr& layer : report.layers) {
+      const QString error = QString::fromStdString(layer->error);
+      QCOMPARE(error.isEmpty(), layer->name != "model.layers.0.mlp.down_proj");
+      if (!error.isEmpty()) QVERIFY2(error.contains(message) && error.contains("0.mlp.down_proj"), qPrintable(error));
+    }
+  }
+
   void anIdenticalRunIsTakenFromTheStore() {
     qs::RunStore store(root(), *m_model, m_request);
     const qs::QuantReport first = qs::runQuantization(*m_model, m_request, store, {});
