@@ -13,6 +13,28 @@ constexpr float kBeta1 = 0.9F;
 constexpr float kBeta2 = 0.999F;
 constexpr float kEpsilon = 1e-8F;
 
+template <typename Real>
+LsqGradients backward(std::span<const Real> latent, LsqUnit unit, bool symmetric, std::span<Real> gradient) {
+  // Limits of v = w/s inside which a change of w shows: the codes' range itself, or where rne(v) + z stays in it.
+  const auto step = static_cast<Real>(unit.step);
+  const auto low = static_cast<Real>(symmetric ? unit.low : unit.low - unit.zero);
+  const auto high = static_cast<Real>(symmetric ? unit.high : unit.high - unit.zero);
+  LsqGradients sums;
+  for (std::size_t i = 0; i < latent.size(); ++i) {
+    const Real v = latent[i] / step;
+    const Real position = symmetric ? v : std::rint(v);
+    const bool below = position < low;
+    const bool above = position > high;
+    const Real slope = below ? low : above ? high : std::rint(v) - v;
+    sums.step += static_cast<double>(gradient[i] * slope);
+    if (!below && !above) continue;
+    sums.zero -= static_cast<double>(gradient[i] * step);
+    gradient[i] = Real{0};
+  }
+  if (symmetric) sums.zero = 0;
+  return sums;
+}
+
 }  // namespace
 
 void lsqForward(std::span<const float> latent, std::span<const float> reference, LsqUnit unit,
@@ -26,23 +48,10 @@ void lsqForward(std::span<const float> latent, std::span<const float> reference,
 }
 
 LsqGradients lsqBackward(std::span<const float> latent, LsqUnit unit, bool symmetric, std::span<float> gradient) {
-  // Limits of v = w/s inside which a change of w shows: the codes' range itself, or where rne(v) + z stays in it.
-  const float low = symmetric ? unit.low : unit.low - unit.zero;
-  const float high = symmetric ? unit.high : unit.high - unit.zero;
-  LsqGradients sums;
-  for (std::size_t i = 0; i < latent.size(); ++i) {
-    const float v = latent[i] / unit.step;
-    const float position = symmetric ? v : std::rint(v);
-    const bool below = position < low;
-    const bool above = position > high;
-    const float slope = below ? low : above ? high : std::rint(v) - v;
-    sums.step += static_cast<double>(gradient[i] * slope);
-    if (!below && !above) continue;
-    sums.zero -= static_cast<double>(gradient[i] * unit.step);
-    gradient[i] = 0.0F;
-  }
-  if (symmetric) sums.zero = 0;
-  return sums;
+  return backward(latent, unit, symmetric, gradient);
+}
+LsqGradients lsqBackward(std::span<const double> latent, LsqUnit unit, bool symmetric, std::span<double> gradient) {
+  return backward(latent, unit, symmetric, gradient);
 }
 
 AdamStep AdamStep::at(int step, double rate) {

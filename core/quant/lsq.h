@@ -29,6 +29,7 @@ struct LsqGradients {
 /// From G = ∂L/∂Ŵ of a unit: the gradients of its step and zero point. G of weights that were clipped becomes 0: what
 /// is left is ∂L/∂w.
 LsqGradients lsqBackward(std::span<const float> latent, LsqUnit unit, bool symmetric, std::span<float> gradient);
+LsqGradients lsqBackward(std::span<const double> latent, LsqUnit unit, bool symmetric, std::span<double> gradient);
 
 /// Adam with bias correction (0.9, 0.999, 1e-8).
 struct AdamStep {

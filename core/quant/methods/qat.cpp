@@ -16,6 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kTrainProgress = 0.95;  // share of a layer's progress
+constexpr int kCurvePoints = 1000;       // about; of longer trainings every few steps are kept
 constexpr auto kObserveEvery = std::chrono::milliseconds(50);
 constexpr float kLargestPlain = 1e10F;  // weights beyond are trained scaled by a power of two
 
@@ -37,9 +38,11 @@ Matrix timesPowerOfTwo(MatrixView weights, int exponent) {
 // Follows a training: the curve for the report, told to the observer now and then.
 class LossCurve {
  public:
-  LossCurve(std::string layer, const CurveObserver& observer) : m_layer(std::move(layer)), m_observer(observer) {}
+  LossCurve(std::string layer, int steps, const CurveObserver& observer)
+      : m_layer(std::move(layer)), m_stride(steps / kCurvePoints + 1), m_observer(observer) {}
 
   void add(int step, double loss) {
+    if (step % m_stride != 0) return;
     m_curve.x.push_back(step);
     m_curve.y.push_back(loss);
     if (!m_observer || Clock::now() - m_told < kObserveEvery) return;
@@ -54,6 +57,7 @@ class LossCurve {
 
  private:
   std::string m_layer;
+  int m_stride;
   const CurveObserver& m_observer;
   Clock::time_point m_told{};
   MethodCurve m_curve{.title = "Loss over step", .xLabel = "Step", .yLabel = "Relative output error"};
@@ -72,7 +76,7 @@ LayerOutcome trainLayer(const LayerTask& task, const QuantScheme& scheme, int st
     outcome.tensor = quantizeUniform(task.weights, scheme, false, context);
     return outcome;
   }
-  LossCurve curve(task.name, options.curveObserver);
+  LossCurve curve(task.name, steps, options.curveObserver);
   double startLoss = 0;
   trainer.train(steps, context, [&](int step, double loss) {
     if (step == 0) startLoss = loss;

@@ -21,7 +21,8 @@ using qs::Settings;
 namespace {
 
 constexpr float kHandTolerance = 1e-6F;        // hand cases: a few F32 roundings
-constexpr double kDifferenceTolerance = 1e-3;  // central differences of a piecewise quadratic loss, in F64
+constexpr double kDifferenceTolerance = 1e-6;  // central differences of a piecewise linear loss, in F64
+constexpr double kSingleTolerance = 1e-4;      // the F32 code against the same in F64
 
 const qs::test::Golden& golden() {
   static const qs::test::Golden data(qs::test::dataFolder() / "golden");
@@ -39,18 +40,40 @@ double outputError(const QuantizedTensor& tensor, const std::string& layer) {
   return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
 }
 
-// Σ g·ŵ of the surrogate whose derivative the straight-through estimator is: rne(x) replaced by x + (rne(x0) − x0).
-double surrogate(std::span<const double> w, std::span<const double> offsets, double step, double low, double high,
-                 std::span<const float> g) {
-  double sum = 0;
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    const double v = w[i] / step;
-    const double clamped = std::clamp(v, low, high);
-    const double rounded = clamped == v ? v + offsets[i] : clamped;
-    sum += static_cast<double>(g[i]) * step * rounded;
-  }
-  return sum;
+// Relative above 1, absolute below.
+bool close(double got, double expected, double tolerance) {
+  return std::abs(got - expected) <= tolerance * std::max(1.0, std::abs(expected));
 }
+
+// Σ g·ŵ of the surrogate whose derivative the straight-through estimator is: rne(x) replaced by x + (rne(x0) − x0), of
+// the weights and, where the code is clipped, of the zero point.
+struct Surrogate {
+  LsqUnit unit;
+  bool symmetric = true;
+  std::vector<double> offsets;  // rne(v) − v at the start
+  std::vector<double> slopes;   // g
+
+  Surrogate(LsqUnit start, bool isSymmetric, std::span<const double> weights, std::span<const double> g)
+      : unit(start), symmetric(isSymmetric), slopes(g.begin(), g.end()) {
+    for (const double weight : weights) {
+      const double v = weight / static_cast<double>(unit.step);
+      offsets.push_back(std::rint(v) - v);
+    }
+  }
+
+  [[nodiscard]] double operator()(std::span<const double> weights, double step, double zeroShift = 0) const {
+    const double low = static_cast<double>(unit.low - unit.zero);
+    const double high = static_cast<double>(unit.high - unit.zero);
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const double v = weights[i] / step;
+      const double position = symmetric ? v : std::rint(v);
+      const double clamped = std::clamp(position, low, high);
+      sum += slopes[i] * step * (clamped == position ? v + offsets[i] : clamped - zeroShift);
+    }
+    return sum;
+  }
+};
 
 }  // namespace
 
@@ -125,29 +148,39 @@ class TestQat : public QObject {
     QVERIFY(std::abs(static_cast<float>(sums.zero) - zeroGradient) <= kHandTolerance);
   }
 
+  void theGradientsAreThoseOfTheClampedSurrogate_data() {
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("symmetric") << true;
+    QTest::newRow("asymmetric") << false;
+  }
   void theGradientsAreThoseOfTheClampedSurrogate() {
-    const Matrix values = qs::test::randomMatrix(1, 64, 21);
-    const Matrix slopes = qs::test::randomMatrix(1, 64, 22);
-    const LsqUnit unit{0.02F, 0.0F, -4.0F, 3.0F};
-    std::vector<float> gradient(slopes.values().begin(), slopes.values().end());
-    const auto sums = qs::lsqBackward(values.values(), unit, true, gradient);
+    QFETCH(bool, symmetric);
+    const Matrix values = qs::test::randomMatrix(1, 256, 21);
+    const Matrix slopes = qs::test::randomMatrix(1, 256, 22);
+    const LsqUnit unit = symmetric ? LsqUnit{0.008F, 0.0F, -4.0F, 3.0F} : LsqUnit{0.008F, 3.0F, 0.0F, 7.0F};
     std::vector<double> w(values.values().begin(), values.values().end());
-    std::vector<double> offsets(w.size());
+    std::vector<double> gradient(slopes.values().begin(), slopes.values().end());
+    const Surrogate loss(unit, symmetric, w, gradient);
+    const auto sums = qs::lsqBackward(w, unit, symmetric, gradient);
+    QVERIFY(std::count(gradient.begin(), gradient.end(), 0.0) > 20);  // both kinds of weights occur
     const double step = static_cast<double>(unit.step);
-    for (std::size_t i = 0; i < w.size(); ++i) offsets[i] = std::rint(w[i] / step) - w[i] / step;
-    const auto loss = [&](double s) { return surrogate(w, offsets, s, -4, 3, slopes.values()); };
     const double h = 1e-6;
-    const double byStep = (loss(step + h) - loss(step - h)) / (2 * h);
-    QVERIFY(std::abs(byStep - sums.step) <= kDifferenceTolerance * (1 + std::abs(byStep)));
+    QVERIFY(close(sums.step, (loss(w, step + h) - loss(w, step - h)) / (2 * h), kDifferenceTolerance));
+    QVERIFY(close(sums.zero, symmetric ? 0.0 : (loss(w, step, h) - loss(w, step, -h)) / (2 * h), kDifferenceTolerance));
     for (std::size_t i = 0; i < w.size(); ++i) {
       const double kept = w[i];
       w[i] = kept + h;
-      const double up = loss(step);
+      const double up = loss(w, step);
       w[i] = kept - h;
-      const double difference = (up - loss(step)) / (2 * h);
+      const double difference = (up - loss(w, step)) / (2 * h);
       w[i] = kept;
-      QVERIFY(std::abs(difference - static_cast<double>(gradient[i])) <= kDifferenceTolerance);
+      QVERIFY(close(gradient[i], difference, kDifferenceTolerance));
     }
+    std::vector<float> single(slopes.values().begin(), slopes.values().end());
+    const auto singleSums = qs::lsqBackward(values.values(), unit, symmetric, single);
+    QVERIFY(close(singleSums.step, sums.step, kSingleTolerance) && close(singleSums.zero, sums.zero, kSingleTolerance));
+    for (std::size_t i = 0; i < single.size(); ++i)
+      QVERIFY(close(static_cast<double>(single[i]), gradient[i], kSingleTolerance));
   }
 
   void adamTakesAStepOfItsRateFirst() {
