@@ -5,6 +5,8 @@
 #include "core/base/error.h"
 #include "core/io/formats/gguf_reader.h"
 #include "core/io/formats/hugging_face_folder_reader.h"
+#include "core/io/formats/npy_reader.h"
+#include "core/io/formats/pytorch_reader.h"
 #include "core/io/formats/safetensors_reader.h"
 
 namespace qs {
@@ -14,6 +16,9 @@ std::span<const ReaderInfo> allReaders() {
       ReaderInfo{"hugging-face", "Hugging Face folder", {}, acceptsHuggingFaceFolder, openHuggingFaceFolder},
       ReaderInfo{"safetensors", "safetensors", {".safetensors"}, acceptsSafetensors, openSafetensors},
       ReaderInfo{"gguf", "GGUF", {".gguf"}, acceptsGguf, openGguf},
+      ReaderInfo{"pytorch", "PyTorch", {".pt", ".pth", ".bin", ".ckpt"}, acceptsPytorch, openPytorch},
+      ReaderInfo{"npz", "NumPy archive", {".npz"}, acceptsNpz, openNpz},
+      ReaderInfo{"npy", "NumPy array", {".npy"}, acceptsNpy, openNpy},
   };
   return readers;
 }

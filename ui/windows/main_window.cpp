@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
+#include "core/io/reader_registry.h"
 #include "core/session/recipe.h"
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
@@ -156,7 +157,10 @@ void MainWindow::askForFile() {
   auto* dialog = new QFileDialog(this, tr("Open model"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setFileMode(QFileDialog::ExistingFile);
-  dialog->setNameFilters({tr("Models (*.safetensors *.gguf *.json *.bin *.pt *.npz)"), tr("All files (*)")});
+  QStringList patterns;
+  for (const ReaderInfo& reader : allReaders())
+    for (const std::string& suffix : reader.suffixes) patterns << QStringLiteral("*") + QString::fromStdString(suffix);
+  dialog->setNameFilters({tr("Models (%1)").arg(patterns.join(' ')), tr("All files (*)")});
   connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::open);
   dialog->open();
 }

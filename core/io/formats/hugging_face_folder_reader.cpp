@@ -1,12 +1,15 @@
 #include "core/io/formats/hugging_face_folder_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <string>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/formats/model_folder.h"
+#include "core/io/formats/pytorch_reader.h"
 #include "core/io/formats/safetensors_reader.h"
 #include "core/io/importers/importer.h"
 #include "core/io/strict_json.h"
@@ -18,8 +21,19 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaximumIndexBytes = std::uint64_t{256} << 20U;
-constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+// The ways in which a folder holds its weights; the first that is there counts.
+struct Kind {
+  const char* format;
+  const char* singleFile;
+  const char* indexFile;
+  bool (*accepts)(const fs::path&);
+  WeightsFile (*read)(const fs::path&);
+};
+constexpr std::array kKinds{
+    Kind{"safetensors", "model.safetensors", "model.safetensors.index.json", acceptsSafetensors, readSafetensorsFile},
+    Kind{"PyTorch", "pytorch_model.bin", "pytorch_model.bin.index.json", acceptsPytorch, readPytorchFile},
+};
 
 using WeightMap = std::map<std::string, std::string>;  // tensor → shard
 
@@ -54,21 +68,31 @@ std::vector<fs::path> safetensorsFiles(const fs::path& folder) {
   return files;
 }
 
-void addFile(const fs::path& path, Checkpoint::Contents& contents) {
-  SafetensorsFile file = readSafetensorsFile(path);
+// The kind of weights that the folder holds. PyTorch's are known by their customary names only: other files of theirs,
+// such as an optimizer's state, are no model.
+const Kind* kindOf(const fs::path& folder) {
+  std::error_code failure;
+  for (const Kind& kind : kKinds)
+    if (fs::exists(folder / kind.singleFile, failure) || fs::exists(folder / kind.indexFile, failure)) return &kind;
+  return safetensorsFiles(folder).empty() ? nullptr : &kKinds.front();
+}
+
+void addFile(const fs::path& path, const Kind& kind, Checkpoint::Contents& contents) {
+  WeightsFile file = kind.read(path);
   contents.files.push_back(path);
   contents.metadata.insert(file.metadata.begin(), file.metadata.end());
   std::move(file.tensors.begin(), file.tensors.end(), std::back_inserter(contents.tensors));
 }
 
 // Takes from a shard what the index assigns to it; the rest is left out with a warning.
-void addShard(const fs::path& folder, const std::string& shard, const WeightMap& map, Checkpoint::Contents& contents) {
+void addShard(const fs::path& folder, const std::string& shard, const WeightMap& map, const Kind& kind,
+              Checkpoint::Contents& contents) {
   std::error_code ignored;
   if (!fs::is_regular_file(folder / shard, ignored))
-    throw inputError((folder / kIndexFile).string(),
+    throw inputError((folder / kind.indexFile).string(),
                      "weight_map: shard '" + shard +
                          (fs::exists(folder / shard, ignored) ? "' is not a regular file" : "' is missing"));
-  SafetensorsFile file = readSafetensorsFile(folder / shard);
+  WeightsFile file = kind.read(folder / shard);
   contents.files.push_back(folder / shard);
   contents.metadata.insert(file.metadata.begin(), file.metadata.end());
   std::size_t unlisted = 0;
@@ -91,41 +115,33 @@ void requireAllListed(const fs::path& index, const WeightMap& map, const Checkpo
       throw inputError(index.string(), "weight_map: tensor '" + tensor + "' is not in shard '" + shard + "'");
 }
 
-std::shared_ptr<const Checkpoint> openShards(const fs::path& folder, Checkpoint::Contents contents) {
-  const WeightMap map = readIndex(folder / kIndexFile);
-  std::map<std::string, bool> shards;
-  for (const auto& [tensor, shard] : map) shards.emplace(shard, true);
-  for (const auto& [shard, used] : shards) addShard(folder, shard, map, contents);
-  requireAllListed(folder / kIndexFile, map, contents);
-  importQuantizedLayers(contents);
-  return std::make_shared<const Checkpoint>(std::move(contents));
+void addShards(const fs::path& folder, const Kind& kind, Checkpoint::Contents& contents) {
+  const WeightMap map = readIndex(folder / kind.indexFile);
+  std::set<std::string> shards;
+  for (const auto& [tensor, shard] : map) shards.insert(shard);
+  for (const std::string& shard : shards) addShard(folder, shard, map, kind, contents);
+  requireAllListed(folder / kind.indexFile, map, contents);
 }
 
 }  // namespace
 
 bool acceptsHuggingFaceFolder(const fs::path& path) {
   std::error_code failure;
-  if (!fs::is_directory(path, failure)) return false;
-  return fs::exists(path / kIndexFile, failure) || !safetensorsFiles(path).empty();
+  return fs::is_directory(path, failure) && kindOf(path) != nullptr;
 }
 
 std::shared_ptr<const Checkpoint> openHuggingFaceFolder(const fs::path& path) {
-  Checkpoint::Contents contents{.path = path,
-                                .format = "safetensors",
-                                .tensors = {},
-                                .configJson = {},
-                                .metadata = {},
-                                .files = {},
-                                .tokenizerFolder = {},
-                                .warnings = {}};
+  const Kind* const kind = kindOf(path);
+  if (kind == nullptr) throw inputError(path.string(), "the folder holds no model weights");
+  Checkpoint::Contents contents{.path = path, .format = kind->format};
   addModelFolder(path, contents);
   std::error_code ignored;
-  if (fs::exists(path / kSingleFile, ignored))
-    addFile(path / kSingleFile, contents);
-  else if (fs::exists(path / kIndexFile, ignored))
-    return openShards(path, std::move(contents));
+  if (fs::exists(path / kind->singleFile, ignored))
+    addFile(path / kind->singleFile, *kind, contents);
+  else if (fs::exists(path / kind->indexFile, ignored))
+    addShards(path, *kind, contents);
   else
-    for (const fs::path& file : safetensorsFiles(path)) addFile(file, contents);
+    for (const fs::path& file : safetensorsFiles(path)) addFile(file, *kind, contents);
   importQuantizedLayers(contents);
   return std::make_shared<const Checkpoint>(std::move(contents));
 }

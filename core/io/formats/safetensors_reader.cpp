@@ -32,7 +32,7 @@ std::uint64_t headerLength(const MappedFile& file, const std::string& name) {
 
 }  // namespace
 
-SafetensorsFile readSafetensorsFile(const std::filesystem::path& path) {
+WeightsFile readSafetensorsFile(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   const std::string name = path.string();
   const std::uint64_t length = headerLength(*file, name);
@@ -40,7 +40,7 @@ SafetensorsFile readSafetensorsFile(const std::filesystem::path& path) {
   const auto data = file->bytes().subspan(kLengthBytes + length);
   SafetensorsHeader header =
       parseSafetensorsHeader({reinterpret_cast<const char*>(json.data()), json.size()}, data.size(), name);
-  SafetensorsFile result;
+  WeightsFile result;
   result.metadata = std::move(header.metadata);
   result.tensors.reserve(header.entries.size());
   const std::string fileName = path.filename().string();
@@ -56,7 +56,7 @@ SafetensorsFile readSafetensorsFile(const std::filesystem::path& path) {
 bool acceptsSafetensors(const std::filesystem::path& path) { return path.extension() == ".safetensors"; }
 
 std::shared_ptr<const Checkpoint> openSafetensors(const std::filesystem::path& path) {
-  SafetensorsFile file = readSafetensorsFile(path);
+  WeightsFile file = readSafetensorsFile(path);
   Checkpoint::Contents contents{.path = path,
                                 .format = "safetensors",
                                 .tensors = std::move(file.tensors),

@@ -72,8 +72,8 @@ Settings rtn(std::int64_t bits, std::int64_t groupSize, bool isSymmetric) {
   return Settings({{"bits", bits}, {"group_size", groupSize}, {"symmetric", isSymmetric}});
 }
 
-const SafetensorsFile& rawFile(const fs::path& path) {
-  static SafetensorsFile file;
+const WeightsFile& rawFile(const fs::path& path) {
+  static WeightsFile file;
   file = readSafetensorsFile(path);
   return file;
 }
