@@ -20,5 +20,10 @@ void multiplyTransposed(Block<const double> a, Block<const double> b, Block<doub
 
 /// C = A·B. A [m, k], B [k, n], C [m, n]. One thread, as above.
 void multiply(Block<const float> a, Block<const float> b, Block<float> c);
+void multiply(Block<const double> a, Block<const double> b, Block<double> c);
+
+/// C = Aᵀ·B, or C += Aᵀ·B with `accumulate`. A [k, m], B [k, n], C [m, n]. One thread, as above.
+void multiplyByTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate = false);
+void multiplyByTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate = false);
 
 }  // namespace qs

@@ -4,6 +4,7 @@
 #include "core/base/parallel.h"
 #include "core/model/runner/attention_head.h"
 #include "core/model/runner/block_runner.h"
+#include "core/model/runner/qkv_offsets.h"
 
 namespace qs {
 
@@ -16,21 +17,15 @@ AttentionHalf::AttentionHalf(const BlockSpec& block, const BlockContext& context
 }
 
 std::size_t AttentionHalf::queryOffset(std::size_t head) const {
-  const std::size_t dim = m_context.spec.headDim;
-  return m_block.attention.layout == QkvLayout::PerHead ? 3 * head * dim : head * dim;
+  return qs::queryOffset(m_context.spec, m_block.attention.layout, head);
 }
 
 std::size_t AttentionHalf::keyOffset(std::size_t kvHead) const {
-  const std::size_t dim = m_context.spec.headDim;
-  return m_block.attention.layout == QkvLayout::PerHead ? (3 * kvHead + 1) * dim
-                                                        : (m_context.spec.heads + kvHead) * dim;
+  return qs::keyOffset(m_context.spec, m_block.attention.layout, kvHead);
 }
 
 std::size_t AttentionHalf::valueOffset(std::size_t kvHead) const {
-  const std::size_t dim = m_context.spec.headDim;
-  return m_block.attention.layout == QkvLayout::PerHead
-             ? (3 * kvHead + 2) * dim
-             : (m_context.spec.heads + m_context.spec.kvHeads + kvHead) * dim;
+  return qs::valueOffset(m_context.spec, m_block.attention.layout, kvHead);
 }
 
 Matrix AttentionHalf::project(MatrixView normed) const {

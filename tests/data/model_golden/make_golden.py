@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Makes the tiny random golden models of tests/core/model/tst_golden_models.cpp.
 
-One folder a family: config.json, model.safetensors (F32) and expected.json with token ids and the logits of every
-position. The forward passes below are written from each family's published description, with PyTorch in F64, and share
+One folder a family: config.json, model.safetensors (F32), expected.json with token ids and the logits of every position,
+and gradients.json: the mean cross-entropy of each token after the one before it, and what PyTorch's autograd says of each
+tensor's gradient (its length and some entries). The forward passes below are written from each family's published description, with PyTorch in F64, and share
 no code with QuantScope. Needs Debian's python3-torch and python3-numpy.
 
 Usage: make_golden.py [OUT_DIR]
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-VOCAB, TOKENS = 37, 24
+VOCAB, TOKENS, ENTRIES = 37, 24, 12
 
 
 class Weights:
@@ -26,12 +27,14 @@ class Weights:
     def __init__(self, name):
         self.generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
         self.tensors = {}
+        self.leaves = {}
 
     def make(self, name, shape, mean=0.0, std=0.25):
         if name not in self.tensors:
             value = torch.randn(*shape, generator=self.generator) * std + mean
             self.tensors[name] = value.to(torch.float32)
-        return self.tensors[name].double()
+            self.leaves[name] = self.tensors[name].double().requires_grad_()
+        return self.leaves[name]
 
     def linear(self, x, name, out, bias=False, conv1d=False):
         width = x.shape[-1]
@@ -297,6 +300,19 @@ FAMILIES = {
 }
 
 
+def gradients_of(weights, ids, logits):
+    """Loss and gradients of predicting each token from those before it. Entries are evenly spaced, in stored order."""
+    loss = F.cross_entropy(logits[:-1], ids[1:])
+    loss.backward()
+    tensors = {}
+    for name, leaf in sorted(weights.leaves.items()):
+        flat = leaf.grad.flatten()
+        step = max(1, len(flat) // ENTRIES)
+        tensors[name] = {"norm": float(f"{flat.norm().item():.9g}"), "step": step,
+                         "entries": [float(f"{v:.8g}") for v in flat[::step].tolist()]}
+    return {"loss": loss.item(), "tensors": tensors}
+
+
 def main():
     out = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
     for name, (config, forward) in FAMILIES.items():
@@ -309,6 +325,7 @@ def main():
         save_safetensors(folder / "model.safetensors", weights.tensors)
         expected = {"ids": ids.tolist(), "logits": [[round(v, 7) for v in row] for row in logits.tolist()]}
         (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+        (folder / "gradients.json").write_text(json.dumps(gradients_of(weights, ids, logits)) + "\n")
         print(f"{name}: {sum(t.numel() for t in weights.tensors.values())} parameters, "
               f"logits {logits.min():.2f} to {logits.max():.2f}")
 
