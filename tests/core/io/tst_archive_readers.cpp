@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
 #include "tests/support/opening_error.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 Q_DECLARE_METATYPE(qs::DType)
@@ -16,7 +17,7 @@ using namespace qs::test;
 
 namespace {
 
-const std::filesystem::path kData = QUANTSCOPE_TEST_DATA "/archives";
+const std::filesystem::path kData = qs::test::dataFolder() / "archives";
 
 // The rule by which tests/data/archives/make.py fills its arrays.
 float countingValue(DType dtype, std::size_t i) {

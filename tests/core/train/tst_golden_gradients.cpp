@@ -6,11 +6,12 @@
 #include "core/train/load_training_model.h"
 #include "core/train/passes/model_pass.h"
 #include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
-const std::filesystem::path kGolden = QUANTSCOPE_TEST_DATA "/model_golden";
+const std::filesystem::path kGolden = qs::test::dataFolder() / "model_golden";
 constexpr double kTolerance = 1e-4;  // the task's: F32 against PyTorch's autograd in F64, of a tensor's largest entry
 constexpr double kNoise = 1e-3;  // a tensor whose gradient is below this share of the largest is F32 noise: key biases
 
