@@ -1,0 +1,15 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/session/audit/opened_pair.h"
+
+namespace qs {
+
+/// Says where a tensor has NaN or infinite scales, or scales of zero where the original is not negligible; nothing
+/// where all are sound. Without codes at hand it judges by the decoded values, in runs of `block` inputs.
+[[nodiscard]] std::optional<std::string> badScales(const OpenedPair& pair, std::size_t block,
+                                                   const RunContext& context);
+
+}  // namespace qs
