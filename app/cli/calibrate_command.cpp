@@ -67,8 +67,8 @@ void addCalibrateCommand(CLI::App& app, std::optional<Action>& action) {
   addCommonOptions(*command, options->common);
   command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
   command->add_option("--text", options->text, "Text, UTF-8 (default: the built-in calibration text)");
-  command->add_option("--windows", options->windows, "Windows (default: as many as make 4,096 tokens)");
-  command->add_option("--window", options->window, "Tokens of a window (default: what fits, at most 2,048)");
+  addCount(*command, "--windows", options->windows, "Windows (default: as many as make 4,096 tokens)");
+  addCount(*command, "--window", options->window, "Tokens of a window (default: what fits, at most 2,048)");
   command->add_option("--out", options->out, "Activations file to write")->required();
   command->add_flag("--force", options->force, "Replace an output that exists");
   command->callback(

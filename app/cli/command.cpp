@@ -12,6 +12,11 @@ void addCommonOptions(CLI::App& command, CommonOptions& options) {
   command.add_option("--seed", options.seed, "Seed of whatever is random (default: 0)");
 }
 
+CLI::Option* addCount(CLI::App& command, const std::string& name, std::size_t& count, const std::string& help) {
+  constexpr std::size_t kMost = 1'000'000'000;
+  return command.add_option(name, count, help)->check(CLI::Range(std::size_t{0}, kMost).description("0 and above"));
+}
+
 RunContext contextOf(const Environment& environment, const CommonOptions& options, Progress* progress) {
   return {.stop = environment.stop, .progress = progress, .threads = options.threads};
 }

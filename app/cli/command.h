@@ -24,6 +24,9 @@ struct CommonOptions {
 };
 void addCommonOptions(CLI::App& command, CommonOptions& options);
 
+/// Adds an option that is a count: a whole number from 0.
+CLI::Option* addCount(CLI::App& command, const std::string& name, std::size_t& count, const std::string& help);
+
 /// The context of a command's work; `progress` has to outlive it.
 [[nodiscard]] RunContext contextOf(const Environment& environment, const CommonOptions& options,
                                    Progress* progress = nullptr);
@@ -43,6 +46,7 @@ void addEvaluateCommand(CLI::App& app, std::optional<Action>& action);
 void addGenerateCommand(CLI::App& app, std::optional<Action>& action);
 void addTokenizeCommand(CLI::App& app, std::optional<Action>& action);
 void addCompareCommand(CLI::App& app, std::optional<Action>& action);
+void addAuditCommand(CLI::App& app, std::optional<Action>& action);
 void addBenchCommand(CLI::App& app, std::optional<Action>& action);
 
 }  // namespace qs::cli

@@ -147,8 +147,8 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
                       "Methods, with commas between them; fp16 is the unquantized model");
   command->add_option("--text", options->text, "Evaluation text (default: the built-in one)");
   command->add_option("--calibration-text", options->calibrationText, "Calibration text (default: the built-in one)");
-  command->add_option("--window", options->window, "Tokens of an evaluation window");
-  command->add_option("--windows", options->windows, "Evaluation windows");
+  addCount(*command, "--window", options->window, "Tokens of an evaluation window");
+  addCount(*command, "--windows", options->windows, "Evaluation windows");
   command->add_option("--csv", options->csv, "Write the table as CSV");
   command->add_option("--markdown", options->markdown, "Write the table as Markdown");
   command->add_flag("--resume", options->resume, "Take finished layers from an earlier identical run");

@@ -80,8 +80,8 @@ void addEvaluateCommand(CLI::App& app, std::optional<Action>& action) {
   addCommonOptions(*command, options->common);
   command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
   command->add_option("--text", options->text, "Text, UTF-8 (default: the built-in evaluation text)");
-  command->add_option("--window", options->window, "Tokens of a window (default: what fits, at most 2,048)");
-  command->add_option("--windows", options->windows, "Windows (default: all up to 65,536 tokens)");
+  addCount(*command, "--window", options->window, "Tokens of a window (default: what fits, at most 2,048)");
+  addCount(*command, "--windows", options->windows, "Windows (default: all up to 65,536 tokens)");
   command->add_option("--reference", options->reference, "Model to compare with");
   command->callback([&action, options] {
     action = [options](const Environment& environment) { evaluateCommand(*options, environment); };

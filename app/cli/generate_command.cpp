@@ -59,7 +59,7 @@ void addGenerateCommand(CLI::App& app, std::optional<Action>& action) {
   addCommonOptions(*command, options->common);
   command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
   command->add_option("--prompt", options->prompt, "Text to continue")->required();
-  command->add_option("--tokens", options->tokens, "Tokens to add at most")->capture_default_str();
+  addCount(*command, "--tokens", options->tokens, "Tokens to add at most")->capture_default_str();
   command->callback(
       [&action, options] { action = [options](const Environment& environment) { generate(*options, environment); }; });
 }

@@ -25,6 +25,7 @@ void addCommands(CLI::App& app, std::optional<Action>& action) {
   addEvaluateCommand(app, action);
   addGenerateCommand(app, action);
   addMethodsCommand(app, action);
+  addAuditCommand(app, action);
   addReportCommand(app, action);
   addCompareCommand(app, action);
   addTokenizeCommand(app, action);

@@ -1,10 +1,12 @@
 #include "core/session/runnable_model.h"
 
+#include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/io/formats/model_folder.h"
 #include "core/model/architecture_registry.h"
 #include "core/model/runner/checkpoint_weights.h"
 #include "core/model/tokenizer/load_tokenizer.h"
+#include "core/model/tokenizer/utf8.h"
 
 namespace qs {
 
@@ -35,7 +37,12 @@ std::filesystem::path builtInTextPath(const std::filesystem::path& demoFolder, B
   return {};
 }
 
-NamedText readText(const std::filesystem::path& path) { return {path.string(), readTextFile(path, kMaximumTextBytes)}; }
+NamedText readText(const std::filesystem::path& path) {
+  NamedText text{path.string(), readTextFile(path, kMaximumTextBytes)};
+  if (const auto invalid = firstInvalidUtf8(text.text))
+    throw inputError(text.name, "not valid UTF-8 (byte " + std::to_string(*invalid) + ")");
+  return text;
+}
 
 TokenWindows windowsOf(const RunnableModel& model, const NamedText& text, const WindowChoice& choice,
                        const RunContext& context) {

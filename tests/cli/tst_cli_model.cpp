@@ -117,6 +117,8 @@ class TestCliModel : public QObject {
     row("a model without config.json", {"evaluate", text("bare.safetensors")}, 3);
     row("a continuation without a prompt", {"generate", "demo"}, 2);
     row("no model to calibrate", {"calibrate", text("bare.safetensors"), "--out", text("a.safetensors")}, 3);
+    row("a negative number of windows", {"evaluate", "demo", "--windows", "-3"}, 2);
+    row("a negative number of tokens", {"generate", "demo", "--prompt", "x", "--tokens", "-1"}, 2);
     row("an unknown method to compare", {"compare", "demo", "--methods", "magic"}, 2);
     row("an option that no compared method has", {"compare", "demo", "--methods", "fp16,rtn", "--alpha", "0.5"}, 2);
     row("a shape that is none", {"bench", "--shape", "12"}, 2);
@@ -129,6 +131,11 @@ class TestCliModel : public QObject {
     QVERIFY2(result.hasOneErrorLine(), result.err);
     QCOMPARE(result.status, status);
     QVERIFY(result.out.isEmpty());
+  }
+
+  void aTextThatIsNoUtf8IsNamed() {
+    m_folder.write("broken.txt", "\xff\xfe");
+    QVERIFY(runCli({"evaluate", "demo", "--text", text("broken.txt")}).err.contains("broken.txt"));
   }
 
  private:
