@@ -89,6 +89,8 @@ class TestCliFailures : public QObject {
     row("a report in a folder that doesn't exist", quantize({"--report", text("none/r.json")}), 1, "none");
     row("a report on a full disk", {"quantize", model, "--method", "rtn", "--out", out, "--report", "/dev/full"}, 1,
         "/dev/full");
+    row("a report that doesn't exist", {"report", text("none.json"), "--out", text("r.html")}, 3, "none.json");
+    row("a report without layers and rows", {"report", text("recipe.json"), "--out", text("r.html")}, 3, "recipe.json");
     row("a report that is none", {"report", text("text.txt"), "--out", text("r.html")}, 3, "text.txt");
   }
   void statusAndLine() {

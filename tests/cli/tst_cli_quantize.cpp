@@ -141,6 +141,28 @@ class TestCliQuantize : public QObject {
     QVERIFY(!html.contains("href="));
   }
 
+  void aComparisonBecomesAnHtmlReportToo() {
+    m_folder->write("compared.json", R"({"model": "<demo>", "rows": [
+      {"method": "fp16", "settings": {}, "size_bytes": 7344640, "bits_per_weight": 16.0, "perplexity": 1.77,
+       "mean_kl_divergence": 0.0, "top1_agreement": 1.0, "mean_output_relative_error": 0.0, "decode_speedup": 1.0,
+       "seconds": null, "status": "done", "error": null},
+      {"method": "rtn", "settings": {"bits": 4}, "size_bytes": 2687488, "bits_per_weight": 4.16, "perplexity": 1.91,
+       "mean_kl_divergence": 0.07, "top1_agreement": 0.89, "mean_output_relative_error": 0.02, "decode_speedup": 2.5,
+       "seconds": 0.2, "status": "done", "error": null},
+      {"method": "gptq", "settings": {"bits": 4}, "size_bytes": null, "bits_per_weight": null, "perplexity": null,
+       "mean_kl_divergence": null, "top1_agreement": null, "mean_output_relative_error": null, "decode_speedup": null,
+       "seconds": null, "status": "failed", "error": "layer 'a<b': no calibration"}]})");
+    QCOMPARE(runCli({"report", text("compared.json"), "--out", text("compared.html")}).status, 0);
+    const QString html = QString::fromStdString(qs::test::readFile(path("compared.html")));
+    QCOMPARE(html.count("<svg"), 3);  // trade-off, output error, speed
+    QCOMPARE(html.count("<circle"), 2);
+    QVERIFY(html.contains("a&lt;b") && html.contains("&lt;demo&gt;") && !html.contains("a<b"));
+    QVERIFY(html.contains("bits=4") && html.contains("failed"));
+    for (const char* outside : {"<script", "src=", "href="}) QVERIFY(!html.contains(outside));
+    QCOMPARE(runCli({"report", text("compared.json"), "--out", text("compared.html")}).status, 2);
+    QCOMPARE(runCli({"report", text("compared.json"), "--out", text("compared.html"), "--force"}).status, 0);
+  }
+
   void aFullDiskLeavesNothing() {
     const fs::path mount = path("tiny");
     fs::create_directory(mount);

@@ -1,6 +1,8 @@
 #include "core/exporters/reports/html_report.h"
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/exporters/reports/svg_plot.h"
@@ -51,17 +53,32 @@ std::vector<double> numbersOf(const json& object, const char* key) {
   return numbers;
 }
 
-std::string tableOf(const std::vector<const char*>& columns, const json& rows) {
+// A column of a table: its key in the report, and its heading.
+struct Column {
+  const char* key;
+  const char* title;
+};
+
+constexpr Column kSettings{"settings", "Settings"};
+
+std::string tableOf(const std::vector<Column>& columns, const json& rows) {
   std::string html = "<table><thead><tr>";
-  for (const char* column : columns) html += "<th>" + htmlEscaped(column) + "</th>";
+  for (const Column& column : columns) html += "<th>" + htmlEscaped(column.title) + "</th>";
   html += "</tr></thead><tbody>";
   for (const json& row : rows) {
     html += "<tr>";
-    for (const std::string column : columns)
-      html += "<td>" + htmlEscaped(column == "settings" ? settingsOf(row) : textOf(row, column.c_str())) + "</td>";
+    for (const Column& column : columns) {
+      const bool isSettings = std::string_view(column.key) == kSettings.key;
+      html += "<td>" + htmlEscaped(isSettings ? settingsOf(row) : textOf(row, column.key)) + "</td>";
+    }
     html += "</tr>";
   }
   return html + "</tbody></table>";
+}
+
+// Whether a list of objects has a text or number under the key anywhere.
+bool hasAny(const json& rows, const char* key) {
+  return std::any_of(rows.begin(), rows.end(), [key](const json& row) { return !textOf(row, key).empty(); });
 }
 
 std::string page(const std::string& title, const std::string& body) {
@@ -78,6 +95,10 @@ const char* errorKey(const json& layers) {
   return "weight_relative_error";
 }
 
+std::string errorTitle(std::string_view key) {
+  return key == "output_relative_error" ? "relative output error" : "relative weight error";
+}
+
 std::string layerPlots(const json& layer) {
   std::string html = "<h3>" + htmlEscaped(textOf(layer, "name")) + "</h3>";
   if (layer.contains("histogram") && layer["histogram"].is_object()) {
@@ -90,6 +111,24 @@ std::string layerPlots(const json& layer) {
     html += svgLine(textOf(curve, "title"), textOf(curve, "x_label"), textOf(curve, "y_label"), numbersOf(curve, "x"),
                     numbersOf(curve, "y"));
   return html;
+}
+
+// Columns of the layers; settings and method only where a layer has others than the run.
+std::string layerTable(const json& report, const json& layers) {
+  std::vector<Column> columns{{"name", "Layer"}};
+  const bool isMixed = std::any_of(layers.begin(), layers.end(), [&](const json& layer) {
+    return settingsOf(layer) != settingsOf(report) || textOf(layer, "method") != textOf(report, "method");
+  });
+  if (isMixed) columns.insert(columns.end(), {{"method", "Method"}, kSettings});
+  columns.insert(columns.end(), {{"bits_per_weight", "Bits/weight"},
+                                 {"weight_sqnr_db", "SQNR (dB)"},
+                                 {"weight_cosine", "Cosine"},
+                                 {"weight_mse", "Weight MSE"},
+                                 {"weight_max_abs_error", "Largest error"}});
+  if (hasAny(layers, "output_relative_error")) columns.push_back({"output_relative_error", "Output error"});
+  columns.push_back({"seconds", "Seconds"});
+  if (hasAny(layers, "error")) columns.push_back({"error", "Failure"});
+  return tableOf(columns, layers);
 }
 
 std::string runPage(const json& report) {
@@ -105,32 +144,47 @@ std::string runPage(const json& report) {
                    [key](const json* a, const json* b) { return numberOf(*a, key) > numberOf(*b, key); });
   worst.resize(std::min(worst.size(), kLayersWithPlots));
   std::string body = "<p>" + htmlEscaped(settingsOf(report)) + "</p>" +
-                     tableOf({"parameters", "original_bytes", "quantized_bytes", "bits_per_weight", "seconds"},
+                     tableOf({{"parameters", "Parameters"},
+                              {"original_bytes", "Original bytes"},
+                              {"quantized_bytes", "Quantized bytes"},
+                              {"bits_per_weight", "Bits/weight"},
+                              {"seconds", "Seconds"}},
                              json::array({report.value("total", json::object())})) +
-                     "<h2>Error of every layer</h2>" + svgBars("Error of every layer", key, bars) +
-                     tableOf({"name", "method", "settings", "bits_per_weight", "weight_mse", "weight_sqnr_db",
-                              "weight_cosine", "weight_max_abs_error", "output_relative_error", "seconds", "error"},
-                             layers) +
-                     "<h2>Layers with the largest error</h2>";
+                     "<h2>Error of every layer</h2>" + svgBars("Error of every layer", errorTitle(key), bars) +
+                     layerTable(report, layers) + "<h2>Layers with the largest error</h2>";
   for (const json* layer : worst) body += layerPlots(*layer);
   return page(textOf(report, "method") + " on " + textOf(report, "model"), body);
 }
 
 std::string comparisonPage(const json& report) {
   const json& rows = report["rows"];
+  constexpr double kMegabyte = 1e6;
   std::vector<SvgPoint> points;
   std::vector<SvgBar> errors;
+  std::vector<SvgBar> speedups;
   for (const json& row : rows) {
-    const SvgPoint point{textOf(row, "method"), numberOf(row, "size_bytes"), numberOf(row, "perplexity")};
+    const std::string method = textOf(row, "method");
+    const SvgPoint point{method, numberOf(row, "size_bytes") / kMegabyte, numberOf(row, "perplexity")};
     if (point.x >= 0 && point.y >= 0) points.push_back(point);
-    const double error = numberOf(row, "mean_output_relative_error");
-    if (error >= 0) errors.push_back({textOf(row, "method"), error});
+    if (const double error = numberOf(row, "mean_output_relative_error"); error > 0) errors.push_back({method, error});
+    if (const double speedup = numberOf(row, "decode_speedup"); speedup > 0) speedups.push_back({method, speedup});
   }
   std::string body;
-  if (!points.empty()) body += svgTradeOff("Perplexity over size", "bytes", "perplexity", points);
-  if (!errors.empty()) body += svgBars("Mean output error", "mean_output_relative_error", errors);
-  body += tableOf({"method", "settings", "size_bytes", "bits_per_weight", "perplexity", "mean_kl_divergence",
-                   "top1_agreement", "mean_output_relative_error", "decode_speedup", "seconds", "status", "error"},
+  if (!points.empty()) body += svgTradeOff("Perplexity over size", "size (MB)", "perplexity", points);
+  if (!errors.empty()) body += svgBars("Mean output error", "relative output error", errors);
+  if (!speedups.empty()) body += svgBars("Decoding speed, times that of F16 weights", "speed-up", speedups);
+  body += tableOf({{"method", "Method"},
+                   {"size_bytes", "Bytes"},
+                   {"bits_per_weight", "Bits/weight"},
+                   {"perplexity", "Perplexity"},
+                   {"mean_kl_divergence", "KL divergence"},
+                   {"top1_agreement", "Top-1"},
+                   {"mean_output_relative_error", "Output error"},
+                   {"decode_speedup", "Speed-up"},
+                   {"seconds", "Seconds"},
+                   {"status", "Status"},
+                   {"error", "Failure"},
+                   kSettings},
                   rows);
   return page("Comparison on " + textOf(report, "model"), body);
 }

@@ -15,7 +15,8 @@ constexpr double kLeft = 70;
 constexpr double kRight = 16;
 constexpr double kTop = 30;
 constexpr double kBottom = 44;
-constexpr double kLogFloor = 0.5;  // where empty bins of a logarithmic axis are drawn
+constexpr std::size_t kNamedBars = 10;  // more have no room for their names; hovering tells them
+constexpr double kLogFloor = 0.5;       // where empty bins of a logarithmic axis are drawn
 
 // A range of one axis and where it lies on the page; y grows upwards.
 struct Axis {
@@ -121,6 +122,8 @@ std::string svgBars(const std::string& title, const std::string& yLabel, const s
   const double step = (kWidth - kLeft - kRight) / static_cast<double>(std::max<std::size_t>(bars.size(), 1));
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const double top = y.at(std::isfinite(bars[i].value) ? bars[i].value : 0.0);
+    if (bars.size() <= kNamedBars)
+      svg += textAt(kLeft + step * (static_cast<double>(i) + 0.5), kHeight - kBottom + 16, "middle", bars[i].label);
     svg += "<rect class=\"bar\" x=\"" + number(kLeft + step * (static_cast<double>(i) + 0.1)) + "\" y=\"" +
            number(top) + "\" width=\"" + number(step * 0.8) + "\" height=\"" + number(y.at(0) - top) + "\"><title>" +
            htmlEscaped(bars[i].label) + ": " + roundedText(bars[i].value, 4) + "</title></rect>";

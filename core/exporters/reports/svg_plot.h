@@ -14,7 +14,7 @@ struct SvgBar {
   std::string label;
   double value = 0;
 };
-/// Bars on a linear axis from 0.
+/// Bars on a linear axis from 0; up to ten have their labels below.
 [[nodiscard]] std::string svgBars(const std::string& title, const std::string& yLabel, const std::vector<SvgBar>& bars);
 
 /// Counts before (area) and after (outline) on the same bins, logarithmic in y; empty bins stand at the floor.
