@@ -21,6 +21,8 @@ class AbsMaxPyramid {
 
   AbsMaxPyramid() = default;
   AbsMaxPyramid(MatrixView matrix, const RunContext& context);
+  /// Of `matrix` − `minus`, which have the same shape; the difference itself is never stored.
+  AbsMaxPyramid(MatrixView matrix, MatrixView minus, const RunContext& context);
 
   [[nodiscard]] std::size_t rows() const { return m_rows; }  ///< of the matrix
   [[nodiscard]] std::size_t cols() const { return m_cols; }

@@ -41,17 +41,6 @@ std::shared_ptr<const ActivationStats> inputsOf(const Checkpoint& model, const R
   return provider->statsFor(names, group.inputs(), context);
 }
 
-Matrix difference(MatrixView quantized, MatrixView weights, const RunContext& context) {
-  constexpr std::size_t kTile = 256 * 1024;
-  Matrix result(weights.rows, weights.cols);
-  const std::size_t count = result.values().size();
-  parallelFor(context, (count + kTile - 1) / kTile, [&](std::size_t tile) {
-    for (std::size_t i = tile * kTile; i < std::min((tile + 1) * kTile, count); ++i)
-      result.values()[i] = quantized.data[i] - weights.data[i];
-  });
-  return result;
-}
-
 LayerOutcome quantizeLayer(const Checkpoint& model, const LayerWeights& weights, const RunGroup& group,
                            const ActivationStats* inputs, const QuantRequest& request, const CurveObserver& observer,
                            const RunContext& context) {
@@ -94,8 +83,7 @@ LayerPreviewPtr makePreview(const Checkpoint& model, const LayerWeightsPtr& weig
   preview->quantized =
       measureOutcome(weights->values.view(), weights->description, outcome, inputs.get(), preview->report, context);
   if (!preview->report.error.empty()) throw failedError("layer '" + weights->name + "'", preview->report.error);
-  const Matrix error = difference(preview->quantized.view(), weights->values.view(), context);
-  preview->error = AbsMaxPyramid(error.view(), context);
+  preview->error = AbsMaxPyramid(preview->quantized.view(), weights->values.view(), context);
   return preview;
 }
 

@@ -73,10 +73,13 @@ void drawOutline(QPainter& painter, const PlotFrame& frame, const PlotAxis& x, c
 }
 
 void fill(QPainter& painter, const QPolygonF& polygon, const QColor& color) {
+  const bool smooth = painter.testRenderHint(QPainter::Antialiasing);
+  painter.setRenderHint(QPainter::Antialiasing, false);  // steps have no slopes, and thousands of them cost a frame
   painter.setPen(Qt::NoPen);
   painter.setBrush(color);
   painter.drawPolygon(polygon);
   painter.setBrush(Qt::NoBrush);
+  painter.setRenderHint(QPainter::Antialiasing, smooth);
 }
 
 }  // namespace

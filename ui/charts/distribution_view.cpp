@@ -99,6 +99,7 @@ void DistributionView::setLogarithmic(bool log) {
   for (const int series : {kBefore, kAfter, kPinned}) m_layer->setPoints(series, {}, kFloor);
   m_layer->setRanges(xAxis().view, log ? AxisRange{kFloor, 10} : AxisRange{0, 10}, log);
   refresh();
+  Q_EMIT logarithmicChanged(log);
 }
 
 void DistributionView::refresh() {

@@ -30,6 +30,9 @@ class DistributionView final : public PlotView {
  public Q_SLOTS:
   void setLogarithmic(bool log);
 
+ Q_SIGNALS:
+  void logarithmicChanged(bool log);
+
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;
   [[nodiscard]] std::optional<PlotReadout> readoutAt(const QPointF& at) const override;

@@ -1,9 +1,13 @@
 #include "ui/charts/plot_table.h"
 
+#include <cmath>
+
 #include "ui/support/number_format.h"
 
 namespace qs {
 namespace {
+
+constexpr double kMostWhole = 1e15;  // so far every whole number is told apart
 
 QString quoted(const QString& text) {
   if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
@@ -21,7 +25,10 @@ QString csvText(const PlotCell& cell) {
 }  // namespace
 
 QString displayText(const PlotCell& cell) {
-  if (const auto* number = std::get_if<double>(&cell)) return number::significant(*number, 6);
+  if (const auto* number = std::get_if<double>(&cell)) {
+    const bool isWhole = *number == std::floor(*number) && std::abs(*number) < kMostWhole;
+    return isWhole ? number::fixed(*number, 0) : number::significant(*number, 6);
+  }
   if (const auto* text = std::get_if<QString>(&cell)) return *text;
   return {};
 }

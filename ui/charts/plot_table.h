@@ -19,7 +19,8 @@ struct PlotTable {
   std::vector<std::vector<PlotCell>> rows;  ///< each as long as headers
 };
 
-/// The cell as shown on screen: 6 significant digits in the user's locale; empty for nothing.
+/// The cell as shown on screen, in the user's locale: whole numbers in full, others with 6 significant digits; empty
+/// for nothing.
 [[nodiscard]] QString displayText(const PlotCell& cell);
 
 /// RFC 4180 text, numbers in the C locale with full precision, lines ending in "\n".

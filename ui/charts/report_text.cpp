@@ -43,6 +43,7 @@ constexpr std::array<KindWord, 26> kWords{{{"q_proj", 0},
 
 QString layerHeading(const LayerReport& report, const MethodStyle& style) {
   QString text = QString::fromStdString(report.name);
+  if (text.startsWith(QLatin1String("model."))) text.remove(0, 6);  // says nothing, and the line is short
   const QString method = style.name.isEmpty() ? QString::fromStdString(report.method) : style.name;
   if (!method.isEmpty() && !report.after.counts.empty())
     text += QStringLiteral("  ·  ") + method + QStringLiteral(", ") + QString::fromStdString(report.scheme.toText());

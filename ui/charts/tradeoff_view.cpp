@@ -63,7 +63,7 @@ void TradeoffView::updateAxes() {
   }
   const auto padded = [](double a, double b) {
     const double room = b > a ? 0.10 * (b - a) : std::max(std::abs(a) * 0.1, 1e-12);
-    return AxisRange{a >= 0 ? std::max(0.0, a - room) : a - room, b + room * 1.2};
+    return AxisRange{a - room, b + room * 1.2};
   };
   horizontal().setFull(padded(left, right));
   const std::array<std::pair<double, const char*>, 3> units{{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}}};
@@ -156,6 +156,7 @@ std::optional<PlotReadout> TradeoffView::readoutAt(const QPointF& at) const {
   if (!index) return {};
   const TradeoffPoint& point = m_points[*index];
   PlotReadout readout{point.name, {}, {point.sizeBytes, point.value}};
+  if (!point.settings.isEmpty()) readout.entries.push_back({.label = point.settings});
   readout.entries.push_back({.label = tr("size"), .value = sizeText(point.sizeBytes)});
   QString value = number::significant(point.value, 4);
   if (point.uncertainty > 0) value += QStringLiteral(" ± ") + number::significant(point.uncertainty, 2);
@@ -180,10 +181,10 @@ void TradeoffView::activate(const QPointF& at) {
 }
 
 PlotTable TradeoffView::tableData() const {
-  PlotTable table{heading(), {tr("configuration"), tr("size (bytes)"), m_valueTitle, tr("± uncertainty")}, {}};
+  PlotTable table{heading(), {tr("method"), tr("settings"), tr("size (bytes)"), m_valueTitle, tr("± uncertainty")}, {}};
   for (const TradeoffPoint& point : m_points) {
-    std::vector<PlotCell> row{point.name, point.sizeBytes, point.value, {}};
-    if (point.uncertainty > 0) row[3] = point.uncertainty;
+    std::vector<PlotCell> row{point.name, point.settings, point.sizeBytes, point.value, {}};
+    if (point.uncertainty > 0) row[4] = point.uncertainty;
     table.rows.push_back(std::move(row));
   }
   return table;

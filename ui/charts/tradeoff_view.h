@@ -9,12 +9,13 @@ namespace qs {
 /// One configuration in the trade-off: what it costs and what it loses.
 struct TradeoffPoint {
   QString id;    ///< given back by pointSelected
-  QString name;  ///< "GPTQ 4-bit g128"
+  QString name;  ///< of the method
   int slot = 1;
   double sizeBytes = 0;
   double value = 0;        ///< the loss: error or perplexity, smaller is better
   double uncertainty = 0;  ///< half the length of the error bar; 0 for none
   bool pinned = false;
+  QString settings = {};  ///< "4-bit, groups of 128"
   bool operator==(const TradeoffPoint&) const = default;
 };
 

@@ -12,6 +12,7 @@ namespace qs {
 namespace {
 
 constexpr int kEditId = 1;
+constexpr int kMostSteps = 500;
 constexpr qint64 kMergeMilliseconds = 1000;  ///< a later change of the same setting is a step of its own
 
 std::vector<std::string> changedKeys(const Settings& before, const Settings& after) {
@@ -61,7 +62,7 @@ class RequestController::Edit : public QUndoCommand {
   QElapsedTimer m_age;
 };
 
-RequestController::RequestController(QObject* parent) : QObject(parent) {}
+RequestController::RequestController(QObject* parent) : QObject(parent) { m_undo.setUndoLimit(kMostSteps); }
 
 void RequestController::edit(const QuantRequest& request) {
   if (request.method != m_request.method) {

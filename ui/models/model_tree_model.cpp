@@ -3,6 +3,7 @@
 #include <QColor>
 #include <QFont>
 #include <QRegularExpression>
+#include <QSet>
 #include <algorithm>
 #include <limits>
 
@@ -21,6 +22,7 @@ struct ModelTreeModel::Node {
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
   bool quantizable = false;
+  bool leftOut = false;
   std::optional<double> error;
   QString failure;
   Node* parent = nullptr;
@@ -29,6 +31,10 @@ struct ModelTreeModel::Node {
 };
 
 namespace {
+
+/// A short name: without ".weight", and of the path within the block only what its last part, or that of a bias or a
+/// packed part with its layer, needs.
+QString lastPart(const QString& name, bool isWeight) { return name.section(QLatin1Char('.'), isWeight ? -1 : -2); }
 
 QString typeName(DType type) {
   const std::string_view text = name(type);
@@ -56,6 +62,7 @@ void ModelTreeModel::setCheckpoint(std::shared_ptr<const Checkpoint> model) {
   m_largestError = 0;
   if (m_model) {
     for (const CheckpointTensor& tensor : m_model->tensors()) addTensor(tensor);
+    shortenNames();
     sumUp();
   }
   endResetModel();
@@ -95,6 +102,19 @@ void ModelTreeModel::addTensor(const CheckpointTensor& tensor) {
   node->quantizable = role == TensorRole::Linear;
   Node* added = append(*parent, std::move(node));
   if (isMatrix) m_layers.insert(added->layer, added);
+}
+
+void ModelTreeModel::shortenNames() {
+  for (Node* block : std::as_const(m_blocks)) {
+    QHash<QString, int> uses;
+    const auto shortName = [](const Node& node) {
+      return lastPart(node.name, node.fullName.endsWith(QLatin1String(".weight")));
+    };
+    for (const auto& node : block->children) ++uses[shortName(*node)];
+    for (const auto& node : block->children) {
+      if (QString name = shortName(*node); uses.value(name) == 1) node->name = std::move(name);
+    }
+  }
 }
 
 void ModelTreeModel::sumUp() {
@@ -159,6 +179,19 @@ void ModelTreeModel::clearReports() {
   if (rowCount() > 0) Q_EMIT dataChanged(index(0, ErrorColumn), index(rowCount() - 1, ErrorColumn));
 }
 
+void ModelTreeModel::setChosenLayers(const QStringList& layers) {
+  const QSet<QString> chosen(layers.begin(), layers.end());
+  for (const auto& top : m_root->children) {
+    top->leftOut = top->children.empty() && !chosen.contains(top->layer);
+    if (top->children.empty()) continue;
+    for (const auto& node : top->children) node->leftOut = !chosen.contains(node->layer);
+    const int last = static_cast<int>(top->children.size()) - 1;
+    Q_EMIT dataChanged(indexOf(*top->children.front(), NameColumn), index(last, BytesColumn, indexOf(*top, 0)),
+                       {LeftOutRole});
+  }
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, NameColumn), index(rowCount() - 1, BytesColumn), {LeftOutRole});
+}
+
 QModelIndex ModelTreeModel::indexOfLayer(const QString& layer) const {
   const Node* node = m_layers.value(layer);
   return node == nullptr ? QModelIndex() : indexOf(*node, NameColumn);
@@ -202,6 +235,8 @@ QVariant ModelTreeModel::data(const QModelIndex& index, int role) const {
       return node.layer;
     case FailedRole:
       return !node.failure.isEmpty();
+    case LeftOutRole:
+      return node.leftOut;
     case ShareRole:
       if (column != ErrorColumn || !node.error || m_largestError <= 0) return {};
       return *node.error / m_largestError;
@@ -260,6 +295,7 @@ QString ModelTreeModel::toolTip(const Node& node, int column) const {
                                  : tr("Relative weight error of the block's worst layer");
   }
   if (node.children.empty() && !node.quantizable) return tr("%1\nNot quantized: no linear weight").arg(node.fullName);
+  if (node.leftOut) return tr("%1\nNot quantized: the layers of the run leave it out").arg(node.fullName);
   return node.fullName;
 }
 

@@ -27,6 +27,8 @@ class ModelTreeModel : public QAbstractItemModel {
   void setLayerReport(const LayerReportPtr& report);
   void setLayerReports(const std::vector<LayerReportPtr>& reports);
   void clearReports();
+  /// The layers that a run quantizes; all other tensors are marked with LeftOutRole. Before the first call none is.
+  void setChosenLayers(const QStringList& layers);
   [[nodiscard]] QModelIndex indexOfLayer(const QString& layer) const;
 
   [[nodiscard]] QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;
@@ -46,6 +48,8 @@ class ModelTreeModel : public QAbstractItemModel {
   [[nodiscard]] QString toolTip(const Node& node, int column) const;
   void takeReport(Node& node, const LayerReportPtr& report);
   void addTensor(const CheckpointTensor& tensor);
+  /// "self_attn.q_proj" becomes "q_proj" where no other tensor of the block would be called so.
+  void shortenNames();
   void sumUp();
   void noticeLargest();
 

@@ -32,12 +32,15 @@ QPixmap swatch(const QColor& color, double ratio) {
 void BarDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
   QStyledItemDelegate::initStyleOption(option, index);
   const Palette colors = Palette::of(option->palette);
+  if (index.siblingAtColumn(0).data(LeftOutRole).toBool()) option->palette.setColor(QPalette::Text, colors.mutedText);
   if (index.data(FailedRole).toBool()) option->palette.setColor(QPalette::Text, colors.failure);
   const QVariant slot = index.data(ColorSlotRole);
   if (slot.isValid()) {
     const double ratio = option->widget == nullptr ? 1.0 : option->widget->devicePixelRatioF();
     option->features |= QStyleOptionViewItem::HasDecoration;
-    option->icon = QIcon(swatch(colors.method(slot.toInt()), ratio));
+    const QPixmap pixmap = swatch(colors.method(slot.toInt()), ratio);
+    option->icon = QIcon(pixmap);
+    option->icon.addPixmap(pixmap, QIcon::Selected);  // else the selection tints it
     option->decorationSize = QSize(kSwatch, kSwatch);
   }
 }

@@ -30,7 +30,7 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
       tr("What the layers' inputs are taken from. Calibrated methods and the output error need them."));
   m_source->addItems({tr("None"), tr("Model over built-in text"), tr("Model over a text…"), tr("Activations file…")});
   m_source->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  m_source->setMinimumContentsLength(14);
+  m_source->setMinimumContentsLength(8);
   m_source->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   m_holdOut = new QCheckBox(tr("Keep every 8th row out"), this);
   m_holdOut->setObjectName(QStringLiteral("holdOut"));

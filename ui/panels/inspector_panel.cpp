@@ -44,6 +44,7 @@ InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   m_facts->setIndentation(0);
   m_facts->setFrameShape(QFrame::NoFrame);
   m_facts->setUniformRowHeights(false);
+  m_facts->setTextElideMode(Qt::ElideMiddle);
   m_facts->setSelectionMode(QAbstractItemView::SingleSelection);
   m_facts->header()->setStretchLastSection(false);
   m_facts->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
@@ -60,6 +61,7 @@ InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   layout->setSpacing(2);
   layout->addLayout(head);
   layout->addWidget(m_facts, 1);
+  layout->addStretch();
   connect(m_facts, &QTreeWidget::itemActivated, this, [this](QTreeWidgetItem* item) {
     const QVariant channel = item->data(0, kChannelRole);
     if (channel.isValid()) Q_EMIT channelSelected(channel.toUInt());
@@ -126,6 +128,12 @@ void InspectorPanel::fact(QTreeWidgetItem* section, const QString& name, const Q
   item->setToolTip(1, tip);
 }
 
+void InspectorPanel::line(QTreeWidgetItem* section, const QString& text) {
+  auto* item = new QTreeWidgetItem(section, {text});
+  item->setFirstColumnSpanned(true);
+  item->setToolTip(0, text);
+}
+
 void InspectorPanel::addTensor() {
   auto* part = section(tr("Stored tensor"));
   const auto typeText = name(m_tensor.dtype);
@@ -147,7 +155,7 @@ void InspectorPanel::addSize() {
   fact(part, tr("  codes"), number::bits(scheme.bits), tr("Bits of each weight's code"));
   fact(part, tr("  scales and rest"), number::bits(overhead),
        tr("What scales, zero points and other parameters of the groups add to each weight"));
-  fact(part, tr("Scheme"), QString::fromStdString(scheme.toText()));
+  line(part, QString::fromStdString(scheme.toText()));
   if (m_report->quantizedBytes > 0) {
     fact(part, tr("Smaller by"),
          number::factor(static_cast<double>(m_report->originalBytes) / static_cast<double>(m_report->quantizedBytes)));
@@ -198,11 +206,7 @@ void InspectorPanel::addMethod() {
   if (!m_report || (m_report->notes.empty() && m_report->figures.empty())) return;
   auto* part = section(tr("What the method noted"));
   for (const auto& [key, value] : m_report->figures) fact(part, readable(key), number::significant(value));
-  for (const std::string& note : m_report->notes) {
-    auto* item = new QTreeWidgetItem(part, {QString::fromStdString(note)});
-    item->setFirstColumnSpanned(true);
-    item->setToolTip(0, QString::fromStdString(note));
-  }
+  for (const std::string& note : m_report->notes) line(part, QString::fromStdString(note));
 }
 
 }  // namespace qs

@@ -33,6 +33,8 @@ class InspectorPanel : public QWidget {
   void refresh();
   QTreeWidgetItem* section(const QString& title);
   void fact(QTreeWidgetItem* section, const QString& name, const QString& value, const QString& help = {});
+  /// A text across both columns.
+  static void line(QTreeWidgetItem* section, const QString& text);
   void addTensor();
   void addSize();
   void addErrors();

@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QSignalBlocker>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -13,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
 #include "ui/panels/calibration_form.h"
+#include "ui/panels/layer_filter_form.h"
 #include "ui/panels/param_editor.h"
 #include "ui/support/item_roles.h"
 
@@ -32,15 +34,16 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   m_summary->setProperty("textStyle", QLatin1String("muted"));
 
   m_calibration = new CalibrationForm(this);
+  m_layers = new LayerFilterForm(this);
   m_content = new QWidget;
   m_groups = new QVBoxLayout(m_content);
   m_groups->setContentsMargins(kMargin, 4, kMargin, kMargin);
   m_groups->setSpacing(10);
-  auto* scroll = new QScrollArea(this);
-  scroll->setWidgetResizable(true);
-  scroll->setFrameShape(QFrame::NoFrame);
-  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  scroll->setWidget(m_content);
+  m_scroll = new QScrollArea(this);
+  m_scroll->setWidgetResizable(true);
+  m_scroll->setFrameShape(QFrame::NoFrame);
+  m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  m_scroll->setWidget(m_content);
 
   m_run = new QPushButton(tr("Run all layers"), this);
   m_run->setObjectName(QStringLiteral("runButton"));
@@ -64,13 +67,17 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addLayout(head);
-  layout->addWidget(scroll, 1);
+  layout->addWidget(m_scroll, 1);
   layout->addLayout(buttons);
 
   fillMethods();
   connect(m_method, &QComboBox::currentIndexChanged, this, &MethodForm::chooseMethod);
   connect(m_calibration, &CalibrationForm::calibrationEdited, this, [this](const CalibrationSource& calibration) {
     m_request.calibration = calibration;
+    Q_EMIT requestEdited(m_request);
+  });
+  connect(m_layers, &LayerFilterForm::filterEdited, this, [this](const LayerFilter& filter) {
+    m_request.layers = filter;
     Q_EMIT requestEdited(m_request);
   });
   connect(m_run, &QPushButton::clicked, this, &MethodForm::runRequested);
@@ -139,7 +146,8 @@ void MethodForm::rebuild(const MethodInfo& method) {
   m_builtFor = method.id;
   m_editors.clear();
   while (QLayoutItem* item = m_groups->takeAt(0)) {
-    if (item->widget() != nullptr && item->widget() != m_calibration) item->widget()->deleteLater();
+    const bool isKept = item->widget() == m_calibration || item->widget() == m_layers;
+    if (item->widget() != nullptr && !isKept) item->widget()->deleteLater();
     delete item;
   }
   m_summary->setText(QString::fromStdString(method.summary));
@@ -172,16 +180,23 @@ void MethodForm::rebuild(const MethodInfo& method) {
     more.box->setVisible(shown && hasMore);
     heading->setVisible(shown && hasIntroductory);
     introductory.box->setVisible(shown && hasIntroductory);
+    keepWidth();
   };
   connect(moreButton, &QToolButton::toggled, this, showMore);
   moreButton->setChecked(m_showsMore);
   showMore(m_showsMore);
   moreButton->setVisible(hasMore || hasIntroductory);
-  for (QWidget* widget :
-       std::initializer_list<QWidget*>{plain.box, m_calibration, moreButton, more.box, heading, introductory.box}) {
+  for (QWidget* widget : std::initializer_list<QWidget*>{plain.box, m_calibration, m_layers, moreButton, more.box,
+                                                         heading, introductory.box}) {
     m_groups->addWidget(widget);
   }
   m_groups->addStretch(1);
+  keepWidth();
+}
+
+void MethodForm::keepWidth() {
+  m_groups->activate();
+  m_scroll->setMinimumWidth(m_content->minimumSizeHint().width() + m_scroll->verticalScrollBar()->sizeHint().width());
 }
 
 void MethodForm::showValues(const MethodInfo& method) {
@@ -195,6 +210,7 @@ void MethodForm::showValues(const MethodInfo& method) {
   }
   m_calibration->setCalibration(m_request.calibration);
   m_calibration->setNeeded(method.needsCalibration);
+  m_layers->setFilter(m_request.layers);
   m_defaults->setEnabled(!m_request.settings.values().empty());
 }
 

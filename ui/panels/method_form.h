@@ -10,12 +10,14 @@ class QComboBox;
 class QFormLayout;
 class QLabel;
 class QPushButton;
+class QScrollArea;
 class QToolButton;
 class QVBoxLayout;
 
 namespace qs {
 
 class CalibrationForm;
+class LayerFilterForm;
 class ParamEditor;
 
 /// The method and its settings, built from the methods' ParamSpecs: the plain ones first, the advanced ones under
@@ -28,6 +30,7 @@ class MethodForm : public QWidget {
 
   [[nodiscard]] const QuantRequest& request() const { return m_request; }
   [[nodiscard]] CalibrationForm* calibration() const { return m_calibration; }
+  [[nodiscard]] LayerFilterForm* layers() const { return m_layers; }
 
  public Q_SLOTS:
   /// Shows a request; gives no signal.
@@ -55,14 +58,18 @@ class MethodForm : public QWidget {
   void showValues(const MethodInfo& method);
   void chooseMethod(int index);
   void updateRun();
+  /// Never so narrow that an editor is cut off.
+  void keepWidth();
 
   QuantRequest m_request;
   std::string m_builtFor;
   CalibrationForm* m_calibration = nullptr;
+  LayerFilterForm* m_layers = nullptr;
   QComboBox* m_method = nullptr;
   QLabel* m_summary = nullptr;
   QVBoxLayout* m_groups = nullptr;
   QWidget* m_content = nullptr;
+  QScrollArea* m_scroll = nullptr;
   QPushButton* m_run = nullptr;
   QPushButton* m_defaults = nullptr;
   QHash<QString, ParamEditor*> m_editors;

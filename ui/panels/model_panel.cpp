@@ -1,5 +1,6 @@
 #include "ui/panels/model_panel.h"
 
+#include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -17,9 +18,9 @@ namespace qs {
 namespace {
 
 constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
-constexpr int kLeastNameWidth = 110;
-constexpr int kMostNameWidth = 156;
+constexpr int kLeastNameWidth = 80;
 constexpr int kErrorWidth = 68;
+constexpr int kMargin = 8;
 
 int countTensors(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
   int count = 0;
@@ -46,7 +47,8 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_tree->setUniformRowHeights(true);
   m_tree->setSortingEnabled(true);
   m_tree->setFrameShape(QFrame::NoFrame);
-  m_tree->setIndentation(14);
+  m_tree->setIndentation(12);
+  m_tree->setTextElideMode(Qt::ElideMiddle);
   m_tree->setItemDelegate(new BarDelegate(m_tree));
   m_tree->setAllColumnsShowFocus(true);
   m_tree->setAutoScroll(false);
@@ -54,11 +56,16 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_count->setProperty("textStyle", QLatin1String("muted"));
 
   auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(8, 8, 8, 6);
+  layout->setContentsMargins(0, kMargin, 0, 6);
   layout->setSpacing(6);
-  layout->addWidget(m_filter);
-  layout->addWidget(m_tree, 1);
-  layout->addWidget(m_count);
+  for (QWidget* inset : {static_cast<QWidget*>(m_filter), static_cast<QWidget*>(m_count)}) {
+    auto* row = new QHBoxLayout;
+    row->setContentsMargins(kMargin, 0, kMargin, 0);
+    row->addWidget(inset);
+    layout->addLayout(row);
+  }
+  layout->insertWidget(1, m_tree, 1);
+  layout->addStretch();
 
   m_filterTimer.setSingleShot(true);
   m_filterTimer.setInterval(kFilterDelay);
@@ -81,8 +88,10 @@ void ModelPanel::showAll() {
   m_tree->header()->setStretchLastSection(false);
   if (m_tree->header()->count() > 1) {
     m_tree->header()->resizeSection(1, kErrorWidth);
-    fitName();
+    m_tree->resizeColumnToContents(0);
+    m_nameWidth = m_tree->header()->sectionSize(0);
     for (int column = 2; column < m_tree->header()->count(); ++column) m_tree->resizeColumnToContents(column);
+    fitName();
   }
   if (m_tree->selectionModel() != nullptr) {
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this, &ModelPanel::tellCurrent,
@@ -93,8 +102,14 @@ void ModelPanel::showAll() {
 
 void ModelPanel::fitName() {
   if (m_tree->header()->count() < 2) return;
-  m_tree->header()->resizeSection(
-      0, std::clamp(m_tree->viewport()->width() - kErrorWidth - 2, kLeastNameWidth, kMostNameWidth));
+  int room = m_tree->viewport()->width() - kErrorWidth;
+  // Columns that fit beside the name are shown, and the name gets what the next one would only show a part of.
+  for (int column = 2; column < m_tree->header()->count(); ++column) {
+    const int width = m_tree->header()->sectionSize(column);
+    if (room - width < m_nameWidth) break;
+    room -= width;
+  }
+  m_tree->header()->resizeSection(0, std::max(kLeastNameWidth, room));
 }
 
 void ModelPanel::resizeEvent(QResizeEvent* event) {
@@ -126,7 +141,9 @@ void ModelPanel::updateCount() {
                                 : tr("%1 of %2 tensors")
                                       .arg(number::count(static_cast<std::uint64_t>(shown)),
                                            number::count(static_cast<std::uint64_t>(all))));
-  m_count->setVisible(all > 0);
+  if (all == 0) m_count->setText(tr("No model open"));
+  m_filter->setVisible(all > 0);
+  m_tree->setVisible(all > 0);
 }
 
 void ModelPanel::tellCurrent() {

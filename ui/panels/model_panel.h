@@ -50,6 +50,7 @@ class ModelPanel : public QWidget {
   std::function<void(const QString&)> m_setFilter;
   QTimer m_filterTimer;
   QString m_layer;
+  int m_nameWidth = 0;  ///< that the longest name of the tree needs
   bool m_quiet = false;
 };
 

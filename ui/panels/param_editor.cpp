@@ -19,6 +19,7 @@ constexpr double kMostStepsInsteadOfList = 8;  ///< so few whole numbers get a s
 constexpr int kRealSliderSteps = 200;
 constexpr double kLogarithmicFrom = 100;  ///< maximum / minimum from which the slider is logarithmic
 constexpr int kNumberWidth = 76;
+constexpr int kLeastSlider = 40;
 
 QHBoxLayout* row(QWidget* owner) {
   auto* layout = new QHBoxLayout(owner);
@@ -119,6 +120,7 @@ class IntegerEditor : public ParamEditor {
       m_slider = new QSlider(Qt::Horizontal, this);
       m_slider->setRange(m_box->minimum(), m_box->maximum());
       m_slider->setPageStep(1);
+      m_slider->setMinimumWidth(kLeastSlider);
       m_slider->setAccessibleName(QString::fromStdString(spec.label));
       layout->addWidget(m_slider, 1);
       connect(m_slider, &QSlider::valueChanged, m_box, &QSpinBox::setValue);
@@ -168,6 +170,7 @@ class RealEditor : public ParamEditor {
     m_box->setKeyboardTracking(false);
     m_box->setFixedWidth(kNumberWidth);
     m_slider->setRange(0, kRealSliderSteps);
+    m_slider->setMinimumWidth(kLeastSlider);
     m_slider->setAccessibleName(QString::fromStdString(spec.label));
     auto* layout = row(this);
     layout->addWidget(m_slider, 1);

@@ -18,7 +18,7 @@ QStatusBar { background: @window; border-top: 1px solid @divider; }
 QStatusBar::item { border: none; }
 QTabWidget::pane { border: none; border-top: 1px solid @divider; }
 QTabBar { background: @window; }
-QTabBar::tab { background: transparent; color: @muted; padding: 8px 14px 6px 14px; border: none;
+QTabBar::tab { background: transparent; color: @muted; padding: 8px 11px 6px 11px; border: none;
                border-bottom: 2px solid transparent; }
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
@@ -31,6 +31,7 @@ QTreeView, QTableView, QTreeWidget, QListView { background: @base; alternate-bac
                        outline: none; }
 QTreeView#facts { padding-left: 9px; padding-right: 6px; }
 QTreeView::item, QListView::item { border: none; padding: 2px 0px; }
+QTableView::item { border: none; padding: 0px 4px; }
 QTreeView::item:hover, QListView::item:hover { background: @hover; }
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected { background: @selection; color: @text; }
 QLineEdit[framed="true"], QPlainTextEdit { background: @base; color: @text; border: 1px solid @border;
@@ -98,6 +99,9 @@ void applyAppearance(Theme theme) {
   const Palette colors = Palette::of(boxes);
   if (colors.isDark) boxes.setColor(QPalette::Window, colors.mutedText);  // Fusion darkens it for the outline
   QApplication::setPalette(boxes, "QCheckBox");
+  QPalette inputs = QApplication::palette();
+  if (colors.isDark) inputs.setColor(QPalette::Window, colors.axis);
+  for (const char* input : {"QComboBox", "QAbstractSpinBox"}) QApplication::setPalette(inputs, input);
   qApp->setStyleSheet(styleSheetFor(QApplication::palette()));
 }
 

@@ -10,10 +10,12 @@
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QPushButton>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTableWidget>
 #include <QTextBrowser>
+#include <QTextTable>
 #include <QVBoxLayout>
 
 #include "ui/support/number_format.h"
@@ -32,6 +34,7 @@ QDialog* framed(const QString& title, QWidget* body, const QSize& size, QWidget*
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setWindowTitle(title);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
+  buttons->button(QDialogButtonBox::Close)->setIcon({});
   QObject::connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
   auto* layout = new QVBoxLayout(dialog);
   layout->setContentsMargins(16, 16, 16, 12);
@@ -43,11 +46,28 @@ QDialog* framed(const QString& title, QWidget* body, const QSize& size, QWidget*
   return dialog;
 }
 
+/// Markdown's tables without frames, and without their first row where that is empty.
+void plainTables(const QTextDocument& document) {
+  constexpr double kPadding = 3;
+  for (QTextFrame* frame : document.rootFrame()->childFrames()) {
+    auto* table = qobject_cast<QTextTable*>(frame);
+    if (table == nullptr) continue;
+    QTextTableFormat format = table->format();
+    format.setBorder(0);
+    format.setCellSpacing(0);
+    format.setCellPadding(kPadding);
+    table->setFormat(format);
+    const QTextTableCell first = table->cellAt(0, 0);
+    if (first.firstPosition() == first.lastPosition()) table->removeRows(0, 1);
+  }
+}
+
 QTextBrowser* browser(const QString& markdown) {
   auto* text = new QTextBrowser;
   text->setOpenExternalLinks(true);
   text->setFrameShape(QFrame::NoFrame);
   text->setMarkdown(markdown);
+  plainTables(*text->document());
   text->setAccessibleName(tr("Text"));
   return text;
 }

@@ -9,12 +9,16 @@
 #include <QSettings>
 #include <QStatusBar>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
 #include "core/session/recipe.h"
+#include "ui/charts/distribution_view.h"
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
+#include "ui/panels/inspector_panel.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/model_panel.h"
@@ -80,6 +84,9 @@ void MainWindow::joinFileActions() {
   connect(m_actions.open, &QAction::triggered, this, &MainWindow::askForFile);
   connect(m_actions.openFolder, &QAction::triggered, this, &MainWindow::askForFolder);
   connect(m_actions.openDemo, &QAction::triggered, this, [this] { open(ModelController::kDemo); });
+  for (const QAction* action : {m_actions.reload, m_actions.close}) {
+    connect(action, &QAction::triggered, m_messages, &MessageBar::dismiss);
+  }
   connect(m_actions.reload, &QAction::triggered, &bench.model, &ModelController::reload);
   connect(m_actions.close, &QAction::triggered, &bench.model, &ModelController::close);
   connect(m_actions.openRecipe, &QAction::triggered, this, &MainWindow::openRecipe);
@@ -129,6 +136,12 @@ void MainWindow::joinViewActions() {
     const PlotView* plot = m_views->currentPlot();
     if (plot != nullptr && plot->hasData()) makeTableDialog(plot->tableData(), this)->show();
   });
+  connect(m_actions.nextPane, &QAction::triggered, this, [this] { focusPane(1); });
+  connect(m_actions.previousPane, &QAction::triggered, this, [this] { focusPane(-1); });
+  auto* counts = qobject_cast<DistributionView*>(m_views->plot(ViewArea::View::Distribution));
+  counts->addAction(m_actions.logCounts);
+  connect(m_actions.logCounts, &QAction::toggled, counts, &DistributionView::setLogarithmic);
+  connect(counts, &DistributionView::logarithmicChanged, m_actions.logCounts, &QAction::setChecked);
   for (const QDockWidget* dock :
        {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock, m_docks.promptDock}) {
     m_actions.panels->addAction(dock->toggleViewAction());
@@ -226,6 +239,34 @@ void MainWindow::copyCurrent() {
   const QWidget* focus = QApplication::focusWidget();
   const bool onTable = focus != nullptr && m_docks.comparison->isAncestorOf(focus);
   onTable ? m_exports->copyTable() : m_exports->copyPlot();
+}
+
+void MainWindow::focusPane(int by) {
+  std::vector<QWidget*> panes;
+  for (QWidget* pane :
+       std::initializer_list<QWidget*>{m_docks.model, m_views, m_docks.method, m_docks.inspector, m_docks.comparison}) {
+    if (pane->isVisible()) panes.push_back(pane);
+  }
+  const QWidget* focus = QApplication::focusWidget();
+  const auto holds = [focus](const QWidget* pane) { return focus != nullptr && pane->isAncestorOf(focus); };
+  const auto count = static_cast<int>(panes.size());
+  const auto found = static_cast<int>(std::find_if(panes.begin(), panes.end(), holds) - panes.begin());
+  const int from = found < count ? found : by > 0 ? -1 : 0;
+  for (int step = 1; step <= count; ++step) {
+    QWidget* pane = panes[static_cast<std::size_t>(((from + by * step) % count + count) % count)];
+    if (focusInto(*pane)) return;
+  }
+}
+
+bool MainWindow::focusInto(QWidget& pane) {
+  PlotView* plot = &pane == m_views ? m_views->currentPlot() : nullptr;
+  for (QWidget* widget : plot != nullptr ? QList<QWidget*>{plot} : pane.findChildren<QWidget*>()) {
+    const bool takesFocus = (widget->focusPolicy() & Qt::TabFocus) != 0 && widget->focusProxy() == nullptr;
+    if (!takesFocus || !widget->isVisible() || !widget->isEnabled()) continue;
+    widget->setFocus(Qt::ShortcutFocusReason);
+    return true;
+  }
+  return false;
 }
 
 void MainWindow::applyPreferences(const Preferences& preferences) {

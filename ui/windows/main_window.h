@@ -56,6 +56,9 @@ class MainWindow : public QMainWindow {
   void openRecipe();
   void saveRecipe();
   void copyCurrent();
+  /// Moves the focus to the next (1) or previous (−1) panel that is shown.
+  void focusPane(int by);
+  bool focusInto(QWidget& pane);
   void applyPreferences(const Preferences& preferences);
 
   ProgramFolders m_folders;

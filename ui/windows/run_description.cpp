@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
+#include "ui/panels/layer_filter_form.h"
 #include "ui/support/number_format.h"
 
 namespace qs {
@@ -77,6 +78,7 @@ QString settingsText(const QuantRequest& request) {
     const ParamValue& value = isSet ? request.settings.value(spec.key) : spec.defaultValue;
     if (isAlwaysTold(spec.key) || value != spec.defaultValue) parts << settingText(spec, value);
   }
+  if (!(request.layers == LayerFilter())) parts << translate("layers %1").arg(layerFilterText(request.layers));
   if (!request.overrides.empty()) parts << translate("%1 overrides").arg(request.overrides.size());
   return parts.join(QStringLiteral(", "));
 }
@@ -168,7 +170,7 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
   const auto isShown = [](const ComparisonEntry& row) { return row.sizeBytes && row.weightError; };
   const bool hasPerplexity =
       std::ranges::any_of(rows, [](const ComparisonEntry& row) { return row.perplexity.has_value(); });
-  *valueTitle = hasPerplexity ? translate("perplexity") : translate("relative weight error");
+  *valueTitle = hasPerplexity ? translate("perplexity") : translate("mean weight error (%)");
   std::vector<TradeoffPoint> points;
   for (const ComparisonEntry& row : rows) {
     if (!row.sizeBytes || (hasPerplexity ? !row.perplexity : !isShown(row))) continue;
@@ -176,8 +178,9 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
                       .name = row.method,
                       .slot = row.colorSlot,
                       .sizeBytes = static_cast<double>(*row.sizeBytes),
-                      .value = hasPerplexity ? *row.perplexity : *row.weightError,
-                      .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0});
+                      .value = hasPerplexity ? *row.perplexity : 100 * *row.weightError,
+                      .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0,
+                      .settings = row.settings});
   }
   return points;
 }

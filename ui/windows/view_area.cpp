@@ -194,6 +194,8 @@ void ViewArea::setNoMatrix() {
   }
 }
 
+void ViewArea::setRunLayers(const QStringList& layers) { m_layers->setLayers(layers); }
+
 void ViewArea::setReports(const std::vector<LayerReportPtr>& reports, const MethodStyle& style) {
   m_layers->setReports(reports, style);
 }

@@ -52,6 +52,8 @@ class ViewArea : public QWidget {
   void setPreviewFailed(const QString& reason);
   /// A tensor that is no matrix: nothing to draw.
   void setNoMatrix();
+  /// The layers that the next reports are of.
+  void setRunLayers(const QStringList& layers);
   void setReports(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
   void addReports(const std::vector<qs::LayerReportPtr>& reports);
   void setTradeoff(const std::vector<qs::TradeoffPoint>& points, const QString& valueTitle);

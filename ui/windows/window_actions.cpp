@@ -79,9 +79,15 @@ void WindowActions::addView() {
   zoomIn = add(view, tr("Zoom &in"), QKeySequence::ZoomIn);
   zoomOut = add(view, tr("Zoom &out"), QKeySequence::ZoomOut);
   zoomReset = add(view, tr("&Whole plot"), QKeySequence(Qt::CTRL | Qt::Key_0));
+  logCounts = add(view, tr("&Logarithmic counts"), QKeySequence(Qt::Key_L));
+  logCounts->setShortcutContext(Qt::WidgetShortcut);  // a letter acts in the plot only
+  logCounts->setCheckable(true);
+  logCounts->setChecked(true);
   showTable = add(view, tr("Show as &table…"), QKeySequence(Qt::Key_F7));
   view->addSeparator();
   panels = view->addMenu(tr("&Panels"));
+  nextPane = add(view, tr("&Next panel"), QKeySequence(Qt::Key_F6));
+  previousPane = add(view, tr("Pre&vious panel"), QKeySequence(Qt::SHIFT | Qt::Key_F6));
   QMenu* theme = view->addMenu(tr("T&heme"));
   auto* group = new QActionGroup(m_window);
   const auto addTheme = [&](const QString& text) {

@@ -2,6 +2,7 @@
 
 #include <QDockWidget>
 #include <QMainWindow>
+#include <algorithm>
 
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
@@ -12,9 +13,12 @@
 namespace qs {
 namespace {
 
-constexpr int kLeftShare = 20;  ///< per cent of the window's width
+constexpr int kLeftShare = 23;   ///< per cent of the window's width
+constexpr int kLeastLeft = 272;  ///< pixels: the names of a decoder's tensors beside their errors
+constexpr int kMostLeft = 420;
 constexpr int kRightShare = 24;
 constexpr int kBottomShare = 25;  ///< of its height
+constexpr int kMethodShare = 56;  ///< of the right side's height
 
 QDockWidget* dock(QMainWindow* window, const QString& title, const QString& name, QWidget* panel) {
   auto* made = new QDockWidget(title, window);
@@ -33,7 +37,7 @@ WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
   comparison = new ComparisonPanel(window);
   prompt = new PromptPanel(window);
   model->setMinimumWidth(200);
-  method->setMinimumSize(220, 120);
+  method->setMinimumHeight(120);
   inspector->setMinimumSize(220, 80);
   comparison->setMinimumHeight(96);
   modelDock = dock(window, QObject::tr("Model"), QStringLiteral("modelDock"), model);
@@ -59,9 +63,10 @@ void WindowDocks::resetLayout() {
     each->show();
   }
   comparisonDock->raise();
-  window->resizeDocks({modelDock, methodDock},
-                      {window->width() * kLeftShare / 100, window->width() * kRightShare / 100}, Qt::Horizontal);
-  window->resizeDocks({methodDock, inspectorDock}, {window->height() * 48 / 100, window->height() * 52 / 100},
+  const int left = std::clamp(window->width() * kLeftShare / 100, kLeastLeft, kMostLeft);
+  window->resizeDocks({modelDock, methodDock}, {left, window->width() * kRightShare / 100}, Qt::Horizontal);
+  window->resizeDocks({methodDock, inspectorDock},
+                      {window->height() * kMethodShare / 100, window->height() * (100 - kMethodShare) / 100},
                       Qt::Vertical);
   window->resizeDocks({comparisonDock}, {window->height() * kBottomShare / 100}, Qt::Vertical);
 }

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
+#include "ui/panels/layer_filter_form.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/model_panel.h"
@@ -61,6 +62,27 @@ void updateActions(MainWindow& window) {
   window.docks().comparison->setCanCompare(hasModel && !running);
 }
 
+/// Says in the form and in the tree which layers a run would quantize.
+void showChosenLayers(MainWindow& window) {
+  Workbench& bench = window.workbench();
+  const qsizetype all = bench.layerNames().size();
+  const QuantRequest& request = bench.request.request();
+  QStringList chosen;
+  QString note;
+  try {
+    chosen = bench.chosenLayers(request);
+    if (!(request.layers == LayerFilter()) && all > 0) {
+      note = MainWindow::tr("%1 of %2 layers")
+                 .arg(number::count(static_cast<std::uint64_t>(chosen.size())),
+                      number::count(static_cast<std::uint64_t>(all)));
+    }
+  } catch (const Error& error) {
+    note = QString::fromUtf8(error.what());
+  }
+  window.docks().method->layers()->setNote(note);
+  bench.tree.setChosenLayers(chosen);
+}
+
 /// The layer that is selected first: the first linear.
 void selectFirstLayer(Workbench& bench) {
   const QStringList names = bench.layerNames();
@@ -78,12 +100,12 @@ void linkModel(MainWindow& window) {
   QObject::connect(&bench.model, &ModelController::busyChanged, views.startPage(), &StartPage::setBusy);
   QObject::connect(&bench.model, &ModelController::modelChanged, &window,
                    [&window, &bench, &views, panel](const CheckpointPtr& model) {
-                     window.messages().dismiss();
                      panel->showAll();
                      window.docks().inspector->clear();
                      views.setLayers(bench.layerNames());
                      model ? views.showViews() : views.showStart();
                      window.progress().setIdleText(idleText(bench));
+                     showChosenLayers(window);
                      updateTitle(window);
                      updateActions(window);
                      if (model) selectFirstLayer(bench);
@@ -140,6 +162,7 @@ void linkPreview(MainWindow& window) {
                    [&window, form](const QuantRequest& request) {
                      if (!(form->request() == request)) form->setRequest(request);
                      window.messages().dismiss();
+                     showChosenLayers(window);
                      updateTitle(window);
                    });
   QObject::connect(&bench.preview, &PreviewController::weightsReady, &views,
@@ -174,6 +197,15 @@ bool isMethodRepeated(const std::vector<ComparisonEntry>& rows) {
   return std::ranges::any_of(rows, [&](const ComparisonEntry& row) { return !methods.insert(row.method).second; });
 }
 
+/// The layers of a run; a filter that names none lets the run fail, which says why.
+QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
+  try {
+    return bench.chosenLayers(request);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 void linkRuns(MainWindow& window) {
   Workbench& bench = window.workbench();
   ViewArea& views = window.views();
@@ -183,11 +215,14 @@ void linkRuns(MainWindow& window) {
   QObject::connect(window.docks().method, &MethodForm::runRequested, &bench, &Workbench::startRun);
   QObject::connect(window.actions().start, &QAction::triggered, &bench, &Workbench::startRun);
   QObject::connect(&views, &ViewArea::runRequested, &bench, &Workbench::startRun);
-  QObject::connect(&bench.run, &RunController::started, &views,
-                   [&views](int, const QuantRequest& request) { views.setReports({}, styleOf(request.method)); });
+  QObject::connect(&bench.run, &RunController::started, &views, [&bench, &views](int, const QuantRequest& request) {
+    views.setRunLayers(runLayers(bench, request));
+    views.setReports({}, styleOf(request.method));
+  });
   QObject::connect(&bench.run, &RunController::layersReady, &views,
                    [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
   QObject::connect(&bench, &Workbench::runShown, &views, [&window, &views, table](const FinishedRunPtr& run) {
+    views.setRunLayers(runLayers(window.workbench(), run->request));
     views.setReports(run->report->layers, styleOf(run->request.method));
     table->selectId(run->id);
     updateActions(window);
@@ -208,9 +243,10 @@ void linkRuns(MainWindow& window) {
     const bool isShown = points.size() > 1 || bench.compare.isBusy();
     views.setTradeoff(isShown ? points : std::vector<TradeoffPoint>(), title);
   });
-  QObject::connect(&bench.run, &RunController::busyChanged, &progress, &ProgressStrip::setBusy);
+  const auto showBusy = [&bench, &progress] { progress.setBusy(bench.isRunning() || bench.exports.isBusy()); };
+  QObject::connect(&bench.run, &RunController::busyChanged, &progress, showBusy);
   QObject::connect(&bench.run, &RunController::progressPolled, &progress, &ProgressStrip::setProgress);
-  QObject::connect(&bench.exports, &ExportController::busyChanged, &progress, &ProgressStrip::setBusy);
+  QObject::connect(&bench.exports, &ExportController::busyChanged, &progress, showBusy);
   QObject::connect(&bench.exports, &ExportController::busyChanged, &window, [&window] { updateActions(window); });
   QObject::connect(&bench.exports, &ExportController::progressPolled, &progress, &ProgressStrip::setProgress);
   QObject::connect(&bench.run, &RunController::busyChanged, &window, [&window] { updateActions(window); });

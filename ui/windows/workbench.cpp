@@ -74,10 +74,7 @@ void Workbench::takeModel(const CheckpointPtr& opened) {
   if (opened) {
     comparison.setRow(unquantizedRow(*opened, kReferenceId));
     if (model.path() != ModelController::kDemo) recent.add(QFileInfo(model.path()).absoluteFilePath());
-    for (const std::string& warning : opened->contents().warnings) {
-      Q_EMIT message(
-          {UserMessage::Severity::Information, opened->displayName().c_str(), QString::fromStdString(warning), {}});
-    }
+    tellWarnings(*opened);
   }
   Q_EMIT rowsChanged();
 }
@@ -101,6 +98,16 @@ void Workbench::takeCompared(std::size_t index, const ComparisonRow& row) {
         FinishedRun{id, model.model(), row.run->request, row.run->report, row.run->store});
   comparison.setRow(comparedEntry(row, id));
   Q_EMIT rowsChanged();
+}
+
+void Workbench::tellWarnings(const Checkpoint& opened) {
+  QStringList warnings;
+  for (const std::string& warning : opened.contents().warnings) warnings << QString::fromStdString(warning);
+  if (warnings.isEmpty()) return;
+  const QString more =
+      warnings.size() > 1 ? tr("%1 more under File > Model information.").arg(warnings.size() - 1) : QString();
+  Q_EMIT message(
+      {UserMessage::Severity::Information, QString::fromStdString(opened.displayName()), warnings.front(), more});
 }
 
 void Workbench::takeFinished(const FinishedRunPtr& finished) {
@@ -130,6 +137,16 @@ QStringList Workbench::layerNames() const {
   if (!model.model()) return names;
   for (const CheckpointTensor* tensor : chooseLayers(*model.model(), {})) {
     names << QString::fromStdString(layerName(tensor->info.name));
+  }
+  return names;
+}
+
+QStringList Workbench::chosenLayers(const QuantRequest& of) const {
+  QStringList names;
+  if (!model.model()) return names;
+  for (const CheckpointTensor* tensor : chooseLayers(*model.model(), of.layers)) {
+    const std::string layer = layerName(tensor->info.name);
+    if (planLayer(of, layer)) names << QString::fromStdString(layer);
   }
   return names;
 }

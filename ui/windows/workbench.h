@@ -56,7 +56,10 @@ class Workbench : public QObject {
   [[nodiscard]] int pinnedId() const { return m_pinned; }
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
+  /// Every layer that can be looked at: all linears.
   [[nodiscard]] QStringList layerNames() const;
+  /// The layers that a run of a request quantizes. Throws Error where a glob names none.
+  [[nodiscard]] QStringList chosenLayers(const QuantRequest& of) const;
   /// Whether a run or a comparison is at work: one at a time.
   [[nodiscard]] bool isRunning() const { return run.isBusy() || compare.isBusy(); }
 
@@ -78,6 +81,7 @@ class Workbench : public QObject {
 
  private:
   void takeModel(const CheckpointPtr& model);
+  void tellWarnings(const Checkpoint& model);
   void takeFinished(const FinishedRunPtr& run);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();

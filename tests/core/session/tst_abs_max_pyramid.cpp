@@ -46,6 +46,18 @@ class TestAbsMaxPyramid : public QObject {
     QCOMPARE(pyramid.levels().back().values.front(), -3.0F);
   }
 
+  void aDifferenceIsPooledAsIfItWereStored() {
+    const qs::Matrix a = qs::test::randomMatrix(67, 101, 1);
+    const qs::Matrix b = qs::test::randomMatrix(67, 101, 2);
+    qs::Matrix difference(67, 101);
+    for (std::size_t i = 0; i < difference.values().size(); ++i) difference.values()[i] = a.values()[i] - b.values()[i];
+    const qs::AbsMaxPyramid stored(difference.view(), {});
+    const qs::AbsMaxPyramid direct(a.view(), b.view(), {});
+    QCOMPARE(direct.levels().size(), stored.levels().size());
+    for (std::size_t level = 0; level < stored.levels().size(); ++level)
+      QCOMPARE(direct.levels()[level].values, stored.levels()[level].values);
+  }
+
   void stopsWhenAsked() {
     std::stop_source stop;
     stop.request_stop();

@@ -82,7 +82,7 @@ class TestItemModels : public QObject {
     QCOMPARE(tree.index(1, 0).data().toString(), QStringLiteral("Block 0"));
     QCOMPARE(tree.rowCount(tree.index(1, 0)), 3);
     const QModelIndex down = tree.indexOfLayer(QStringLiteral("model.layers.1.mlp.down_proj"));
-    QCOMPARE(down.data().toString(), QStringLiteral("mlp.down_proj"));
+    QCOMPARE(down.data().toString(), QStringLiteral("down_proj"));
     QCOMPARE(down.siblingAtColumn(qs::ModelTreeModel::ParametersColumn).data(qs::SortRole).toULongLong(), 256ULL);
     QCOMPARE(down.siblingAtColumn(qs::ModelTreeModel::BytesColumn).data(qs::SortRole).toULongLong(), 1024ULL);
     QCOMPARE(tree.index(1, qs::ModelTreeModel::BytesColumn).data(qs::SortRole).toULongLong(), 4ULL * (64 + 256 + 8));

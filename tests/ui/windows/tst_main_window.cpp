@@ -1,6 +1,11 @@
+#include <QAccessible>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
+#include <QMenuBar>
+#include <QMimeData>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
@@ -222,6 +227,78 @@ class TestMainWindow : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
   }
 
+  void droppingAFileOpensIt() {
+    Fixture f;
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(f.model)});
+    QDragEnterEvent enter({40, 40}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(&f.window, &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent drop({40, 40}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(&f.window, &drop);
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() != nullptr, kPatience);
+    QCOMPARE(f.bench().model.path(), f.model);
+  }
+
+  void globsChooseTheLayersOfARun() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* globs = f.child<QLineEdit>("layerGlobs");
+    globs->setFocus();
+    QTest::keyClicks(globs, QStringLiteral("*mlp* !*down_proj"));
+    QTest::keyClick(globs, Qt::Key_Return);
+    QCOMPARE(f.child<QLabel>("layerNote")->text(), QStringLiteral("4 of 14 layers"));
+    const QModelIndex down = f.bench().tree.indexOfLayer(QStringLiteral("model.layers.0.mlp.down_proj"));
+    QVERIFY(down.data(qs::LeftOutRole).toBool());
+    QVERIFY(f.run());
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().shownRun() != nullptr, kPatience);
+    QCOMPARE(f.bench().shownRun()->report->layers.size(), std::size_t{4});
+    QVERIFY(f.bench().comparison.rows().back().settings.contains(QStringLiteral("layers *mlp* !*down_proj")));
+    f.window.actions().undo->trigger();
+    QCOMPARE(globs->text(), QString());
+    QVERIFY(!down.data(qs::LeftOutRole).toBool());
+  }
+
+  void aGlobThatNamesNoLayerSaysSoAtOnceAndFailsTheRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* globs = f.child<QLineEdit>("layerGlobs");
+    QTest::keyClicks(globs, QStringLiteral("nowhere*"));
+    QTest::keyClick(globs, Qt::Key_Return);
+    QVERIFY(f.child<QLabel>("layerNote")->text().contains(QStringLiteral("nowhere*")));
+    f.click("runButton");
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    QVERIFY(f.window.messages().message().why.contains(QStringLiteral("nowhere*")));
+  }
+
+  void theFocusGoesFromPanelToPanel() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    f.child<QLineEdit>("tensorFilter")->setFocus();
+    f.window.actions().nextPane->trigger();
+    QCOMPARE(QApplication::focusWidget(), f.window.views().currentPlot());
+    f.window.actions().nextPane->trigger();
+    QCOMPARE(QApplication::focusWidget(), f.child<QComboBox>("methodBox"));
+    f.window.actions().previousPane->trigger();
+    f.window.actions().previousPane->trigger();
+    QCOMPARE(QApplication::focusWidget(), f.child<QLineEdit>("tensorFilter"));
+  }
+
+  void aLetterActsInThePlotOnly() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    auto* filter = f.child<QLineEdit>("tensorFilter");
+    filter->setFocus();
+    QTest::keyClick(filter, Qt::Key_L);
+    QVERIFY(f.window.actions().logCounts->isChecked());
+    f.window.views().currentPlot()->setFocus();
+    QTest::keyClick(f.window.views().currentPlot(), Qt::Key_L);
+    QVERIFY(!f.window.actions().logCounts->isChecked());
+    QVERIFY(!f.window.views().currentPlot()->yAxis().log);
+  }
+
   void shortcutsChooseViews() {
     Fixture f;
     QVERIFY(f.open());
@@ -232,20 +309,37 @@ class TestMainWindow : public QObject {
     QCOMPARE(f.window.views().currentPlot(), f.window.views().plot(View::Distribution));
   }
 
-  void everyActionHasAMenuAndEveryFocusableWidgetAName() {
+  void everyActionIsInAMenuAndEveryShortcutNamesOne() {
+    Fixture f;
+    QSet<const QAction*> listed;
+    QHash<QKeySequence, QString> owners;
+    for (const QMenu* menu : f.window.menuBar()->findChildren<QMenu*>()) {
+      for (const QAction* action : menu->actions()) {
+        listed.insert(action);
+        if (action->shortcut().isEmpty()) continue;
+        QVERIFY2(!owners.contains(action->shortcut()), qPrintable(action->text()));
+        owners.insert(action->shortcut(), action->text());
+      }
+    }
+    for (const QAction* action : f.window.findChildren<QAction*>()) {
+      if (!action->shortcut().isEmpty()) QVERIFY2(listed.contains(action), qPrintable(action->text()));
+    }
+  }
+
+  void everyWidgetThatTakesTheFocusTellsItsName() {
     Fixture f;
     QVERIFY(f.open());
-    for (const QAction* action : f.window.actions().withShortcuts()) QVERIFY(!action->text().isEmpty());
     QStringList nameless;
-    for (const QWidget* widget : f.window.findChildren<QWidget*>()) {
-      const bool isInput = qobject_cast<const QLineEdit*>(widget) || qobject_cast<const QTableView*>(widget) ||
-                           qobject_cast<const QTreeView*>(widget) || qobject_cast<const QComboBox*>(widget) ||
-                           qobject_cast<const qs::PlotView*>(widget);
-      const bool isInner = widget->parentWidget() != nullptr &&
-                           (qobject_cast<QComboBox*>(widget->parentWidget()) != nullptr ||
-                            qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) != nullptr ||
-                            qobject_cast<QComboBox*>(widget->parentWidget()->parentWidget()) != nullptr);
-      if (isInput && !isInner && widget->accessibleName().isEmpty()) {
+    for (QWidget* widget : f.window.findChildren<QWidget*>()) {
+      const bool takesFocus = (widget->focusPolicy() & Qt::TabFocus) != 0 && widget->focusProxy() == nullptr;
+      if (!takesFocus || widget->isHidden()) continue;
+      const bool isInner = qobject_cast<QComboBox*>(widget->parentWidget()) != nullptr ||
+                           qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) != nullptr;
+      const bool isFrame = qobject_cast<QScrollArea*>(widget) != nullptr ||
+                           qobject_cast<QTabWidget*>(widget) != nullptr || qobject_cast<QTabBar*>(widget) != nullptr ||
+                           widget->inherits("QComboBoxListView");
+      const QAccessibleInterface* told = QAccessible::queryAccessibleInterface(widget);
+      if (!isInner && !isFrame && (told == nullptr || told->text(QAccessible::Name).isEmpty())) {
         nameless << QLatin1String(widget->metaObject()->className()) + QLatin1Char(' ') + widget->objectName();
       }
     }
