@@ -1,8 +1,11 @@
 #include <QtTest>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <set>
 #include <stop_token>
 #include <thread>
@@ -12,6 +15,7 @@
 #include "core/kernels/finite.h"
 #include "core/quant/method_registry.h"
 #include "core/quant/output_error.h"
+#include "core/stats/activation_accumulator.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
 #include "tests/support/project_paths.h"
@@ -76,6 +80,32 @@ Matrix degenerateWeights(const QString& kind) {
   if (kind == "one value") weights(3, 7) = 1.5F;
   if (kind == "tiny") std::fill(weights.values().begin(), weights.values().end(), 1e-41F);
   return weights;
+}
+
+// Of this process, "VmRSS:" or "VmHWM:".
+double memoryMebibytes(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key)) return std::stod(line.substr(key.size())) / 1024.0;
+  return 0;
+}
+
+// Lets the peak begin anew at what is resident now.
+bool resetPeak() {
+  std::ofstream file("/proc/self/clear_refs");
+  file << "5" << std::flush;
+  return file.good() && memoryMebibytes("VmHWM:") < memoryMebibytes("VmRSS:") + 1.0;
+}
+
+// Of inputs that are but a sample of what calibrated: methods then work through the Gram matrix.
+qs::ActivationStats longCalibration(const Matrix& inputs) {
+  qs::ActivationAccumulator accumulator("layer", inputs.cols());
+  accumulator.add(inputs.view());
+  qs::ActivationStats stats = accumulator.take();
+  for (std::size_t i = 0; i < stats.channels; ++i) stats.gram[i * stats.channels + i] += 1.0;
+  stats.tokens = 16 * inputs.cols();
+  stats.sampleIsWhole = false;
+  return stats;
 }
 
 }  // namespace
@@ -151,6 +181,40 @@ class TestAllMethods : public QObject {
     }
   }
 
+  void errorFallsWithSmallerGroups_data() { rowPerMethod(); }
+  void errorFallsWithSmallerGroups() {
+    QFETCH(QString, id);
+    const qs::ParamSpec* spec = methodOf(id).parameter("group_size");
+    if (spec == nullptr) return;
+    const Matrix weights = golden().weights("mid.up_proj");
+    static const qs::ActivationStats stats = qs::test::statsOf(golden().inputs("mid.up_proj"));
+    double last = std::numeric_limits<double>::infinity();
+    for (const std::int64_t group : {0, -1, 128, 32}) {
+      if (static_cast<double>(group) > spec->maximum) continue;
+      Settings settings = quickSettings(methodOf(id));
+      settings.set("group_size", group);
+      const QuantizedTensor tensor = qs::test::runMethodOk(id.toStdString(), weights, settings, &stats);
+      const double now = qs::measureOutputError(tensor, weights.view(), stats, {}).relative;
+      QVERIFY2(now < last, qPrintable(QString("groups of %1: %2 after %3").arg(group).arg(now).arg(last)));
+      last = now;
+    }
+  }
+
+  void zeroIsAPointOfEveryIntegerGrid_data() { rowPerMethod(); }
+  void zeroIsAPointOfEveryIntegerGrid() {
+    QFETCH(QString, id);
+    for (const char* layer : {"edge", "tiny.q_proj"}) {
+      const qs::ActivationStats stats = qs::test::statsOf(golden().inputs(layer));
+      const QuantizedTensor tensor =
+          qs::test::runMethodOk(id.toStdString(), golden().weights(layer), quickSettings(methodOf(id)), &stats);
+      if (tensor.scheme.number != qs::NumberFormat::Integer || tensor.scheme.realZeroPoint) return;
+      QVERIFY(tensor.scheme.symmetric == tensor.zeroPoints.empty());
+      for (const float zero : tensor.zeroPoints)
+        QVERIFY(zero == std::rint(zero) && zero >= 0.0F && zero <= static_cast<float>(tensor.scheme.maxCode()));
+      if (tensor.activations) QVERIFY(tensor.activations->zeroPoint >= 0 && tensor.activations->zeroPoint <= 255);
+    }
+  }
+
   void degenerateLayersGiveFiniteWeights_data() {
     QTest::addColumn<QString>("id");
     QTest::addColumn<QString>("kind");
@@ -215,6 +279,58 @@ class TestAllMethods : public QObject {
     if (method.scalesInputs) QVERIFY(outcomes[0].tensor->inputScale == outcomes[1].tensor->inputScale);
     constexpr double kRounding = 1e-6;  // of fractions that add up
     QVERIFY(std::abs(progress.snapshot().done - 2.0) < kRounding);
+  }
+
+  // A quarter of 4096×11008 each way, so that every buffer has a sixteenth of its size there.
+  void aLayerOf45MillionWeightsNeedsLessThan3Gibibytes_data() { rowPerMethod(); }
+  void aLayerOf45MillionWeightsNeedsLessThan3Gibibytes() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    QSKIP("a sanitizer's own memory would be measured");
+#endif
+    constexpr double kLimitMebibytes = 3 * 1024.0 / 16;
+    QFETCH(QString, id);
+    malloc_trim(0);
+    if (!resetPeak()) QSKIP("the peak of resident memory can't be measured here");
+    const double before = memoryMebibytes("VmRSS:");
+    const Matrix weights = qs::test::randomMatrix(1024, 2752, 5);
+    const qs::ActivationStats stats = longCalibration(qs::test::randomMatrix(1024, 2752, 6));
+    Settings settings = quickSettings(methodOf(id));
+    if (methodOf(id).parameter("steps") != nullptr) settings.set("steps", std::int64_t{2});
+    static_cast<void>(qs::test::runMethodOk(id.toStdString(), weights, settings, &stats, 2));
+    const double used = memoryMebibytes("VmHWM:") - before;
+    QVERIFY2(used < kLimitMebibytes, qPrintable(QString("%1 MiB").arg(used)));
+    QVERIFY(used > 10.0);  // the weights alone
+  }
+
+  void aLayerThatTakesLongTellsHowFarItIs_data() { rowPerMethod(); }
+  void aLayerThatTakesLongTellsHowFarItIs() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    static const Matrix weights = qs::test::randomMatrix(768, 1024, 5);
+    static const qs::ActivationStats stats = longCalibration(qs::test::randomMatrix(1024, 1024, 6));
+    // Everything that costs time is on.
+    Settings settings = quickSettings(method);
+    for (const qs::ParamSpec& spec : method.parameters)
+      if (spec.kind == qs::ParamKind::Switch && !spec.introductory) settings.set(spec.key, true);
+    const qs::LayerTask task{.name = "layer", .weights = weights.view(), .activations = &stats};
+    qs::Progress progress;
+    progress.beginStage("Quantizing", "layers", 1);
+    std::set<double> seen;
+    std::jthread watch([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        seen.insert(progress.snapshot().done);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    });
+    const auto start = std::chrono::steady_clock::now();
+    const auto outcomes =
+        method.quantize({&task, 1}, qs::resolveSettings(method, settings), {}, {.progress = &progress, .threads = 1});
+    const auto time = std::chrono::steady_clock::now() - start;
+    watch.request_stop();
+    watch.join();
+    QVERIFY2(outcomes.at(0).tensor.has_value(), outcomes[0].error.c_str());
+    constexpr std::size_t kValues = 5;  // of which two may be the start and the end
+    if (time > std::chrono::seconds(1)) QVERIFY2(seen.size() >= kValues, qPrintable(QString::number(seen.size())));
   }
 
   void aStopTakesEffectWithin200Milliseconds_data() { rowPerMethod(); }

@@ -52,6 +52,14 @@ std::size_t codesThatDiffer(const std::vector<float>& got, const std::vector<flo
   return count;
 }
 
+// Relative.
+double largestDeviation(const std::vector<float>& got, const std::vector<float>& expected) {
+  double largest = got.size() == expected.size() ? 0.0 : std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < std::min(got.size(), expected.size()); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(got[i]) / static_cast<double>(expected[i]) - 1.0));
+  return largest;
+}
+
 qs::ObserverOptions optionsOf(const nlohmann::json& result) {
   const std::string name = result["observer"];
   qs::ObserverOptions options{.symmetric = result["symmetric"].get<bool>()};
@@ -113,9 +121,14 @@ class TestInt8 : public QObject {
       return golden().tensor(std::string("tiny.q_proj.w8a8.") + name).floats();
     };
 
-    const std::vector<float> inputScales = named("act_scale");
-    for (std::size_t t = 0; t < inputScales.size(); ++t)
-      QVERIFY(std::abs(quantized.scales[t] / inputScales[t] - 1.0F) <= kScaleTolerance);
+    const std::vector<float> weightScales = named("weight_scale");
+    QVERIFY(largestDeviation(tensor.scales, weightScales) <= kScaleTolerance);
+    const std::vector<float> weightCodes = named("weight_codes");
+    std::vector<float> gotWeights;
+    for (std::size_t i = 0; i < weightCodes.size(); ++i)
+      gotWeights.push_back(static_cast<float>(tensor.code(i / tensor.cols, i % tensor.cols)));
+    QVERIFY(static_cast<double>(codesThatDiffer(gotWeights, weightCodes)) <=
+            kCodeShare * static_cast<double>(weightCodes.size()));
     const std::vector<float> codes = named("act_codes");
     const std::vector<float> got(quantized.codes.values().begin(), quantized.codes.values().end());
     QVERIFY(static_cast<double>(codesThatDiffer(got, codes)) <= kCodeShare * static_cast<double>(codes.size()));
@@ -127,6 +140,43 @@ class TestInt8 : public QObject {
     for (std::size_t i = 0; i < outputs.size(); ++i)
       QVERIFY(std::abs(static_cast<double>(product.values()[i]) - static_cast<double>(outputs[i])) <=
               kOutputTolerance * static_cast<double>(largest));
+  }
+
+  void everyTokensScaleIsTheGoldenOne() {
+    for (const auto& entry : golden().expected()["w8a8"]) {
+      if (!entry.contains("tensors")) continue;
+      const Matrix inputs = golden().inputs(entry["layer"]);
+      const qs::QuantizedInputs quantized = qs::quantizeInputs(inputs.view(), {});
+      const std::vector<float> expected = golden().tensor(entry["tensors"]["act_scale"]).floats();
+      QVERIFY(largestDeviation(quantized.scales, expected) <= kScaleTolerance);
+    }
+  }
+
+  void inputsErrByAtMostHalfAStepInsideTheRange_data() {
+    QTest::addColumn<bool>("perToken");
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("per token") << true << true;
+    QTest::newRow("static, affine") << false << false;
+    QTest::newRow("static, symmetric") << false << true;
+  }
+  void inputsErrByAtMostHalfAStepInsideTheRange() {
+    QFETCH(bool, perToken);
+    QFETCH(bool, symmetric);
+    Matrix inputs = golden().inputs("tiny.q_proj");
+    for (std::size_t t = 0; t < inputs.rows(); ++t) inputs(t, t % inputs.cols()) = 0.0F;
+    const qs::ActivationScheme scheme = perToken ? qs::ActivationScheme{} : qs::staticScheme(-20.0F, 90.0F, symmetric);
+    const qs::QuantizedInputs quantized = qs::quantizeInputs(inputs.view(), scheme);
+    const int lowest = (symmetric ? -128 : 0) - scheme.zeroPoint;
+    for (std::size_t t = 0; t < inputs.rows(); ++t) {
+      const double step = static_cast<double>(quantized.scales[t]);
+      for (std::size_t c = 0; c < inputs.cols(); ++c) {
+        const double value = static_cast<double>(inputs(t, c));
+        const double code = static_cast<double>(quantized.codes(t, c));
+        if (value == 0.0) QCOMPARE(code, 0.0);
+        if (value < step * lowest || value > step * (lowest + 255)) continue;
+        QVERIFY(std::abs(code * step - value) <= step * 0.5 * 1.00001);  // F32 rounds the quotient
+      }
+    }
   }
 
   void integerProductIsExact() {

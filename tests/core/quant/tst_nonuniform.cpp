@@ -8,6 +8,7 @@
 #include "core/tensor/half.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/output_metrics.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
@@ -18,8 +19,10 @@ using qs::test::runMethodOk;
 
 namespace {
 
-constexpr double kMetricTolerance = 1e-4;  // of the golden README, relative
-constexpr double kCodeShare = 1e-3;        // of the golden README: codes that may differ
+constexpr double kMetricTolerance = 1e-4;   // of the golden README, relative
+constexpr double kDecibelTolerance = 0.01;  // of the golden README
+constexpr double kCosineTolerance = 1e-6;   // of the golden README
+constexpr double kCodeShare = 1e-3;         // of the golden README: codes that may differ
 
 const qs::test::Golden& golden() {
   static const qs::test::Golden data(qs::test::dataFolder() / "golden");
@@ -62,12 +65,19 @@ class TestNonUniform : public QObject {
     const std::string layer = entry["layer"];
     const Matrix weights = golden().weights(layer);
     const QuantizedTensor tensor = runMethodOk("nf4", weights, {});
+    const auto& metrics = entry["metrics"];
     const qs::ErrorStats errors = errorsOf(weights, tensor);
-    QVERIFY(close(errors.meanSquaredError(), entry["metrics"]["weight_mse"], kMetricTolerance));
-    QVERIFY(close(errors.maxAbsError, entry["metrics"]["weight_max_abs_error"], kMetricTolerance));
+    QVERIFY(close(errors.meanSquaredError(), metrics["weight_mse"], kMetricTolerance));
+    QVERIFY(std::abs(errors.sqnrDb() - metrics["weight_sqnr_db"].get<double>()) <= kDecibelTolerance);
+    QVERIFY(std::abs(errors.cosine() - metrics["weight_cosine"].get<double>()) <= kCosineTolerance);
+    QVERIFY(close(errors.maxAbsError, metrics["weight_max_abs_error"], kMetricTolerance));
     const double output = outputError(layer, tensor);
-    QVERIFY2(close(output, entry["metrics"]["rel_output_error"], kMetricTolerance),
-             qPrintable(QString::number(output, 'g', 9)));
+    QVERIFY2(close(output, metrics["rel_output_error"], kMetricTolerance), qPrintable(QString::number(output, 'g', 9)));
+    const qs::test::OutputMetrics outputs =
+        qs::test::outputMetrics(weights, qs::dequantize(tensor), golden().inputs(layer));
+    QVERIFY(std::abs(outputs.sqnrDb - metrics["output_sqnr_db"].get<double>()) <= kDecibelTolerance);
+    QVERIFY(std::abs(outputs.cosine - metrics["output_cosine"].get<double>()) <= kCosineTolerance);
+    QVERIFY(close(outputs.maxAbsError, metrics["output_max_abs_error"], kMetricTolerance));
     if (!entry.contains("tensors")) return;
     const std::vector<float> codes = golden().tensor(entry["tensors"]["codes"]).floats();
     std::size_t different = 0;

@@ -11,6 +11,7 @@
 #include "core/quant/uniform_grid.h"
 #include "core/stats/error_stats.h"
 #include "tests/support/golden.h"
+#include "tests/support/output_metrics.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
@@ -125,6 +126,10 @@ class TestRtn : public QObject {
     const Matrix inputs = golden().inputs(entry["layer"]);
     const double output = qs::outputErrorOverRows(tensor, weights.view(), inputs.view(), {}).relative();
     QVERIFY(close(output, metrics["rel_output_error"], kMetricTolerance));
+    const qs::test::OutputMetrics outputs = qs::test::outputMetrics(weights, qs::dequantize(tensor), inputs);
+    QVERIFY(std::abs(outputs.sqnrDb - metrics["output_sqnr_db"].get<double>()) <= kDecibelTolerance);
+    QVERIFY(std::abs(outputs.cosine - metrics["output_cosine"].get<double>()) <= kCosineTolerance);
+    QVERIFY(close(outputs.maxAbsError, metrics["output_max_abs_error"], kMetricTolerance));
   }
 
   void degenerateGroupsAreTheGoldenOnes_data() { goldenRows("edge"); }
@@ -179,11 +184,17 @@ class TestRtn : public QObject {
     const Matrix back = qs::dequantize(tensor);
     for (std::size_t r = 0; r < weights.rows(); ++r) {
       for (std::size_t c = 0; c < weights.cols(); ++c) {
-        const double error = std::abs(static_cast<double>(back(r, c)) - static_cast<double>(weights(r, c)));
-        const double step = static_cast<double>(tensor.scales[tensor.unit(r, c)]);
-        // Half a step, plus the rounding of the zero point at the ends of an asymmetric range.
-        QVERIFY(error <= step * (symmetric ? 0.5 : 1.0) * 1.0001);
-        if (weights(r, c) == 0.0F) QCOMPARE(back(r, c), 0.0F);
+        const std::size_t unit = tensor.unit(r, c);
+        const double step = static_cast<double>(tensor.scales[unit]);
+        const double zero = symmetric ? 0.0 : static_cast<double>(tensor.zeroPoints[unit]);
+        const double value = static_cast<double>(weights(r, c));
+        const double lowest = (tensor.scheme.minCode() - zero) * step;
+        const double highest = (tensor.scheme.maxCode() - zero) * step;
+        // The rounding of the zero point shifts an asymmetric range: beyond its end the nearest code is the last one.
+        const double nearest = std::clamp(value, lowest, highest);
+        const double error = std::abs(static_cast<double>(back(r, c)) - nearest);
+        QVERIFY(error <= (nearest == value ? 0.5 : 0.0) * step + 1e-6 * std::abs(highest - lowest));
+        if (value == 0.0) QCOMPARE(back(r, c), 0.0F);
       }
     }
   }

@@ -1,11 +1,14 @@
 #include <QtTest>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/stats/activation_accumulator.h"
+#include "tests/support/golden.h"
 #include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationAccumulator;
@@ -27,6 +30,21 @@ ActivationStats accumulate(const Matrix& inputs, std::size_t batch, qs::Activati
     stats = accumulator.take(context);
   });
   return stats;
+}
+
+// ‖X·Wᵀ‖² = tr(W·G·Wᵀ).
+double sumOfSquaredOutputs(const Matrix& weights, const ActivationStats& stats) {
+  double sum = 0;
+  for (std::size_t r = 0; r < weights.rows(); ++r) {
+    const auto row = weights.row(r);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      double product = 0;
+      for (std::size_t j = 0; j < row.size(); ++j)
+        product += stats.gram[i * row.size() + j] * static_cast<double>(row[j]);
+      sum += static_cast<double>(row[i]) * product;
+    }
+  }
+  return sum;
 }
 
 // Rows whose number can be read from their values.
@@ -59,6 +77,27 @@ class TestActivationAccumulator : public QObject {
         QVERIFY(std::abs(got.gram[i * 70 + j] - expected.gram[i * 70 + j]) <= kGramTolerance * scale);
         QCOMPARE(got.gram[i * 70 + j], got.gram[j * 70 + i]);
       }
+  }
+
+  void goldenLayersHaveTheirDeadAndTheirLargestChannels() {
+    const qs::test::Golden golden(qs::test::dataFolder() / "golden");
+    for (const auto& [name, expected] : golden.expected()["layers"].items()) {
+      const ActivationStats stats = accumulate(golden.inputs(name), 64);
+      QCOMPARE(stats.tokens, expected["tokens"].get<std::uint64_t>());
+      std::vector<std::size_t> dead;
+      std::vector<std::size_t> order(stats.channels);
+      for (std::size_t c = 0; c < stats.channels; ++c) {
+        order[c] = c;
+        if (stats.absMax[c] == 0.0F && stats.gram[c * stats.channels + c] == 0.0) dead.push_back(c);
+      }
+      QVERIFY(dead == expected["dead_channels"].get<std::vector<std::size_t>>());
+      const auto top = expected["top_channels"].get<std::vector<std::size_t>>();
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::size_t a, std::size_t b) { return stats.absMax[a] > stats.absMax[b]; });
+      QVERIFY(std::equal(top.begin(), top.end(), order.begin()));
+      QVERIFY(std::abs(sumOfSquaredOutputs(golden.weights(name), stats) / expected["output_sum_squares"].get<double>() -
+                       1.0) <= kGramTolerance);
+    }
   }
 
   void neitherThreadsNorBatchesShowInTheBits() {
