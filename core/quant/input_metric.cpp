@@ -38,19 +38,28 @@ double sumSquares(std::span<const float> values) {
 
 }  // namespace
 
-InputMetric::InputMetric(const ActivationStats& activations, const RunContext& context)
+InputMetric::InputMetric(const ActivationStats& activations, const RunContext& context, double progress)
     : m_rows(activations.sample.view()) {
   useOneBlasThread();
   const bool rowsAreCheaper = activations.sampleIsWhole && 2 * activations.sample.rows() <= activations.channels;
-  if (!rowsAreCheaper && !activations.gram.empty()) factorGram(activations, context);
+  if (!rowsAreCheaper && !activations.gram.empty())
+    factorGram(activations, context, progress);
+  else
+    context.advance(progress);
 }
 
-void InputMetric::factorGram(const ActivationStats& activations, const RunContext& context) {
+void InputMetric::factorGram(const ActivationStats& activations, const RunContext& context, double progress) {
   const std::size_t size = activations.channels;
+  double toReport = progress;  // an attempt that fails has told a part of it
+  const auto report = [&](double share) {
+    const double part = std::min(toReport, share * progress);
+    toReport -= part;
+    context.advance(part);
+  };
   double shift = kFirstShift;
   for (int attempt = 0; attempt < kAttempts; ++attempt, shift *= 10) {
     std::vector<double> square = shiftedGram(activations, shift);
-    if (!factorUpper(square, size, context)) continue;
+    if (!factorUpper(square, size, context, report)) continue;
     m_factor = Matrix(size, size);
     parallelFor(context, size, [&](std::size_t j) {
       for (std::size_t k = 0; k <= j; ++k) m_factor(j, k) = static_cast<float>(square[k * size + j]);

@@ -13,14 +13,14 @@ namespace qs {
 /// ‖D·R‖² (half the operations of a product with XᵀX). F32 products, F64 sums.
 class InputMetric {
  public:
-  /// Keeps a reference to the activations' sample.
-  InputMetric(const ActivationStats& activations, const RunContext& context);
+  /// Keeps a reference to the activations' sample. Advances the progress by `progress`.
+  InputMetric(const ActivationStats& activations, const RunContext& context, double progress = 0);
 
   /// ‖X·Dᵀ‖² of changes [rows, in], at most a few hundred rows; one task of about 50 ms, stops between its parts.
   [[nodiscard]] double loss(MatrixView changes, const RunContext& context) const;
 
  private:
-  void factorGram(const ActivationStats& activations, const RunContext& context);
+  void factorGram(const ActivationStats& activations, const RunContext& context, double progress);
 
   MatrixView m_rows;  // X, or Rᵀ
   Matrix m_factor;    // Rᵀ, lower triangular

@@ -42,6 +42,8 @@ struct LayerOutcome {
   std::vector<std::string> notes;         ///< e.g. "damping raised to 0.1"; shown with the layer
   std::map<std::string, double> figures;  ///< named numbers, e.g. "predicted_loss"
   std::vector<MethodCurve> curves;
+  /// ‖X Wᵀ − X Ŵᵀ‖² / ‖X Wᵀ‖² over the calibration, where the method measured it (weightOnlyErrorSums): it costs much.
+  std::optional<double> outputError;
 };
 
 /// Called now and then with the curve as far as it has come (a training's loss); may be empty. Any thread.

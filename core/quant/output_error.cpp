@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kOutputsPerTask = 64;
+constexpr std::size_t kGramOutputsPerTask = 128;  // the Gram matrix is read anew for each
 constexpr std::size_t kTokensPerBlock = 512;
 constexpr float kExactIntegers = 16777216.0F;  // 2^24: whole numbers up to here are exact in F32
 
@@ -153,7 +155,16 @@ OutputErrorSums integerTile(const QuantizedTensor& tensor, MatrixView original, 
 
 std::vector<double> widened(std::span<const float> values) { return {values.begin(), values.end()}; }
 
-// Σ (D·G)∘D over some rows, G in blocks of columns (= rows: it is symmetric).
+double dot(const std::vector<double>& product, const double* rows, std::size_t count, std::size_t columns,
+           std::size_t stride) {
+  double sum = 0;
+  for (std::size_t r = 0; r < count; ++r)
+    for (std::size_t c = 0; c < columns; ++c) sum += product[r * columns + c] * rows[r * stride + c];
+  return sum;
+}
+
+// Σ (D·G)∘D over some rows, in blocks of columns. G is symmetric: what lies left of a block on the diagonal counts
+// twice, and what lies right of it isn't touched.
 double quadraticForm(const std::vector<double>& rows, std::size_t count, const std::vector<double>& gram,
                      std::size_t width, const RunContext& context) {
   constexpr std::size_t kColumns = 256;
@@ -162,24 +173,43 @@ double quadraticForm(const std::vector<double>& rows, std::size_t count, const s
   for (std::size_t first = 0; first < width; first += kColumns) {
     context.throwIfStopped();
     const std::size_t columns = std::min(kColumns, width - first);
-    multiplyTransposed({rows.data(), count, width, width}, {gram.data() + first * width, columns, width, width},
-                       {product.data(), count, columns, columns});
-    for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t c = 0; c < columns; ++c) sum += product[r * columns + c] * rows[r * width + first + c];
+    const double* block = gram.data() + first * width;
+    const Block<double> out{product.data(), count, columns, columns};
+    if (first > 0) {
+      multiplyTransposed({rows.data(), count, first, width}, {block, columns, first, width}, out);
+      sum += 2.0 * dot(product, rows.data() + first, count, columns, width);
+    }
+    multiplyTransposed({rows.data() + first, count, columns, width}, {block + first, columns, columns, width}, out);
+    sum += dot(product, rows.data() + first, count, columns, width);
   }
   return sum;
 }
 
-OutputErrorSums errorFromGram(const QuantizedTensor& tensor, MatrixView original, const std::vector<double>& gram,
-                              const RunContext& context) {
-  std::vector<OutputErrorSums> parts((original.rows + kOutputsPerTask - 1) / kOutputsPerTask);
-  forOutputTiles(original.rows, context, [&](std::size_t i, Rows rows) {
-    const std::vector<double> errors = widened(weightErrors(tensor, original, rows).values());
-    parts[i].error = std::max(0.0, quadraticForm(errors, rows.count, gram, original.cols, context));
-    const std::vector<double> weights = widened(original.middleRows(rows.first, rows.count).values());
-    parts[i].reference = quadraticForm(weights, rows.count, gram, original.cols, context);
+// tr(D·G·Dᵀ), `rowsOf` giving some rows of D; advances the progress by `progress`.
+template <typename RowsOf>
+double formFromGram(std::size_t outputs, const ActivationStats& activations, const RunContext& context, double progress,
+                    const RowsOf& rowsOf) {
+  const std::size_t tiles = (outputs + kGramOutputsPerTask - 1) / kGramOutputsPerTask;
+  std::vector<double> parts(tiles);
+  parallelFor(context, tiles, [&](std::size_t tile) {
+    const std::size_t first = tile * kGramOutputsPerTask;
+    const Rows rows{first, std::min(kGramOutputsPerTask, outputs - first)};
+    parts[tile] = quadraticForm(rowsOf(rows), rows.count, activations.gram, activations.channels, context);
+    context.advance(progress / static_cast<double>(tiles));
   });
-  return addInOrder(parts);
+  return std::max(0.0, std::accumulate(parts.begin(), parts.end(), 0.0));
+}
+
+double errorFromGram(const QuantizedTensor& tensor, MatrixView original, const ActivationStats& activations,
+                     const RunContext& context, double progress) {
+  return formFromGram(original.rows, activations, context, progress,
+                      [&](Rows rows) { return widened(weightErrors(tensor, original, rows).values()); });
+}
+
+double referenceFromGram(MatrixView original, const ActivationStats& activations, const RunContext& context,
+                         double progress) {
+  return formFromGram(original.rows, activations, context, progress,
+                      [&](Rows rows) { return widened(original.middleRows(rows.first, rows.count).values()); });
 }
 
 bool rowsAreCheaper(const ActivationStats& activations) {
@@ -206,23 +236,36 @@ OutputErrorSums outputErrorOverRows(const QuantizedTensor& tensor, MatrixView or
 }
 
 OutputErrorSums weightOnlyErrorSums(const QuantizedTensor& tensor, MatrixView original,
-                                    const ActivationStats& activations, const RunContext& context) {
-  if (rowsAreCheaper(activations)) return outputErrorOverRows(tensor, original, activations.sample.view(), context);
-  return errorFromGram(tensor, original, activations.gram, context);
+                                    const ActivationStats& activations, const RunContext& context, double progress) {
+  if (rowsAreCheaper(activations)) {
+    const OutputErrorSums sums = outputErrorOverRows(tensor, original, activations.sample.view(), context);
+    context.advance(progress);
+    return sums;
+  }
+  return {.error = errorFromGram(tensor, original, activations, context, progress / 2),
+          .reference = referenceFromGram(original, activations, context, progress / 2)};
+}
+
+double weightOnlyError(const QuantizedTensor& tensor, MatrixView original, const ActivationStats& activations,
+                       const RunContext& context, double progress) {
+  if (rowsAreCheaper(activations)) return weightOnlyErrorSums(tensor, original, activations, context, progress).error;
+  return errorFromGram(tensor, original, activations, context, progress);
 }
 
 OutputError measureOutputError(const QuantizedTensor& tensor, MatrixView original, const ActivationStats& activations,
-                               const RunContext& context) {
+                               const RunContext& context, std::optional<double> known) {
   if (activations.channels != original.cols)
     throw inputError("calibration inputs", "expected " + std::to_string(original.cols) + " channels, got " +
                                                std::to_string(activations.channels));
   OutputError result;
-  if (!tensor.activations && !rowsAreCheaper(activations)) {
-    result.relative = errorFromGram(tensor, original, activations.gram, context).relative();
-  } else {
+  if (known) {
+    result.relative = *known;
+  } else if (tensor.activations) {
     result.relative = outputErrorOverRows(tensor, original, activations.sample.view(), context).relative();
-    result.exact = activations.sampleIsWhole;
+  } else {
+    result.relative = weightOnlyErrorSums(tensor, original, activations, context).relative();
   }
+  result.exact = activations.sampleIsWhole || (!tensor.activations && !rowsAreCheaper(activations));
   if (!activations.heldOut.empty())
     result.heldOut = outputErrorOverRows(tensor, original, activations.heldOut.view(), context).relative();
   return result;

@@ -20,11 +20,12 @@ struct OutputError {
 /// Measures a tensor against its original weights [out, in]. Weight-only: exact, over the rows where the sample is
 /// whole and that is cheaper, else from the Gram matrix (tr(D·G·Dᵀ) / tr(W·G·Wᵀ), products in F64). W8A8: over the
 /// sample, with the integer products that a kernel computes (exact integers). Tiled by output rows, so that a stop
-/// takes effect at once; the result doesn't depend on the thread count. Costs 4·rows·out·in operations, or 4·out·in²
-/// with the Gram matrix. Throws Cancelled, or Error (Input) where the width of the calibration differs from the
-/// layer's.
+/// takes effect at once; the result doesn't depend on the thread count. Costs 4·rows·out·in operations, or 2·out·in²
+/// with the Gram matrix; `known` is the relative error where weightOnlyErrorSums gave it already. Throws Cancelled, or
+/// Error (Input) where the width of the calibration differs from the layer's.
 [[nodiscard]] OutputError measureOutputError(const QuantizedTensor& tensor, MatrixView original,
-                                             const ActivationStats& activations, const RunContext& context);
+                                             const ActivationStats& activations, const RunContext& context,
+                                             std::optional<double> known = std::nullopt);
 
 /// ‖X Wᵀ − X̂ Ŵᵀ‖²_F and ‖X Wᵀ‖²_F over rows of inputs [tokens, in].
 struct OutputErrorSums {
@@ -33,9 +34,14 @@ struct OutputErrorSums {
   [[nodiscard]] double relative() const { return error == 0 ? 0 : error / reference; }
 };
 /// The sums behind measureOutputError for a weight-only tensor: from the rows where the sample is whole and that is
-/// cheaper, else from the Gram matrix.
+/// cheaper, else from the Gram matrix. Advances the progress by `progress`.
 [[nodiscard]] OutputErrorSums weightOnlyErrorSums(const QuantizedTensor& tensor, MatrixView original,
-                                                  const ActivationStats& activations, const RunContext& context);
+                                                  const ActivationStats& activations, const RunContext& context,
+                                                  double progress = 0);
+/// The error alone, at half the cost with the Gram matrix.
+[[nodiscard]] double weightOnlyError(const QuantizedTensor& tensor, MatrixView original,
+                                     const ActivationStats& activations, const RunContext& context,
+                                     double progress = 0);
 [[nodiscard]] OutputErrorSums outputErrorOverRows(const QuantizedTensor& tensor, MatrixView original, MatrixView inputs,
                                                   const RunContext& context);
 

@@ -34,9 +34,10 @@ struct QatTrainer::Tile {
 };
 
 QatTrainer::QatTrainer(MatrixView weights, const QuantScheme& scheme, const ActivationStats& activations,
-                       const RunContext& context)
+                       const RunContext& context, double passProgress)
     : m_weights(weights),
       m_scheme(scheme),
+      m_passProgress(passProgress),
       m_gram(weights.cols, weights.cols),
       m_now(emptyTensor(scheme, weights.rows, weights.cols)),
       m_bestLoss(std::numeric_limits<double>::infinity()) {
@@ -65,6 +66,7 @@ void QatTrainer::scaleGram(const ActivationStats& activations, const RunContext&
     std::copy(from.begin(), from.end(), rows.values().begin());
     Matrix product(rows.rows(), width);
     sums[t] = multiplyByGram(rows, product, context);
+    context.advance(m_passProgress / static_cast<double>(sums.size()));
   });
   for (const double sum : sums) m_reference += sum * trace;
   if (m_reference > 0.0) fill(2.0 / m_reference);
@@ -196,6 +198,7 @@ double QatTrainer::pass(int step, int steps, bool update, const RunContext& cont
     tiles[t].firstRow = t * kRowsPerTile;
     tiles[t].rows = std::min(kRowsPerTile, m_weights.rows - tiles[t].firstRow);
     passTile(tiles[t], adam, update, context);
+    context.advance(m_passProgress / static_cast<double>(tiles.size()));
   });
   double loss = 0;
   LsqGradients sums;

@@ -16,9 +16,10 @@ namespace qs {
 /// count. Memory: in² floats and about 18 bytes a weight.
 class QatTrainer {
  public:
-  /// Starts from the grids that leave the least weight error. `weights` must outlive the trainer.
+  /// Starts from the grids that leave the least weight error. `weights` must outlive the trainer. This and each forward
+  /// pass of the training advance the progress by `passProgress`.
   QatTrainer(MatrixView weights, const QuantScheme& scheme, const ActivationStats& activations,
-             const RunContext& context);
+             const RunContext& context, double passProgress = 0);
 
   /// ‖X·Wᵀ‖²; where it is 0 there is nothing to train.
   [[nodiscard]] double reference() const { return m_reference; }
@@ -43,6 +44,7 @@ class QatTrainer {
 
   MatrixView m_weights;
   QuantScheme m_scheme;
+  double m_passProgress;
   Matrix m_gram;  // XᵀX · 2 / ‖X·Wᵀ‖²
   double m_reference = 0;
   float m_weightRate = 0;

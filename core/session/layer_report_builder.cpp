@@ -45,9 +45,9 @@ std::vector<float> levelsOf(const QuantizedTensor& tensor) {
   return levels;
 }
 
-void setOutputErrors(MatrixView weights, const QuantizedTensor& tensor, const ActivationStats& inputs,
+void setOutputErrors(MatrixView weights, const LayerOutcome& outcome, const ActivationStats& inputs,
                      LayerReport& report, const RunContext& context) {
-  const OutputError error = measureOutputError(tensor, weights, inputs, context);
+  const OutputError error = measureOutputError(*outcome.tensor, weights, inputs, context, outcome.outputError);
   report.metrics.outputRelativeError = error.relative;
   report.metrics.heldOutOutputRelativeError = error.heldOut;
   if (!error.exact)
@@ -95,7 +95,7 @@ Matrix measureOutcome(MatrixView weights, const WeightDescription& description, 
   report.levels = levelsOf(tensor);
   report.before = comparison.before;
   report.after = comparison.after;
-  if (inputs != nullptr) setOutputErrors(weights, tensor, *inputs, report, context);
+  if (inputs != nullptr) setOutputErrors(weights, outcome, *inputs, report, context);
   return quantized;
 }
 

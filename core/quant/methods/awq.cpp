@@ -15,8 +15,10 @@ namespace qs {
 
 namespace {
 
-constexpr double kSearchProgress = 0.6;  // shares of a layer's progress
-constexpr double kClipProgress = 0.3;
+constexpr double kFactorProgress = 0.05;  // shares of a layer's progress
+constexpr double kSearchProgress = 0.5;
+constexpr double kClipProgress = 0.2;
+constexpr double kMeasureProgress = 0.2;
 
 struct AwqOptions {
   QuantScheme scheme;
@@ -81,10 +83,14 @@ void tryClipping(const LayerTask& task, const AwqOptions& options, const SharedS
                  const RunContext& context, LayerOutcome& outcome) {
   clipScaledWeights(scaled.span(), shared.scale, options.scheme, *task.activations, context, kClipProgress);
   QuantizedTensor clipped = withScale(quantizeUniform(scaled.view(), options.scheme, false, context), shared.scale);
-  const double before = weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context).relative();
-  const double after = weightOnlyErrorSums(clipped, task.weights, *task.activations, context).relative();
+  OutputErrorSums sums =
+      weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context, kMeasureProgress * 2 / 3);
+  const double before = sums.relative();
+  sums.error = weightOnlyError(clipped, task.weights, *task.activations, context, kMeasureProgress / 3);
+  const double after = sums.relative();
   outcome.figures["unclipped_loss"] = before;
   outcome.figures["clipped_loss"] = after;
+  outcome.outputError = std::min(before, after);
   if (after < before)
     outcome.tensor = std::move(clipped);
   else
@@ -101,12 +107,14 @@ LayerOutcome quantizeLayer(const LayerTask& task, const AwqOptions& options, con
     outcome.figures[options.globalFactor ? "global_factor" : "exponent"] = shared.exponent;
   }
   if (options.clip && mayClip) {
-    if (options.scheme.groupSize == kPerTensor)
-      outcome.notes.emplace_back("one scale for the matrix leaves nothing to clip by group: left unclipped");
-    else if (task.activations->gram.empty())
-      outcome.notes.emplace_back("the Gram matrix wasn't gathered: left unclipped");
-    else
+    if (options.scheme.groupSize != kPerTensor && !task.activations->gram.empty()) {
       tryClipping(task, options, shared, std::move(scaled), context, outcome);
+    } else {
+      outcome.notes.emplace_back(options.scheme.groupSize == kPerTensor
+                                     ? "one scale for the matrix leaves nothing to clip by group: left unclipped"
+                                     : "the Gram matrix wasn't gathered: left unclipped");
+      context.advance(kClipProgress + kMeasureProgress);
+    }
   }
   return outcome;
 }
@@ -116,11 +124,11 @@ std::vector<LayerOutcome> quantizeGroup(std::span<const LayerTask> tasks, const 
   const ActivationStats& activations = sharedActivations(tasks);
   const bool useful = !allZero(activations.absMax);
   std::optional<InputMetric> metric;
-  if (useful) metric.emplace(activations, context);
+  if (useful) metric.emplace(activations, context, kFactorProgress * static_cast<double>(tasks.size()));
   const SharedScale shared = findScale(tasks, options, metric ? &*metric : nullptr, context);
   metric.reset();
-  const double searched = shared.curve ? kSearchProgress : 0.0;
-  const double clipped = options.clip && useful ? kClipProgress : 0.0;
+  const double searched = (useful ? kFactorProgress : 0.0) + (shared.curve ? kSearchProgress : 0.0);
+  const double clipped = options.clip && useful ? kClipProgress + kMeasureProgress : 0.0;
   return quantizeEach(
       tasks, context, [&](const LayerTask& task) { return quantizeLayer(task, options, shared, useful, context); },
       searched + clipped);

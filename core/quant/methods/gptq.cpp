@@ -17,8 +17,9 @@ namespace {
 
 constexpr int kAttempts = 8;               // the damping rises tenfold after each failure
 constexpr double kSmallestDamping = 1e-3;  // what follows on 0
-constexpr double kFactorProgress = 0.4;    // shares of a layer's progress
-constexpr double kUpdateProgress = 0.5;
+constexpr double kFactorProgress = 0.35;   // shares of a layer's progress
+constexpr double kUpdateProgress = 0.3;
+constexpr double kMeasureProgress = 0.3;
 
 struct GptqOptions {
   QuantScheme scheme;
@@ -64,6 +65,7 @@ DampedFactor factorHessian(const ActivationStats& activations, std::span<const s
     if (factorUpper(hessian, order.size(), context, report)) return {std::move(hessian), damping};
     damping = std::max(damping * 10.0, kSmallestDamping);
   }
+  context.advance(toReport);
   return {{}, damping};
 }
 
@@ -122,7 +124,9 @@ QuantizedTensor preparedTensor(MatrixView weights, const GptqOptions& options, s
 
 void reportLosses(const LayerTask& task, double loss, const RunContext& context, LayerOutcome& outcome) {
   if (!std::isfinite(loss)) throw failedError(task.name, "the corrected weights overflowed");
-  const OutputErrorSums exact = weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context);
+  const OutputErrorSums exact =
+      weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context, kMeasureProgress);
+  outcome.outputError = exact.relative();
   if (!(exact.reference > 0.0)) return;
   outcome.figures["predicted_loss"] = loss / exact.reference;
   outcome.figures["exact_loss"] = exact.relative();
@@ -142,6 +146,7 @@ LayerOutcome roundInstead(MatrixView weights, const GptqOptions& options, double
   outcome.notes.push_back("the Gram matrix can't be factored, even with damping " + dampingText(damping) +
                           ": rounded to nearest (RTN) instead of GPTQ");
   outcome.figures["fell_back_to_rtn"] = 1.0;
+  context.advance(kUpdateProgress + kMeasureProgress);
   return outcome;
 }
 
@@ -173,7 +178,7 @@ std::vector<LayerOutcome> quantizeGptq(std::span<const LayerTask> tasks, const S
   const GptqOptions gptq = optionsOf(settings, options.scaleType);
   return quantizeEach(
       tasks, context, [&](const LayerTask& task) { return quantizeLayer(task, gptq, context); },
-      kFactorProgress + kUpdateProgress);
+      kFactorProgress + kUpdateProgress + kMeasureProgress);
 }
 
 ParamSpec dampingParam() {

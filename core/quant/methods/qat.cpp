@@ -70,8 +70,10 @@ LayerOutcome trainLayer(const LayerTask& task, const QuantScheme& scheme, int st
   if (const auto note = tooFewTokensNote(activations)) outcome.notes.push_back(*note);
   const int exponent = rescaling(task.weights);
   const Matrix copy = exponent == 0 ? Matrix() : timesPowerOfTwo(task.weights, exponent);
-  QatTrainer trainer(exponent == 0 ? task.weights : copy.view(), scheme, activations, context);
+  const double passProgress = kTrainProgress / (steps + 2);
+  QatTrainer trainer(exponent == 0 ? task.weights : copy.view(), scheme, activations, context, passProgress);
   if (!(trainer.reference() > 0.0)) {
+    context.advance(kTrainProgress - passProgress);
     outcome.notes.emplace_back("the layer's outputs are all zero on the calibration inputs: rounded to nearest");
     outcome.tensor = quantizeUniform(task.weights, scheme, false, context);
     return outcome;
@@ -81,7 +83,6 @@ LayerOutcome trainLayer(const LayerTask& task, const QuantScheme& scheme, int st
   trainer.train(steps, context, [&](int step, double loss) {
     if (step == 0) startLoss = loss;
     curve.add(step, loss);
-    context.advance(kTrainProgress / (steps + 1));
   });
   if (!std::isfinite(trainer.bestLoss())) throw failedError(task.name, "the loss is not finite");
   outcome.figures["start_loss"] = startLoss;

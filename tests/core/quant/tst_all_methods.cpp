@@ -296,6 +296,7 @@ class TestAllMethods : public QObject {
     const qs::ActivationStats stats = longCalibration(qs::test::randomMatrix(1024, 2752, 6));
     Settings settings = quickSettings(methodOf(id));
     if (methodOf(id).parameter("steps") != nullptr) settings.set("steps", std::int64_t{2});
+    if (methodOf(id).parameter("search") != nullptr) settings.set("search", std::string("fast"));
     static_cast<void>(qs::test::runMethodOk(id.toStdString(), weights, settings, &stats, 2));
     const double used = memoryMebibytes("VmHWM:") - before;
     QVERIFY2(used < kLimitMebibytes, qPrintable(QString("%1 MiB").arg(used)));
