@@ -37,16 +37,16 @@ void askForComparison(MainWindow& window) {
   dialog->open();
 }
 
-/// Calibration by running the model: over the text that the person chose, else over the built-in one.
+/// Calibration by the activations file that the person chose, else by running the model over their text or the built-in
+/// one.
 ComparisonPlan planFor(MainWindow& window, std::vector<ComparedMethod> methods) {
   const BuiltInTexts texts = builtInTexts(window);
   ComparisonPlan plan{.request = {}, .evaluationTextFile = texts.evaluation};
   plan.request.methods = std::move(methods);
   plan.request.base = window.workbench().request.request();
   CalibrationSource& calibration = plan.request.base.calibration;
-  calibration.activationsFile.clear();
-  calibration.runModel = true;
-  if (calibration.textFile.empty()) calibration.textFile = texts.calibration;
+  calibration.runModel = calibration.activationsFile.empty();
+  if (calibration.runModel && calibration.textFile.empty()) calibration.textFile = texts.calibration;
   return plan;
 }
 
@@ -70,7 +70,8 @@ QString fileName(const std::filesystem::path& path) { return QString::fromStdStr
 
 /// What calibrates and what measures, so that nobody has to guess.
 QString textsNote(const ComparisonPlan& plan) {
-  const auto& calibration = plan.request.base.calibration.textFile;
+  const CalibrationSource& source = plan.request.base.calibration;
+  const auto& calibration = source.activationsFile.empty() ? source.textFile : source.activationsFile;
   if (calibration == plan.evaluationTextFile)
     return MainWindow::tr("⚠ %1 calibrates and evaluates: the figures will look better than they are.")
         .arg(fileName(calibration));

@@ -1,3 +1,4 @@
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLineEdit>
 #include <QPushButton>
@@ -115,6 +116,39 @@ class TestPanels : public QObject {
     QCOMPARE(edited.count(), 1);
     QCOMPARE(lastRequest(edited).method, qs::allMethods()[1].id);
     QVERIFY(lastRequest(edited).settings.values().empty());
+  }
+
+  void everyEighthRowIsKeptOutAtAClick() {
+    qs::MethodForm form;
+    form.show();
+    qs::QuantRequest request;
+    request.calibration.activationsFile = "inputs.safetensors";
+    form.setRequest(request);
+    QSignalSpy edited(&form, &qs::MethodForm::requestEdited);
+    auto* box = form.findChild<QCheckBox*>(QStringLiteral("holdOut"));
+    QTest::mouseClick(box, Qt::LeftButton, {}, QPoint(8, box->height() / 2));
+    QCOMPARE(edited.count(), 1);
+    QCOMPARE(lastRequest(edited).calibration.holdOutEvery, 8);
+    QTest::mouseClick(box, Qt::LeftButton, {}, QPoint(8, box->height() / 2));
+    QCOMPARE(lastRequest(edited).calibration.holdOutEvery, 0);
+  }
+
+  void introductoryFormsStandApartAndAskForTheirComparison() {
+    for (const char* id : {"rtn", "smoothquant", "gptq", "awq"}) {
+      qs::MethodForm form;
+      form.resize(400, 900);
+      form.show();
+      qs::QuantRequest request;
+      request.method = id;
+      form.setRequest(request);
+      QSignalSpy asked(&form, &qs::MethodForm::formsComparisonRequested);
+      auto* button = form.findChild<QPushButton*>(QStringLiteral("compareForms"));
+      QVERIFY(!button->isVisible());
+      QTest::mouseClick(form.findChild<QToolButton*>(QStringLiteral("moreButton")), Qt::LeftButton);
+      QVERIFY(button->isVisible());
+      QTest::mouseClick(button, Qt::LeftButton);
+      QCOMPARE(asked.count(), 1);
+    }
   }
 
   void runAsksToRunOnlyWithAModel() {

@@ -10,8 +10,11 @@
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTableView>
+#include <QToolButton>
 #include <QTreeView>
 #include <QtTest>
+
+#include <algorithm>
 
 #include "core/base/error.h"
 #include "tests/support/model_writer.h"
@@ -359,6 +362,32 @@ class TestMainWindow : public QObject {
     const auto preview = [&f] { return f.bench().preview.preview(); };
     QTRY_VERIFY_WITH_TIMEOUT(preview() && preview()->report.metrics.heldOutOutputRelativeError, kPatience);
     QVERIFY(preview()->report.metrics.outputRelativeError.value_or(0) > 0);
+  }
+
+  void oneClickComparesTheIntroductoryFormWithThePublishedOne() {
+    Fixture f;
+    const QString inputs = f.path("inputs.safetensors");
+    qs::test::writeModel(inputs.toStdString(), qs::test::tinyInputs(300));
+    QVERIFY(f.open());
+    qs::QuantRequest request = f.bench().request.request();
+    request.method = "gptq";
+    request.calibration.activationsFile = inputs.toStdString();
+    f.bench().request.edit(request);
+    QTest::mouseClick(f.child<QToolButton>("moreButton"), Qt::LeftButton);
+    f.click("compareForms");
+    using Status = qs::ComparisonEntry::Status;
+    const auto done = [&f] {
+      return std::count_if(f.bench().comparison.rows().begin(), f.bench().comparison.rows().end(),
+                           [](const auto& row) { return row.method == "GPTQ" && row.status == Status::Done; });
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().compare.isBusy() && done() == 2, kPatience);
+    const auto& rows = f.bench().comparison.rows();
+    const auto& introductory = rows.back();
+    const auto& published = rows[rows.size() - 2];
+    QVERIFY(introductory.settings.contains(QStringLiteral("plain inverse hessian")));
+    QVERIFY(!published.settings.contains(QStringLiteral("plain inverse hessian")));
+    QVERIFY(published.outputError && introductory.outputError);
+    QVERIFY(*published.outputError != *introductory.outputError);
   }
 
   void closingTheModelGoesBackToTheStart() {
