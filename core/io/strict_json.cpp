@@ -34,4 +34,21 @@ nlohmann::json parseStrictJson(std::string_view text, const std::string& subject
   }
 }
 
+std::vector<std::string> keysInOrder(std::string_view text, std::string_view object) {
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::string> path;  // the key at work in each open object
+  std::vector<std::string> keys;
+  const auto watch = [&](int, Event event, nlohmann::json& value) {
+    if (event == Event::object_start) path.emplace_back();
+    if (event == Event::object_end) path.pop_back();
+    if (event == Event::key) {
+      path.back() = value.get<std::string>();
+      if (path.size() > 1 && path[path.size() - 2] == object) keys.push_back(path.back());
+    }
+    return true;
+  };
+  [[maybe_unused]] const auto parsed = nlohmann::json::parse(text.begin(), text.end(), watch);
+  return keys;
+}
+
 }  // namespace qs

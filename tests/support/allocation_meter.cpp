@@ -25,18 +25,34 @@ void discard(void* memory) {
   std::free(memory);
 }
 
+void* allocate(std::size_t size) { return std::malloc(size == 0 ? 1 : size); }
+
+void* allocate(std::size_t size, std::align_val_t alignment) {
+  const auto step = static_cast<std::size_t>(alignment);
+  return std::aligned_alloc(step, (size + step - 1) / step * step);
+}
+
+void* countedOrNull(void* memory) noexcept { return memory == nullptr ? nullptr : counted(memory); }
+
 }  // namespace
 
-// Every form of operator new that the libraries don't route through another one.
-void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto step = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(step, (size + step - 1) / step * step));
-}
+// Every form, because a sanitizer brings forms of its own, and what one allocates another may not free.
+void* operator new(std::size_t size) { return counted(allocate(size)); }
+void* operator new[](std::size_t size) { return counted(allocate(size)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return countedOrNull(allocate(size)); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return countedOrNull(allocate(size)); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return counted(allocate(size, alignment)); }
+void* operator new[](std::size_t size, std::align_val_t alignment) { return counted(allocate(size, alignment)); }
 void operator delete(void* memory) noexcept { discard(memory); }
+void operator delete[](void* memory) noexcept { discard(memory); }
 void operator delete(void* memory, std::size_t) noexcept { discard(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { discard(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { discard(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { discard(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { discard(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { discard(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { discard(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { discard(memory); }
 
 namespace qs::test {
 

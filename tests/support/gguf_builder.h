@@ -28,6 +28,9 @@ class GgufBuilder {
   GgufBuilder& u32Pair(std::string_view key, std::uint32_t value) {
     return text(key).number<std::uint32_t>(4).number(value);
   }
+  GgufBuilder& u16Pair(std::string_view key, std::uint16_t value) {
+    return text(key).number<std::uint32_t>(2).number(value);
+  }
   GgufBuilder& tensor(std::string_view name, std::initializer_list<std::uint64_t> dimensions, std::uint32_t type,
                       std::uint64_t offset) {
     text(name).number(static_cast<std::uint32_t>(dimensions.size()));

@@ -14,6 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::uint64_t kMostRopeFactors = 4096;  // they are written out into config.json
+
 // The keys of one architecture, read under its prefix.
 class Keys {
  public:
@@ -50,8 +52,12 @@ const GgufTensor* findTensor(const GgufFile& gguf, std::string_view name) {
 void addRopeFactors(const GgufFile& gguf, std::int64_t context, Json& config) {
   const GgufTensor* factors = findTensor(gguf, "rope_freqs.weight");
   if (factors == nullptr || factors->info.dtype != DType::F32) return;
+  if (factors->info.elements > kMostRopeFactors)
+    throw mismatchError(gguf.file->path().string() + ": " + factors->info.name, "elements",
+                        "at most " + std::to_string(kMostRopeFactors) + ", half a head",
+                        std::to_string(factors->info.elements));
   std::vector<float> values(factors->info.elements);
-  StoredTensor(gguf.file, DType::F32, factors->info.shape, factors->bytes).read(0, values);
+  StoredTensor(factors->file, DType::F32, factors->info.shape, factors->bytes).read(0, values);
   config["rope_scaling"] = {{"rope_type", "longrope"}, {"short_factor", values},
                             {"long_factor", values},   {"factor", 1.0},
                             {"attention_factor", 1.0}, {"original_max_position_embeddings", context}};

@@ -13,7 +13,7 @@ namespace qs {
 
 namespace {
 
-constexpr std::uint32_t kBigEndianVersion3 = 0x03000000U;
+constexpr std::uint32_t kBigEndianMask = 0x00FFFFFFU;         // versions 2 and 3 read in the other byte order
 constexpr std::uint64_t kShortestPair = 8 + 1 + 4 + 1;        // key of one byte, type, one byte of value
 constexpr std::uint64_t kShortestTensor = 8 + 1 + 4 + 4 + 8;  // name of one byte, no dimensions
 constexpr std::uint32_t kMostDimensions = 4;
@@ -38,7 +38,10 @@ constexpr std::array kOtherTypes{
     NameRow{29, "IQ1_M"},   NameRow{34, "TQ1_0"}, NameRow{35, "TQ2_0"},
 };
 
+bool isRemoved(std::uint32_t id) { return id == 4 || id == 5 || (id >= 31 && id <= 33) || (id >= 36 && id <= 38); }
+
 std::string typeText(std::uint32_t id) {
+  if (isRemoved(id)) return "type " + std::to_string(id) + ", which was removed from the format";
   for (const auto& [known, text] : kOtherTypes)
     if (known == id) return std::string(text) + " (type " + std::to_string(id) + ")";
   return "type " + std::to_string(id);
@@ -221,7 +224,7 @@ void placeTensors(std::vector<Listed> listed, std::uint64_t headerEnd, std::uint
                           std::to_string(entry.offset) + " + " + std::to_string(entry.info.bytes));
     const auto bytes = gguf.file->bytes(dataStart + entry.offset, entry.info.bytes);
     expected = padded(entry.offset + entry.info.bytes, alignment);
-    gguf.tensors.push_back({std::move(entry.info), bytes});
+    gguf.tensors.push_back({std::move(entry.info), bytes, gguf.file});
   }
 }
 
@@ -246,8 +249,8 @@ GgufFile readGgufFile(const std::filesystem::path& path) {
   if (std::memcmp(magic.data(), "GGUF", 4) != 0)
     throw inputError(cursor.file(), "magic: expected GGUF, got other bytes");
   gguf.version = cursor.number<std::uint32_t>("version");
-  if (gguf.version == kBigEndianVersion3)
-    throw inputError(cursor.file(), "version: a big-endian file is not supported");
+  if (gguf.version != 0 && (gguf.version & kBigEndianMask) == 0)
+    throw inputError(cursor.file(), "version: expected a little-endian file, got a big-endian one: convert it");
   if (gguf.version != 2 && gguf.version != 3)
     throw mismatchError(cursor.file(), "version", "2 or 3", std::to_string(gguf.version));
   const auto tensorCount = cursor.count("tensor count", kShortestTensor);

@@ -17,6 +17,7 @@ namespace qs {
 struct GgufTensor {
   TensorInfo info;
   std::span<const std::byte> bytes;
+  std::shared_ptr<const MappedFile> file;  ///< in which it stands
 };
 
 /// A GGUF file's header: everything checked, nothing of the data read.

@@ -6,9 +6,9 @@
 
 #include "core/base/error.h"
 #include "core/io/formats/gguf_config.h"
-#include "core/io/formats/gguf_file.h"
 #include "core/io/formats/gguf_names.h"
 #include "core/io/formats/gguf_sources.h"
+#include "core/io/formats/gguf_split.h"
 #include "core/io/stored_tensor.h"
 #include "core/kernels/block_decode.h"
 
@@ -28,9 +28,9 @@ Heads headsOf(const GgufFile& gguf) {
   return {query > 0 ? static_cast<std::size_t>(query) : 0, key > 0 ? static_cast<std::size_t>(key) : 0};
 }
 
-std::shared_ptr<const TensorSource> plainSource(const GgufFile& gguf, const GgufTensor& tensor) {
-  if (isBlockType(tensor.info.dtype)) return blockSource(gguf.file, tensor.info.dtype, tensor.bytes);
-  return std::make_shared<const StoredTensor>(gguf.file, tensor.info.dtype, tensor.info.shape, tensor.bytes);
+std::shared_ptr<const TensorSource> plainSource(const GgufTensor& tensor) {
+  if (isBlockType(tensor.info.dtype)) return blockSource(tensor.file, tensor.info.dtype, tensor.bytes);
+  return std::make_shared<const StoredTensor>(tensor.file, tensor.info.dtype, tensor.info.shape, tensor.bytes);
 }
 
 std::shared_ptr<const TensorSource> unpermuted(std::shared_ptr<const TensorSource> source, const TensorInfo& info,
@@ -42,20 +42,19 @@ std::shared_ptr<const TensorSource> unpermuted(std::shared_ptr<const TensorSourc
   return unpermutedSource(std::move(source), rows, info.elements / rows, heads);
 }
 
-CheckpointTensor makeTensor(const GgufFile& gguf, const GgufTensor& tensor, const std::string& architecture,
-                            Heads heads) {
-  CheckpointTensor result{.info = tensor.info, .file = gguf.file->path().filename().string()};
-  std::shared_ptr<const TensorSource> source = plainSource(gguf, tensor);
+CheckpointTensor makeTensor(const GgufTensor& tensor, const std::string& architecture, Heads heads) {
+  CheckpointTensor result{.info = tensor.info, .file = tensor.file->path().filename().string()};
+  std::shared_ptr<const TensorSource> source = plainSource(tensor);
   const GgufName name = hasKnownNames(architecture) ? huggingFaceName(architecture, tensor.info.name)
                                                     : GgufName{.name = tensor.info.name};
   switch (name.transform) {
     case GgufTransform::None:
       break;
     case GgufTransform::UnpermuteQuery:
-      source = unpermuted(std::move(source), tensor.info, heads.query, gguf.file->path().string());
+      source = unpermuted(std::move(source), tensor.info, heads.query, tensor.file->path().string());
       break;
     case GgufTransform::UnpermuteKey:
-      source = unpermuted(std::move(source), tensor.info, heads.key, gguf.file->path().string());
+      source = unpermuted(std::move(source), tensor.info, heads.key, tensor.file->path().string());
       break;
     case GgufTransform::Transpose:
       if (tensor.info.shape.size() == 2) {
@@ -82,14 +81,15 @@ bool acceptsGguf(const std::filesystem::path& path) {
 }
 
 std::shared_ptr<const Checkpoint> openGguf(const std::filesystem::path& path) {
-  const GgufFile gguf = readGgufFile(path);
+  GgufModel model = readGgufModel(path);
+  const GgufFile& gguf = model.gguf;
   const std::string architecture = gguf.metadata->text("general.architecture").value_or("");
-  Checkpoint::Contents contents{.path = path, .format = "GGUF", .configJson = configFromGguf(gguf), .files = {path}};
+  Checkpoint::Contents contents{
+      .path = path, .format = "GGUF", .configJson = configFromGguf(gguf), .files = std::move(model.files)};
   for (const auto& [key, value] : gguf.metadata->values()) contents.metadata[key] = gguf.metadata->shown(value);
   contents.gguf = gguf.metadata;
   const Heads heads = headsOf(gguf);
-  for (const GgufTensor& tensor : gguf.tensors)
-    contents.tensors.push_back(makeTensor(gguf, tensor, architecture, heads));
+  for (const GgufTensor& tensor : gguf.tensors) contents.tensors.push_back(makeTensor(tensor, architecture, heads));
   if (!architecture.empty() && !hasKnownNames(architecture))
     contents.warnings.push_back("architecture \"" + architecture + "\" is not known: tensors keep their GGUF names");
   return std::make_shared<const Checkpoint>(std::move(contents));

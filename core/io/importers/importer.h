@@ -25,6 +25,8 @@ void importQuantizedLayers(Checkpoint::Contents& contents);
 void importGptq(const QuantizationConfig& config, Checkpoint::Contents& contents);
 void importAwq(const QuantizationConfig& config, Checkpoint::Contents& contents);
 void importCompressedTensors(const QuantizationConfig& config, Checkpoint::Contents& contents);
+/// The "fp8" of some checkpoints: F8_E4M3 weights with `weight_scale_inv`, which is a multiplier all the same.
+void importFp8(const QuantizationConfig& config, Checkpoint::Contents& contents);
 void importBitsandbytes(const QuantizationConfig& config, Checkpoint::Contents& contents);
 
 }  // namespace qs

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/formats/model_folder.h"
@@ -11,6 +13,13 @@ namespace qs {
 namespace {
 
 constexpr std::uint64_t kMaximumConfigBytes = std::uint64_t{16} << 20U;
+
+// Methods that others load and this program doesn't decode.
+bool isNamed(std::string_view method) {
+  constexpr std::array<std::string_view, 10> kNamed{"hqq",  "torchao",    "quanto", "modelopt", "eetq",
+                                                    "aqlm", "fbgemm_fp8", "higgs",  "vptq",     "spqr"};
+  return std::find(kNamed.begin(), kNamed.end(), method) != kNamed.end();
+}
 
 std::filesystem::path folderOf(const Checkpoint::Contents& contents) {
   std::error_code ignored;
@@ -24,10 +33,11 @@ std::optional<QuantizationConfig> standaloneConfig(const std::filesystem::path& 
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(folder / file, ignored)) continue;
     const std::string subject = (folder / file).string();
-    nlohmann::json json = parseStrictJson(readTextFile(folder / file, kMaximumConfigBytes), subject);
+    const std::string text = readTextFile(folder / file, kMaximumConfigBytes);
+    nlohmann::json json = parseStrictJson(text, subject);
     if (!json.is_object()) throw mismatchError(subject, "content", "an object", json.type_name());
     if (!json.contains("quant_method")) json["quant_method"] = method;
-    return QuantizationConfig(std::move(json), subject);
+    return QuantizationConfig(std::move(json), subject, keysInOrder(text, "dynamic"));
   }
   return std::nullopt;
 }
@@ -40,7 +50,8 @@ std::optional<QuantizationConfig> findConfig(const Checkpoint::Contents& content
     const auto found = config.find("quantization_config");
     if (found != config.end() && !found->is_null()) {
       if (!found->is_object()) throw mismatchError(subject, "quantization_config", "an object", found->type_name());
-      return QuantizationConfig(std::move(*found), subject + ": quantization_config");
+      return QuantizationConfig(std::move(*found), subject + ": quantization_config",
+                                keysInOrder(contents.configJson, "dynamic"));
     }
   }
   return standaloneConfig(folder);
@@ -54,6 +65,7 @@ std::span<const ImporterInfo> allImporters() {
       ImporterInfo{"awq", "AWQ", importAwq},
       ImporterInfo{"compressed-tensors", "compressed-tensors", importCompressedTensors},
       ImporterInfo{"bitsandbytes", "bitsandbytes", importBitsandbytes},
+      ImporterInfo{"fp8", "FP8", importFp8},
   };
   return kImporters;
 }
@@ -68,7 +80,8 @@ void importQuantizedLayers(Checkpoint::Contents& contents) {
     return;
   }
   contents.warnings.push_back(config->subject() + ": quant_method \"" + config->method() +
-                              "\" is not known: tensors appear as they are stored");
+                              (isNamed(config->method()) ? "\" is not decoded" : "\" is not known") +
+                              ": tensors appear as they are stored");
 }
 
 }  // namespace qs

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,13 @@ namespace qs {
 /// The `quantization_config` of a checkpoint, with getters that name the key when it isn't what it should be.
 class QuantizationConfig {
  public:
-  QuantizationConfig(nlohmann::json json, std::string subject)
-      : m_json(std::move(json)), m_subject(std::move(subject)) {}
+  /// `dynamicKeys`: the keys of `dynamic` in the file's order, which counts there.
+  QuantizationConfig(nlohmann::json json, std::string subject, std::vector<std::string> dynamicKeys = {})
+      : m_json(std::move(json)), m_subject(std::move(subject)), m_dynamicKeys(std::move(dynamicKeys)) {}
 
   [[nodiscard]] const nlohmann::json& json() const { return m_json; }
   [[nodiscard]] const std::string& subject() const { return m_subject; }
+  [[nodiscard]] const std::vector<std::string>& dynamicKeys() const { return m_dynamicKeys; }
   [[nodiscard]] std::string method() const { return text("quant_method").value_or(""); }
   /// Nothing where the key is absent or null; throws Error (Input) where it is something else than text, a whole
   /// number, a switch.
@@ -29,6 +32,7 @@ class QuantizationConfig {
  private:
   nlohmann::json m_json;
   std::string m_subject;
+  std::vector<std::string> m_dynamicKeys;
 };
 
 }  // namespace qs

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/io/layouts/bit_stream.h"
 #include "core/io/layouts/stored_codes.h"
 
 namespace qs {
@@ -43,6 +44,13 @@ void requirePackable(const QuantizedTensor& tensor, const std::string& layer) {
   if (tensor.rows % kPerWord != 0) throw failedError(layer, "AWQ needs the outputs to be a multiple of 8");
   if (tensor.cols % tensor.scheme.groupLength(tensor.cols) != 0)
     throw failedError(layer, "AWQ needs the inputs to be a multiple of the group size");
+}
+
+// Words of zero points a row in the GEMV layout: 8 a word, then a multiple that grows as the groups get smaller.
+std::size_t gemvZeroWords(std::size_t groups, std::int64_t groupSize) {
+  const std::size_t multiple = groupSize == 64 ? 2 : groupSize == 32 ? 4 : 1;
+  const std::size_t words = (groups + kPerWord - 1) / kPerWord;
+  return (words + multiple - 1) / multiple * multiple;
 }
 
 const PackedTensor& requireMatrix(const PackedTensors& parts, std::string_view suffix, const std::string& layer) {
@@ -93,6 +101,33 @@ QuantizedTensor unpackAwq(const PackedTensors& parts, std::int64_t groupSize, co
   tensor.zeroPoints.assign(zeros.begin(), zeros.end());
   const std::vector<float> scalesByGroup = floatsOf(scalePart, layer);
   tensor.scales = transposed(std::span<const float>(scalesByGroup), groups, tensor.rows);
+  return tensor;
+}
+
+QuantizedTensor unpackAwqGemv(const PackedTensors& parts, std::int64_t groupSize, const std::string& layer) {
+  const PackedTensor& weights = requireMatrix(parts, "qweight", layer);
+  if (weights.dtype != DType::I32) throw mismatchError(layer, "qweight", "I32", name(weights.dtype));
+  QuantizedTensor tensor{.rows = weights.shape[0], .cols = weights.shape[1] * kPerWord};
+  tensor.scheme = {.bits = kBits, .symmetric = false, .groupSize = groupSize, .scaleType = ScaleType::F16};
+  const std::size_t groups = tensor.scheme.groupsPerRow(tensor.cols);
+  const std::size_t zeroWords = gemvZeroWords(groups, groupSize);
+  const std::size_t padded = zeroWords * kPerWord;
+  const PackedTensor& zeroPart = requirePart(parts, "qzeros", DType::I32, {tensor.rows, zeroWords}, layer);
+  const PackedTensor& scalePart = requireMatrix(parts, "scales", layer);
+  if (scalePart.shape != Shape{tensor.rows, padded})
+    throw mismatchError(layer, "scales", toText({tensor.rows, padded}), toText(scalePart.shape));
+  tensor.codes.resize(tensor.rows * tensor.cols);
+  const std::vector<std::uint32_t> codeWords = valuesOf<std::uint32_t>(weights);
+  unpackFields(codeWords.data(), 1, kBits, tensor.codes);
+  std::vector<std::uint8_t> zeros(tensor.rows * padded);
+  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(zeroPart);
+  unpackFields(words.data(), 1, kBits, zeros);
+  const std::vector<float> scales = floatsOf(scalePart, layer);
+  for (std::size_t row = 0; row < tensor.rows; ++row)
+    for (std::size_t g = 0; g < groups; ++g) {
+      tensor.zeroPoints.push_back(zeros[row * padded + g]);
+      tensor.scales.push_back(scales[row * padded + g]);
+    }
   return tensor;
 }
 

@@ -15,4 +15,9 @@ namespace qs {
 /// The layer that the components hold. Throws Error (Input) naming layer and component.
 [[nodiscard]] QuantizedTensor unpackAwq(const PackedTensors& parts, std::int64_t groupSize, const std::string& layer);
 
+/// The same for the GEMV layout: everything packed along the inputs in natural order, zero points and scales of a row
+/// padded to whole words.
+[[nodiscard]] QuantizedTensor unpackAwqGemv(const PackedTensors& parts, std::int64_t groupSize,
+                                            const std::string& layer);
+
 }  // namespace qs

@@ -80,7 +80,7 @@ LayerShape shapeOf(const PackedTensors& parts, int bits, const std::string& laye
   if (weights == nullptr) throw inputError(layer, "the tensor .qweight is missing");
   if (weights->shape.size() != 2 || weights->dtype != DType::I32)
     throw mismatchError(layer, "qweight", "I32 with 2 dimensions", toText(weights->shape));
-  const std::uint64_t streamBits = weights->shape[0] * kWordBits;
+  const std::uint64_t streamBits = weights->shape[0] * kWordBits;  // no overflow: the words are in memory
   if (streamBits % static_cast<std::uint64_t>(bits) != 0)
     throw inputError(layer, "qweight: its rows are no whole number of " + std::to_string(bits) + "-bit codes");
   return {weights->shape[1], streamBits / static_cast<std::uint64_t>(bits)};
@@ -116,8 +116,27 @@ PackedTensors packGptq(const QuantizedTensor& tensor, GptqVersion version, const
   return parts;
 }
 
-QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme, const std::string& layer,
-                           bool* mislabelled) {
+GptqZeroPoints zeroPointsOf(const PackedTensor& zeros, std::size_t outputs, const GptqScheme& scheme) {
+  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(zeros);
+  const std::size_t rowWords = zeros.shape.empty() ? words.size() : zeros.shape.back();
+  const std::size_t fields = std::min(outputs, rowWords * kWordBits / static_cast<std::size_t>(scheme.bits));
+  const auto middle = static_cast<std::uint8_t>(1U << static_cast<unsigned>(scheme.bits - 1));
+  const auto expected = static_cast<std::uint8_t>(middle - (scheme.version == GptqVersion::V1 ? 1 : 0));
+  bool allExpected = true;
+  bool allMiddle = true;
+  std::vector<std::uint8_t> row(fields);
+  for (std::size_t at = 0; rowWords > 0 && at + rowWords <= words.size(); at += rowWords) {
+    unpackFields(&words[at], 1, scheme.bits, row);
+    for (const std::uint8_t field : row) {
+      allExpected = allExpected && field == expected;
+      allMiddle = allMiddle && field == middle;
+    }
+  }
+  if (allExpected) return GptqZeroPoints::Middle;
+  return allMiddle ? GptqZeroPoints::MiddleOfOtherVersion : GptqZeroPoints::Other;
+}
+
+QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme, const std::string& layer) {
   const auto [rows, cols] = shapeOf(parts, scheme.bits, layer);
   QuantizedTensor tensor{.rows = rows, .cols = cols};
   tensor.scheme = {.bits = scheme.bits, .symmetric = false, .groupSize = scheme.groupSize, .scaleType = ScaleType::F16};
@@ -141,7 +160,6 @@ QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme,
   const auto middle = static_cast<std::uint8_t>(1U << static_cast<unsigned>(scheme.bits - 1));
   const bool allMiddle = std::all_of(zeros.begin(), zeros.end(), [middle](std::uint8_t z) { return z == middle; });
   const bool wrongLabel = scheme.version == GptqVersion::V1 && scheme.symmetric && allMiddle;
-  if (mislabelled != nullptr) *mislabelled = wrongLabel;
   if (scheme.version == GptqVersion::V1 && !wrongLabel)
     for (std::uint8_t& zero : zeros) zero = static_cast<std::uint8_t>((zero + 1U) & mask(scheme.bits));
   tensor.zeroPoints.assign(zeros.begin(), zeros.end());

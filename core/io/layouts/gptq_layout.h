@@ -23,9 +23,18 @@ struct GptqScheme {
   GptqVersion version = GptqVersion::V1;
 };
 
+/// What a symmetric layer's zero points are.
+enum class GptqZeroPoints {
+  Middle,                ///< 2^(b−1), as they must be
+  MiddleOfOtherVersion,  ///< labelled v1, stored as v2 does
+  Other,
+};
+/// `zeros` is I32 [groups, words] of a layer with `outputs` rows; words beyond those are not looked at.
+[[nodiscard]] GptqZeroPoints zeroPointsOf(const PackedTensor& zeros, std::size_t outputs, const GptqScheme& scheme);
+
 /// The layer that the components hold. With `symmetric` all zero points must be 2^(b−1); a file that is labelled v1 and
-/// holds v2's fields there is read as v2 (`mislabelled` says so). Throws Error (Input) naming layer and component.
-[[nodiscard]] QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme, const std::string& layer,
-                                         bool* mislabelled = nullptr);
+/// holds v2's fields there is read as v2. Throws Error (Input) naming layer and component.
+[[nodiscard]] QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme,
+                                         const std::string& layer);
 
 }  // namespace qs

@@ -10,7 +10,9 @@
 #include "core/io/formats/gguf_names.h"
 #include "core/io/reader_registry.h"
 #include "core/kernels/block_decode.h"
+#include "tests/support/allocation_meter.h"
 #include "tests/support/gguf_builder.h"
+#include "tests/support/opening_error.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
@@ -34,6 +36,19 @@ GgufBuilder good() {
   return builder;
 }
 
+// A file of a split model, with one tensor.
+GgufBuilder splitPart(std::uint16_t number, std::uint16_t count, std::uint32_t tensors, std::string_view tensor) {
+  GgufBuilder builder;
+  builder.counts(1, 3)
+      .u16Pair("split.no", number)
+      .u16Pair("split.count", count)
+      .u32Pair("split.tensors.count", tensors)
+      .tensor(tensor, {8}, kF32, 0)
+      .pad()
+      .zeros(32);
+  return builder;
+}
+
 std::string modelsFolder() { return (qs::test::sharedModelsFolder() / "").string(); }
 
 }  // namespace
@@ -51,6 +66,7 @@ class TestGgufReader : public QObject {
     lie("the dead version 1", GgufBuilder(1).counts(0, 0), "version");
     lie("a version of the future", GgufBuilder(4).counts(0, 0), "version");
     lie("big-endian", GgufBuilder(0x03000000U).counts(0, 0), "big-endian");
+    lie("big-endian version 2", GgufBuilder(0x02000000U).counts(0, 0), "big-endian");
     QTest::newRow("ends before the counts") << QByteArray("GGUF\3\0\0\0", 8) << "tensor count";
     lie("a huge tensor count", GgufBuilder().counts(huge, 0), "tensor count");
     lie("a huge metadata count", GgufBuilder().counts(0, huge), "metadata count");
@@ -95,7 +111,14 @@ class TestGgufReader : public QObject {
     lie("an empty tensor name", tensor("", {8}, kF32, 0), "name");
     lie("a tensor name of 64 bytes", tensor(std::string(64, 'n'), {8}, kF32, 0), "name");
     lie("five dimensions", tensor("a", {1, 1, 1, 1, 8}, kF32, 0), "dimensions");
-    lie("a removed type", tensor("a", {32}, 4, 0), "type 4");
+    for (const std::uint32_t removed : {4U, 5U, 31U, 32U, 33U, 36U, 37U, 38U})
+      lie(("the removed type " + std::to_string(removed)).c_str(), tensor("a", {32}, removed, 0),
+          ("type " + std::to_string(removed) + ", which was removed").c_str());
+    using Named = std::pair<std::uint32_t, const char*>;
+    for (const auto& [id, type] :
+         {Named{9, "Q8_1"}, Named{15, "Q8_K"}, Named{17, "IQ2_XS"}, Named{18, "IQ3_XXS"}, Named{19, "IQ1_S"},
+          Named{21, "IQ3_S"}, Named{22, "IQ2_S"}, Named{29, "IQ1_M"}, Named{34, "TQ1_0"}, Named{35, "TQ2_0"}})
+      lie((std::string("the undecoded type ") + type).c_str(), tensor("a", {256}, id, 0), type);
     lie("a type that is known but not decoded", tensor("a", {256}, 16, 0), "IQ2_XXS");
     lie("a type of the future", tensor("a", {8}, 1000, 0), "type 1000");
     lie("a row that is no whole block", tensor("a", {33}, kQ4_0, 0), "multiple of 32");
@@ -128,14 +151,77 @@ class TestGgufReader : public QObject {
     QFETCH(QString, field);
     const test::TempFolder folder;
     const auto path = folder.write("lie.gguf", {bytes.constData(), static_cast<std::size_t>(bytes.size())});
-    try {
-      (void)openCheckpoint(path);
-      QFAIL("the file was accepted");
-    } catch (const Error& error) {
-      QCOMPARE(error.kind(), ErrorKind::Input);
-      const QString message = QString::fromUtf8(error.what());
-      QVERIFY2(message.contains("lie.gguf") && message.contains(field), error.what());
+    const test::OpeningError error = test::openingError(path);
+    const QString message = QString::fromStdString(error.message);
+    QVERIFY2(message.contains("lie.gguf") && message.contains(field), error.message.c_str());
+    QVERIFY2(!message.startsWith("wrong kind"), error.message.c_str());
+    QVERIFY2(error.peakBytes <= test::mostMemoryFor(static_cast<std::uint64_t>(bytes.size())),
+             std::to_string(error.peakBytes).c_str());
+  }
+
+  void aSplitModelIsReadWhole() {
+    const test::TempFolder folder;
+    const auto first = folder.write("m-00001-of-00002.gguf", splitPart(0, 2, 2, "a").bytes());
+    const auto second = folder.write("m-00002-of-00002.gguf", splitPart(1, 2, 2, "b").bytes());
+    for (const auto& path : {first, second}) {
+      const auto model = openCheckpoint(path);
+      QCOMPARE(model->tensors().size(), std::size_t{2});
+      QCOMPARE(model->require("b").file, std::string("m-00002-of-00002.gguf"));
+      QCOMPARE(model->contents().files.size(), std::size_t{2});
+      QCOMPARE(model->load(model->require("b")).values()[7], 0.0F);
     }
+  }
+
+  void splitFilesThatDontBelongTogetherAreRefused_data() {
+    QTest::addColumn<QByteArray>("second");
+    QTest::addColumn<QString>("field");
+    lie("another number", splitPart(0, 2, 2, "b"), "split.no");
+    lie("another count", splitPart(1, 3, 2, "b"), "split.count");
+    lie("a tensor of the first file", splitPart(1, 2, 2, "a"), "occurs in another file");
+    lie("no numbers", good(), "split.no");
+    lie("more tensors than said",
+        GgufBuilder()
+            .counts(2, 2)
+            .u16Pair("split.no", 1)
+            .u16Pair("split.count", 2)
+            .tensor("b", {8}, kF32, 0)
+            .tensor("c", {8}, kF32, 32)
+            .pad()
+            .zeros(64),
+        "split.tensors.count");
+    QTest::newRow("nothing") << QByteArray() << "m-00002-of-00002.gguf";
+  }
+  void splitFilesThatDontBelongTogetherAreRefused() {
+    QFETCH(QByteArray, second);
+    QFETCH(QString, field);
+    const test::TempFolder folder;
+    const auto first = folder.write("m-00001-of-00002.gguf", splitPart(0, 2, 2, "a").bytes());
+    if (!second.isEmpty()) folder.write("m-00002-of-00002.gguf", second.toStdString());
+    const std::string message = test::openingError(first).message;
+    QVERIFY2(QString::fromStdString(message).contains(field), message.c_str());
+  }
+
+  void aSplitFileUnderAnotherNameIsRefused() {
+    const test::TempFolder folder;
+    const std::string message = test::openingError(folder.write("m.gguf", splitPart(0, 2, 2, "a").bytes())).message;
+    QVERIFY2(message.find("file name") != std::string::npos, message.c_str());
+  }
+
+  void ropeFactorsBeyondAHeadAreRefused() {
+    GgufBuilder builder;
+    builder.counts(1, 6)
+        .textPair("general.architecture", "llama")
+        .u32Pair("llama.context_length", 8)
+        .u32Pair("llama.embedding_length", 8)
+        .u32Pair("llama.block_count", 1)
+        .u32Pair("llama.feed_forward_length", 8)
+        .u32Pair("llama.attention.head_count", 1)
+        .tensor("rope_freqs.weight", {1U << 16U}, kF32, 0)
+        .pad()
+        .zeros(4U << 16U);
+    const test::TempFolder folder;
+    const std::string message = test::openingError(folder.write("m.gguf", builder.bytes())).message;
+    QVERIFY2(message.find("rope_freqs.weight") != std::string::npos, message.c_str());
   }
 
   void theUnchangedFileLoads() {

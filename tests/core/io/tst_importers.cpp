@@ -12,17 +12,18 @@
 #include "core/io/layouts/gptq_layout.h"
 #include "core/io/reader_registry.h"
 #include "core/tensor/half.h"
+#include "tests/support/quantized_folder.h"
 #include "tests/support/safetensors_bytes.h"
-#include "tests/support/temp_folder.h"
 
 Q_DECLARE_METATYPE(qs::PackedTensors)
 
 using namespace qs;
+using Folder = qs::test::QuantizedFolder;
 using Json = nlohmann::json;
 
 namespace {
 
-constexpr const char* kLayer = "model.layers.0.mlp.up_proj";
+constexpr const char* kLayer = Folder::kLayer;
 
 QuantizedTensor randomTensor(std::size_t rows, std::size_t cols, int bits, std::int64_t group, bool symmetric) {
   std::mt19937 random(7);
@@ -37,44 +38,6 @@ QuantizedTensor randomTensor(std::size_t rows, std::size_t cols, int bits, std::
   }
   return tensor;
 }
-
-// A model folder made without our writer: one layer's parts, a norm, and a config.
-class Folder {
- public:
-  explicit Folder(Json quantization)
-      : m_config{{"model_type", "llama"}, {"quantization_config", std::move(quantization)}} {
-    add("model.norm.weight", "F32", {2}, std::string(8, '\0'));
-  }
-  void add(const std::string& name, std::string_view dtype, const Shape& shape, const std::string& bytes) {
-    m_header[name] = {
-        {"dtype", dtype}, {"shape", shape}, {"data_offsets", {m_data.size(), m_data.size() + bytes.size()}}};
-    m_data += bytes;
-  }
-  void add(const PackedTensors& parts) {
-    for (const PackedTensor& part : parts)
-      add(std::string(kLayer) + "." + part.suffix, name(part.dtype), part.shape,
-          {reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size()});
-  }
-  void remove(const std::string& suffix) { m_dropped = std::string(kLayer) + "." + suffix; }
-  std::shared_ptr<const Checkpoint> open() {
-    if (!m_dropped.empty()) {  // another name, so that the offsets stay whole
-      m_header["elsewhere"] = m_header[m_dropped];
-      m_header.erase(m_dropped);
-    }
-    m_folder.write("config.json", m_config.dump());
-    m_folder.write("model.safetensors", test::safetensorsBytes(m_header.dump(), m_data));
-    return openCheckpoint(m_folder.path());
-  }
-  test::TempFolder& files() { return m_folder; }
-  Json& config() { return m_config; }
-
- private:
-  test::TempFolder m_folder;
-  Json m_config;
-  Json m_header = Json::object();
-  std::string m_data;
-  std::string m_dropped;
-};
 
 Json gptqConfig() {
   return {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", 32}, {"desc_act", false}, {"sym", false}};
@@ -223,6 +186,28 @@ class TestImporters : public QObject {
     QVERIFY(std::equal(expected.begin(), expected.end(), weights.values().begin()));
   }
 
+  void theFirstMatchingGptqSettingWins() {
+    const QuantizedTensor tensor = randomTensor(64, 64, 8, 64, false);
+    Folder folder(gptqConfig());
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    // Written by hand: the order in the file counts, not that of the alphabet.
+    folder.writeConfig(R"({"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": false,
+      "dynamic": {"model\\.layers\\..*": {"bits": 8, "group_size": 64}, "m.*": {"bits": 4}, "-:lm_head": {}}}})");
+    requireLayer(*folder.open(), tensor);
+  }
+
+  void symmetricZeroPointsBesideTheMiddleAreTold() {
+    const QuantizedTensor tensor = randomTensor(64, 96, 4, 32, false);
+    Json config = gptqConfig();
+    config["sym"] = true;
+    Folder folder(config);
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    const auto model = folder.open();
+    requireLayer(*model, tensor);
+    QCOMPARE(model->contents().warnings.size(), std::size_t{1});
+    QVERIFY(model->contents().warnings.front().find("zero points are not all 8") != std::string::npos);
+  }
+
   void anUnknownMethodIsShownAsStored() {
     Folder folder(Json{{"quant_method", "novel"}});
     folder.add("layer.weight_q", "U8", {4}, "abcd");
@@ -261,8 +246,20 @@ class TestImporters : public QObject {
     wrongIndex[3] = packedTensor("g_idx", DType::I32, {64}, std::span<const std::int32_t>(index));
     lie("GPTQ with a group that doesn't exist", gptqConfig(), wrongIndex, "", "g_idx");
     lie("GPTQ with a broken expression", with(gptqConfig(), "dynamic", {{"+:(", {{"bits", 8}}}}), gptq, "", "dynamic");
+    lie("GPTQ in a planar format, by its name", with(gptqConfig(), "checkpoint_format", "gptq_p"), gptq, "", "planar");
+    lie("GPTQ of 2^32 + 4 bits", with(gptqConfig(), "bits", (std::int64_t{1} << 32U) + 4), gptq, "", "bits");
+    const auto dynamic = [&](Json value) { return with(gptqConfig(), "dynamic", std::move(value)); };
+    lie("GPTQ of 0 bits for some layers", dynamic({{".*up_proj", {{"bits", 0}}}}), gptq, "", "bits");
+    lie("GPTQ with groups of 0 for some layers", dynamic({{".*", {{"group_size", 0}}}}), gptq, "", "group_size");
+    lie("GPTQ with a list of settings", dynamic(Json::array({1})), gptq, "", "dynamic");
+    lie("GPTQ with an expression that never ends", dynamic({{"(.*)*(.*)*(.*)*(.*)*(.*)*!$", {{"bits", 4}}}}), gptq, "",
+        "takes too long");
     lie("AWQ of 8 bits", with(awqConfig(), "bits", 8), awq, "", "bits");
-    lie("AWQ in another version", with(awqConfig(), "version", "gemv"), awq, "", "version");
+    lie("AWQ in another version", with(awqConfig(), "version", "gemv_fast"), awq, "", "version");
+    lie("AWQ in the gemv layout's name", with(awqConfig(), "version", "gemv"), awq, "", "qzeros");
+    PackedTensors interleaved = awq;
+    interleaved[1].suffix = "scaled_zeros";
+    lie("AWQ with interleaved rows", awqConfig(), interleaved, "", "interleaved");
     lie("AWQ without a group size", with(awqConfig(), "group_size", nullptr), awq, "", "group_size");
     lie("AWQ with other groups than its scales", with(awqConfig(), "group_size", 64), awq, "", "qzeros");
     lie("AWQ without scales", awqConfig(), awq, "scales", "scales");
@@ -274,6 +271,25 @@ class TestImporters : public QObject {
     lie("compressed-tensors without scales", compressed, packed, "weight_scale", "weight_scale");
     lie("compressed-tensors without zero points", compressed, packed, "weight_zero_point", "weight_zero_point");
     lie("compressed-tensors without a shape", compressed, packed, "weight_shape", "weight_shape");
+    Json strategy = compressed;
+    strategy["config_groups"]["group_0"]["weights"]["strategy"] = "channel";
+    lie("compressed-tensors with groups in channels", strategy, packed, "", "group_size");
+    strategy["config_groups"]["group_0"]["weights"]["strategy"] = "rows";
+    lie("compressed-tensors with an unknown strategy", strategy, packed, "", "strategy");
+    Json block = compressedConfig("float-quantized", 8, true);
+    block["config_groups"]["group_0"]["weights"]["strategy"] = "block";
+    lie("compressed-tensors with blocks of no size", block, packed, "", "block_structure");
+    block["config_groups"]["group_0"]["weights"]["block_structure"] = {0, 128};
+    lie("compressed-tensors with blocks of 0 rows", block, packed, "", "block_structure");
+    lie("compressed-tensors in FP4 with words", compressedConfig("nvfp4-pack-quantized", 4, true), packed, "",
+        "weight_packed");
+    Json broken = compressed;
+    broken["config_groups"]["group_0"]["targets"] = {"re:("};
+    lie("compressed-tensors with a broken expression", broken, packed, "", "targets");
+    lie("FP8 without blocks", {{"quant_method", "fp8"}}, packed, "", "weight_block_size");
+    lie("FP8 with blocks of 0", {{"quant_method", "fp8"}, {"weight_block_size", {0, 0}}}, packed, "",
+        "weight_block_size");
+    addBitsandbytesRows();
     Json elsewhere = compressed;
     elsewhere["config_groups"]["group_0"]["targets"] = {"other"};
     lie("compressed-tensors that targets another layer", elsewhere, packed, "", "targets");
@@ -294,6 +310,49 @@ class TestImporters : public QObject {
       QCOMPARE(error.kind(), ErrorKind::Input);
       QVERIFY2(QString::fromUtf8(error.what()).contains(field), error.what());
     }
+  }
+
+ private:
+  static void addBitsandbytesRows() {
+    const Json config{{"quant_method", "bitsandbytes"}};
+    const Json good{{"quant_type", "nf4"}, {"blocksize", 64}, {"dtype", "float16"}, {"shape", {2, 64}}};
+    const auto parts = [](const std::string& state, std::size_t scales = 2, std::size_t codes = 64) {
+      const auto bytes = [](std::size_t count) { return std::vector<std::byte>(count); };
+      return PackedTensors{{"weight", DType::U8, {codes, 1}, bytes(codes)},
+                           {"weight.absmax", DType::F32, {scales}, bytes(4 * scales)},
+                           {"weight.quant_map", DType::F32, {16}, bytes(64)},
+                           packedTensor("weight.quant_state.bitsandbytes__nf4", DType::U8, {state.size()},
+                                        std::span<const char>(state))};
+    };
+    const auto with = [&](const char* key, Json value) {
+      Json state = good;
+      state[key] = std::move(value);
+      return parts(state.dump());
+    };
+    lie("bitsandbytes with a state that is no JSON", config, parts("{nf4"), "", "JSON");
+    lie("bitsandbytes with a state that is a list", config, parts("[]"), "", "content");
+    lie("bitsandbytes of a type in numbers", config, with("quant_type", 4), "", "quant_type");
+    lie("bitsandbytes in blocks of 0", config, with("blocksize", 0), "", "blocksize");
+    lie("bitsandbytes in blocks of -64", config, with("blocksize", -64), "", "blocksize");
+    lie("bitsandbytes in blocks of half", config, with("blocksize", 0.5), "", "blocksize");
+    lie("bitsandbytes without a shape", config, with("shape", nullptr), "", "shape");
+    lie("bitsandbytes in three dimensions", config, with("shape", {2, 8, 8}), "", "shape");
+    lie("bitsandbytes of a negative shape", config, with("shape", {-2, 64}), "", "shape");
+    lie("bitsandbytes of a shape beyond its bytes", config, with("shape", {1 << 20, 1 << 20}), "", "bytes");
+    lie("bitsandbytes of a shape that overflows", config,
+        with("shape", {std::uint64_t{1} << 63U, std::uint64_t{1} << 63U}), "", "bytes");
+    lie("bitsandbytes with fewer scales", config, parts(good.dump(), 1), "", "elements");
+    lie("bitsandbytes with fewer codes", config, parts(good.dump(), 2, 63), "", "bytes");
+    lie("bitsandbytes nested without codes", config, with("nested_blocksize", 256), "", "dtype");
+    lie("bitsandbytes nested in blocks of 0", config, with("nested_blocksize", 0), "", "nested_blocksize");
+    lie("bitsandbytes without a codebook", config, parts(good.dump()), "weight.quant_map", "quant_map");
+    PackedTensors eight{{"weight", DType::I8, {2, 4}, std::vector<std::byte>(8)},
+                        {"SCB", DType::F32, {2}, std::vector<std::byte>(8)},
+                        {"weight_format", DType::U8, {}, std::vector<std::byte>(1, std::byte{2})}};
+    lie("bitsandbytes in tiles for a device", config, eight, "", "tiled");
+    eight[2].bytes[0] = std::byte{0};
+    eight[1] = {"SCB", DType::F32, {3}, std::vector<std::byte>(12)};
+    lie("bitsandbytes with scales for other rows", config, eight, "", "elements");
   }
 };
 

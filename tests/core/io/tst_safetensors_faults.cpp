@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "core/base/error.h"
-#include "core/io/reader_registry.h"
+#include "tests/support/allocation_meter.h"
+#include "tests/support/opening_error.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/temp_folder.h"
 
@@ -24,16 +24,6 @@ std::string repeated(const std::string& text, int times) {
   std::string out;
   for (int i = 0; i < times; ++i) out += text;
   return out;
-}
-
-// The message of the error that opening gives; empty when it opens.
-std::string openingError(const std::filesystem::path& path) {
-  try {
-    (void)openCheckpoint(path);
-    return {};
-  } catch (const Error& error) {
-    return error.kind() == ErrorKind::Input ? error.what() : "wrong kind: " + std::string(error.what());
-  }
 }
 
 void addRow(const char* name, const std::string& bytes, const std::string& field) {
@@ -66,9 +56,12 @@ class TestSafetensorsFaults : public QObject {
     QFETCH(QByteArray, bytes);
     QFETCH(QString, field);
     const TempFolder folder;
-    const std::string message = openingError(folder.write(kFile, bytes.toStdString()));
+    const OpeningError error = openingError(folder.write(kFile, bytes.toStdString()));
+    const std::string& message = error.message;
     QVERIFY2(message.find(kFile) != std::string::npos, message.c_str());
     QVERIFY2(QString::fromStdString(message).contains(field), message.c_str());
+    QVERIFY2(error.peakBytes <= mostMemoryFor(static_cast<std::uint64_t>(bytes.size())),
+             std::to_string(error.peakBytes).c_str());
   }
 
  private:
