@@ -277,6 +277,8 @@ void MainWindow::applyPreferences(const Preferences& preferences) {
   m_workbench->compare.setPriority(preferences.priority);
   m_workbench->prompt.setThreads(preferences.threads);
   m_workbench->prompt.setPriority(preferences.priority);
+  m_workbench->audit.setThreads(preferences.threads);
+  m_workbench->audit.setPriority(preferences.priority);
 }
 
 void MainWindow::restoreWindowState() {

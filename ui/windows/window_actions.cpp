@@ -21,12 +21,14 @@ WindowActions::WindowActions(QMainWindow* window, QUndoStack* undoStack) : m_win
   view = bar->addMenu(tr("&View"));
   run = bar->addMenu(tr("&Run"));
   compare = bar->addMenu(tr("&Compare"));
+  tools = bar->addMenu(tr("&Tools"));
   exportMenu = bar->addMenu(tr("E&xport"));
   help = bar->addMenu(tr("&Help"));
   addFile();
   addEdit(undoStack);
   addView();
   addRun();
+  addTools();
   addExport();
   addHelp();
 }
@@ -115,6 +117,10 @@ void WindowActions::addRun() {
   better = add(compare, tr("Pre&vious worst layer"), QKeySequence(Qt::ALT | Qt::Key_Up));
 }
 
+void WindowActions::addTools() {
+  auditCheckpoint = add(tools, tr("&Audit checkpoint…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_A));
+}
+
 void WindowActions::addExport() {
   exportModel = add(exportMenu, tr("&Quantized model…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S));
   exportMenu->addSeparator();
@@ -134,7 +140,7 @@ void WindowActions::addHelp() {
 
 std::vector<const QAction*> WindowActions::withShortcuts() const {
   std::vector<const QAction*> found;
-  for (const QMenu* menu : {file, edit, view, run, compare, exportMenu, help}) {
+  for (const QMenu* menu : {file, edit, view, run, compare, tools, exportMenu, help}) {
     for (const QAction* action : menu->actions()) {
       if (!action->shortcut().isEmpty()) found.push_back(action);
     }

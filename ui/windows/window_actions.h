@@ -16,7 +16,7 @@ struct WindowActions {
   /// All actions with a shortcut, for the list of shortcuts.
   [[nodiscard]] std::vector<const QAction*> withShortcuts() const;
 
-  QMenu *file, *edit, *view, *run, *compare, *exportMenu, *help;
+  QMenu *file, *edit, *view, *run, *compare, *tools, *exportMenu, *help;
   QMenu *recent, *panels;
   QAction *open, *openFolder, *openDemo, *reload, *close, *openRecipe, *saveRecipe, *modelInformation, *quit;
   QAction *undo, *redo, *copy, *copyCommand, *find, *resetSettings, *preferences;
@@ -27,6 +27,7 @@ struct WindowActions {
   QAction *pin, *worse, *better;
   QAction *exportPlot, *exportAllPlots, *exportData, *exportModel;
   QAction *exportTableCsv, *exportTableMarkdown, *exportTablePicture;
+  QAction* auditCheckpoint;
   QAction *shortcuts, *about;
 
  private:
@@ -35,6 +36,7 @@ struct WindowActions {
   void addEdit(QUndoStack* stack);
   void addView();
   void addRun();
+  void addTools();
   void addExport();
   void addHelp();
 

@@ -14,6 +14,7 @@
 #include "ui/panels/start_page.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/windows/audit_links.h"
 #include "ui/windows/compare_links.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/prompt_links.h"
@@ -269,6 +270,7 @@ void linkWindow(MainWindow& window) {
   linkRuns(window);
   linkComparison(window);
   linkPrompt(window);
+  linkAudit(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
   window.progress().setIdleText(idleText(window.workbench()));
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::ChangeColumn, ComparisonModel::KlColumn,

@@ -8,7 +8,7 @@
 namespace qs {
 
 Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
-    : QObject(parent), model(folders.executable), run(folders.runs), compare(folders.runs) {
+    : QObject(parent), model(folders.executable), run(folders.runs), compare(folders.runs), audit(folders.executable) {
   filter.setSourceModel(&tree);
   connect(&model, &ModelController::modelChanged, this, &Workbench::takeModel);
   connect(&model, &ModelController::openFailed, this,

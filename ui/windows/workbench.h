@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "ui/controllers/audit_controller.h"
 #include "ui/controllers/compare_controller.h"
 #include "ui/controllers/export_controller.h"
 #include "ui/controllers/model_controller.h"
@@ -41,6 +42,7 @@ class Workbench : public QObject {
   RunController run;
   CompareController compare;
   PromptController prompt;
+  AuditController audit;
   ExportController exports;
   ModelTreeModel tree;
   TensorFilterModel filter;
