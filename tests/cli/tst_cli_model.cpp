@@ -5,9 +5,12 @@
 #include <QJsonObject>
 
 #include <cmath>
+#include <cstring>
+#include <fstream>
 
 #include "tests/cli/cli_runner.h"
 #include "tests/support/model_writer.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 using qs::test::CliResult;
@@ -101,6 +104,30 @@ class TestCliModel : public QObject {
     for (const auto& entry : formats) QVERIFY(entry.toObject()["seconds"].toDouble() > 0);
   }
 
+  void modelsThatCannotBeRunSayWhy_data() {
+    QTest::addColumn<QString>("fault");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QString>("reason");
+    QTest::newRow("an unknown architecture") << "architecture" << 3 << "\"mamba\" can't be run";
+    QTest::newRow("an unknown rope type") << "rope" << 3 << "rope type \"yarn\" is not supported";
+    QTest::newRow("a tokenizer with more ids than the embedding has rows") << "tokenizer" << 3 << "5000";
+    QTest::newRow("no config.json") << "config" << 3 << "config.json";
+    QTest::newRow("a NaN in the third block") << "nan" << 1 << "block 2 (model.layers.2)";
+  }
+  void modelsThatCannotBeRunSayWhy() {
+    QFETCH(QString, fault);
+    QFETCH(int, status);
+    QFETCH(QString, reason);
+    const qs::test::TempFolder folder;
+    spoiledDemo(folder.path(), fault);
+    const QString model = QString::fromStdString(folder.path().string());
+    const CliResult result = runCli({"evaluate", model, "--windows", "1", "--window", "16"});
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QCOMPARE(result.status, status);
+    QVERIFY2(result.err.contains(reason.toUtf8()), result.err);
+    QCOMPARE(runCli({"inspect", model}).status, 0);  // it opens all the same
+  }
+
   void failures_data() {
     m_folder.write("short.txt", "once");
     m_folder.write("broken.txt", "\xff\xfe");
@@ -142,6 +169,41 @@ class TestCliModel : public QObject {
   [[nodiscard]] QString text(const std::string& name) const {
     return QString::fromStdString((m_folder.path() / name).string());
   }
+  /// The demo model with one fault.
+  static void spoiledDemo(const std::filesystem::path& folder, const QString& fault) {
+    for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"})
+      std::filesystem::copy_file(qs::test::demoFolder() / name, folder / name);
+    const auto edit = [&folder](const char* name, const auto& change) {
+      QJsonObject json = parse(QByteArray::fromStdString(qs::test::readFile(folder / name)));
+      change(json);
+      std::ofstream(folder / name) << QJsonDocument(json).toJson().toStdString();
+    };
+    if (fault == "architecture") edit("config.json", [](QJsonObject& json) { json["model_type"] = "mamba"; });
+    if (fault == "rope")
+      edit("config.json", [](QJsonObject& json) {
+        json["rope_scaling"] = QJsonObject{{"type", "yarn"}, {"factor", 2.0}};
+      });
+    if (fault == "tokenizer")
+      edit("tokenizer.json", [](QJsonObject& json) {
+        QJsonArray added = json["added_tokens"].toArray();
+        added.append(QJsonObject{{"id", 5000}, {"content", "<extra>"}, {"special", true}});
+        json["added_tokens"] = added;
+      });
+    if (fault == "config") std::filesystem::remove(folder / "config.json");
+    if (fault == "nan") writeNan(folder / "model.safetensors", "model.layers.2.mlp.up_proj.weight");
+  }
+
+  static void writeNan(const std::filesystem::path& file, const QString& tensor) {
+    const std::string bytes = qs::test::readFile(file);
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    const QJsonObject header = parse(QByteArray(bytes.data() + 8, static_cast<qsizetype>(length)));
+    const auto offset = header[tensor].toObject()["data_offsets"].toArray()[0].toInteger();
+    std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp(static_cast<std::streamoff>(8 + length) + offset);
+    out.write("\x00\x7e", 2);  // F16
+  }
+
   static QJsonObject parse(const QByteArray& text) {
     QJsonParseError fault;
     const QJsonDocument document = QJsonDocument::fromJson(text, &fault);

@@ -140,7 +140,18 @@ class TestCompareMethods : public QObject {
     QVERIFY2(std::abs(ratio - 1) < 0.01, qPrintable(QString::number(ratio)));
   }
 
-  void aRowThatFailsLeavesTheOthers() {
+  void aMethodThatFailsLeavesTheOthers() {
+    const test::TempFolder folder;
+    ComparisonRequest request = demoRequest(1);
+    request.methods = {{"gptq", {}}, {"rtn", {}}};  // gptq needs calibration, and there is none
+    const auto rows = compareMethods(openCheckpoint(kDemo), request, folder.path(), {}).rows;
+    QCOMPARE(rows[0].status, RowStatus::Failed);
+    QVERIFY2(rows[0].error.find("calibration") != std::string::npos, rows[0].error.c_str());
+    QCOMPARE(rows[1].status, RowStatus::Done);
+    QVERIFY(rows[1].perplexity.has_value());
+  }
+
+  void missingCalibrationNamesItsFile() {
     const test::TempFolder folder;
     ComparisonRequest request = demoRequest(2);
     request.methods = {{"int8-static", {}}, {"rtn", {}}};  // no calibration given
