@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/stats_simd.cpp"
@@ -28,37 +29,90 @@ HWY_INLINE double sumOf(const double* lanes) {
   return sum;
 }
 
-PowerSums powerSumsLoop(const float* values, std::size_t count) {
-  const DoubleTag d;
-  HWY_ALIGN double lanes[4][kLanes];
-  const std::size_t whole = count / kLanes * kLanes;
-  for (std::size_t part = 0; part < kLanes; part += hn::Lanes(d)) {
-    auto s1 = hn::Zero(d);
-    auto s2 = hn::Zero(d);
-    auto s3 = hn::Zero(d);
-    auto s4 = hn::Zero(d);
-    for (std::size_t i = part; i < whole; i += kLanes) {
-      const auto x = widen(values + i);
-      const auto x2 = hn::Mul(x, x);
-      s1 = hn::Add(s1, x);
-      s2 = hn::Add(s2, x2);
-      s3 = hn::Add(s3, hn::Mul(x2, x));
-      s4 = hn::Add(s4, hn::Mul(x2, x2));
+// One vector of every 16 values of a group, those from `part` on: range, power sums into their lanes, and (kColumns)
+// the columns' ranges. Additions are not fused, so that every target gives the same sums.
+template <bool kColumns>
+HWY_INLINE void describePart(const float* values, std::size_t whole, std::size_t part, PowerLanes& sums, float* low,
+                             float* high, ValueSpan& range) {
+  const FloatTag d;
+  const hn::Half<FloatTag> dHalf;
+  const hn::Rebind<double, decltype(dHalf)> dd;
+  const std::size_t half = hn::Lanes(dd);
+  const auto lanes = [&](std::size_t power, std::size_t side) { return sums.lanes[power] + part + side * half; };
+  auto a1 = hn::Load(dd, lanes(0, 0));
+  auto b1 = hn::Load(dd, lanes(0, 1));
+  auto a2 = hn::Load(dd, lanes(1, 0));
+  auto b2 = hn::Load(dd, lanes(1, 1));
+  auto a3 = hn::Load(dd, lanes(2, 0));
+  auto b3 = hn::Load(dd, lanes(2, 1));
+  auto a4 = hn::Load(dd, lanes(3, 0));
+  auto b4 = hn::Load(dd, lanes(3, 1));
+  auto least = hn::LoadU(d, values + part);
+  auto most = least;
+  for (std::size_t i = part; i < whole; i += kPowerLanes) {
+    const auto x = hn::LoadU(d, values + i);
+    least = hn::Min(least, x);
+    most = hn::Max(most, x);
+    if constexpr (kColumns) {
+      // Both loads first: a load that follows a store at an alike address waits for it.
+      const auto lower = hn::Min(hn::LoadU(d, low + i), x);
+      const auto upper = hn::Max(hn::LoadU(d, high + i), x);
+      hn::StoreU(lower, d, low + i);
+      hn::StoreU(upper, d, high + i);
     }
-    hn::Store(s1, d, lanes[0] + part);
-    hn::Store(s2, d, lanes[1] + part);
-    hn::Store(s3, d, lanes[2] + part);
-    hn::Store(s4, d, lanes[3] + part);
+    const auto a = hn::PromoteTo(dd, hn::LoadU(dHalf, values + i));
+    const auto b = hn::PromoteTo(dd, hn::LoadU(dHalf, values + i + half));
+    const auto aa = hn::Mul(a, a);
+    const auto bb = hn::Mul(b, b);
+    a1 = hn::Add(a1, a);
+    b1 = hn::Add(b1, b);
+    a2 = hn::Add(a2, aa);
+    b2 = hn::Add(b2, bb);
+    a3 = hn::Add(a3, hn::Mul(aa, a));
+    b3 = hn::Add(b3, hn::Mul(bb, b));
+    a4 = hn::Add(a4, hn::Mul(aa, aa));
+    b4 = hn::Add(b4, hn::Mul(bb, bb));
   }
-  PowerSums sums{sumOf(lanes[0]), sumOf(lanes[1]), sumOf(lanes[2]), sumOf(lanes[3])};
+  hn::Store(a1, dd, lanes(0, 0));
+  hn::Store(b1, dd, lanes(0, 1));
+  hn::Store(a2, dd, lanes(1, 0));
+  hn::Store(b2, dd, lanes(1, 1));
+  hn::Store(a3, dd, lanes(2, 0));
+  hn::Store(b3, dd, lanes(2, 1));
+  hn::Store(a4, dd, lanes(3, 0));
+  hn::Store(b4, dd, lanes(3, 1));
+  range.low = std::min(range.low, hn::GetLane(hn::MinOfLanes(d, least)));
+  range.high = std::max(range.high, hn::GetLane(hn::MaxOfLanes(d, most)));
+}
+
+template <bool kColumns>
+ValueSpan describeGroup(const float* values, std::size_t count, PowerLanes& sums, float* low, float* high) {
+  ValueSpan range;
+  const std::size_t whole = count / kPowerLanes * kPowerLanes;
+  for (std::size_t part = 0; part < kPowerLanes && whole > 0; part += hn::Lanes(FloatTag()))
+    describePart<kColumns>(values, whole, part, sums, low, high, range);
   for (std::size_t i = whole; i < count; ++i) {
     const auto x = static_cast<double>(values[i]);
-    sums.first += x;
-    sums.second += x * x;
-    sums.third += x * x * x;
-    sums.fourth += (x * x) * (x * x);
+    sums.lanes[0][i - whole] += x;
+    sums.lanes[1][i - whole] += x * x;
+    sums.lanes[2][i - whole] += x * x * x;
+    sums.lanes[3][i - whole] += (x * x) * (x * x);
+    range = {std::min(range.low, values[i]), std::max(range.high, values[i])};
+    if (kColumns) {
+      low[i] = std::min(low[i], values[i]);
+      high[i] = std::max(high[i], values[i]);
+    }
   }
-  return sums;
+  return range;
+}
+
+void describeRowLoop(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges,
+                     PowerLanes& sums, float* low, float* high) {
+  for (std::size_t first = 0; first < count; first += groupLength) {
+    const std::size_t length = std::min(groupLength, count - first);
+    *ranges++ = low != nullptr ? describeGroup<true>(values + first, length, sums, low + first, high + first)
+                               : describeGroup<false>(values + first, length, sums, low, high);
+  }
 }
 
 PairSums pairSumsLoop(const float* reference, const float* approximation, std::size_t count) {
@@ -107,29 +161,6 @@ PairSums pairSumsLoop(const float* reference, const float* approximation, std::s
   return sums;
 }
 
-void columnRangesLoop(const float* data, std::size_t rows, std::size_t cols, float* low, float* high) {
-  const FloatTag d;
-  const std::size_t lanes = hn::Lanes(d);
-  std::size_t c = 0;
-  for (; c + lanes <= cols; c += lanes) {
-    auto least = hn::LoadU(d, low + c);
-    auto most = hn::LoadU(d, high + c);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const auto x = hn::LoadU(d, data + r * cols + c);
-      least = hn::Min(least, x);
-      most = hn::Max(most, x);
-    }
-    hn::StoreU(least, d, low + c);
-    hn::StoreU(most, d, high + c);
-  }
-  for (; c < cols; ++c) {
-    for (std::size_t r = 0; r < rows; ++r) {
-      low[c] = std::min(low[c], data[r * cols + c]);
-      high[c] = std::max(high[c], data[r * cols + c]);
-    }
-  }
-}
-
 void columnSquaredErrorsLoop(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                              float* sums) {
   const FloatTag d;
@@ -150,6 +181,14 @@ void columnSquaredErrorsLoop(const float* reference, const float* approximation,
       sums[c] += e * e;
     }
   }
+}
+
+void addWidenedLoop(const float* values, std::size_t count, double* sums) {
+  const DoubleTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::Add(hn::LoadU(d, sums + i), widen(values + i)), d, sums + i);
+  for (; i < count; ++i) sums[i] += static_cast<double>(values[i]);
 }
 
 void binIndicesLoop(const float* values, std::size_t count, float origin, float scale, float last,
@@ -212,26 +251,32 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace qs::simd {
 
-HWY_EXPORT(powerSumsLoop);
+HWY_EXPORT(describeRowLoop);
 HWY_EXPORT(pairSumsLoop);
-HWY_EXPORT(columnRangesLoop);
 HWY_EXPORT(columnSquaredErrorsLoop);
+HWY_EXPORT(addWidenedLoop);
 HWY_EXPORT(binIndicesLoop);
 HWY_EXPORT(allFiniteLoop);
 HWY_EXPORT(sortColumnsLoop);
 
-PowerSums powerSums(const float* values, std::size_t count) {
-  return HWY_DYNAMIC_DISPATCH(powerSumsLoop)(values, count);
+PowerSums PowerLanes::total() const {
+  const auto sum = [this](std::size_t power) { return std::accumulate(lanes[power], lanes[power] + kPowerLanes, 0.0); };
+  return {sum(0), sum(1), sum(2), sum(3)};
+}
+
+void describeRow(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges, PowerLanes& sums,
+                 float* low, float* high) {
+  HWY_DYNAMIC_DISPATCH(describeRowLoop)(values, count, groupLength, ranges, sums, low, high);
 }
 PairSums pairSums(const float* reference, const float* approximation, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(pairSumsLoop)(reference, approximation, count);
 }
-void columnRanges(const float* data, std::size_t rows, std::size_t cols, float* low, float* high) {
-  HWY_DYNAMIC_DISPATCH(columnRangesLoop)(data, rows, cols, low, high);
-}
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums) {
   HWY_DYNAMIC_DISPATCH(columnSquaredErrorsLoop)(reference, approximation, rows, cols, sums);
+}
+void addWidened(const float* values, std::size_t count, double* sums) {
+  HWY_DYNAMIC_DISPATCH(addWidenedLoop)(values, count, sums);
 }
 void binIndices(const float* values, std::size_t count, float origin, float scale, float last, std::uint32_t* bins) {
   HWY_DYNAMIC_DISPATCH(binIndicesLoop)(values, count, origin, scale, last, bins);

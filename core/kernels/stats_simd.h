@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/histogram_count.h"
+
 namespace qs::simd {
 
-// The dispatched vector kernels behind core/stats. Sums run in 8 virtual lanes of F64, so that every target whose
-// vectors are narrower or equal adds the same numbers in the same order.
+// The dispatched vector kernels behind core/stats. Sums run in a fixed number of virtual lanes of F64, so that every
+// target adds the same numbers in the same order.
 
 /// Σx, Σx², Σx³, Σx⁴.
 struct PowerSums {
@@ -15,7 +17,17 @@ struct PowerSums {
   double third = 0;
   double fourth = 0;
 };
-[[nodiscard]] PowerSums powerSums(const float* values, std::size_t count);
+
+inline constexpr std::size_t kPowerLanes = 16;
+/// The same as they grow: value i of a group goes to lane i % 16.
+struct PowerLanes {
+  alignas(64) double lanes[4][kPowerLanes] = {};
+  [[nodiscard]] PowerSums total() const;
+};
+/// One pass over `count` values: the range of each `groupLength` of them (the last group may be shorter), and their
+/// powers added to `sums`. Unless null, low[i] and high[i] take in value i: the ranges of columns, row by row.
+void describeRow(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges, PowerLanes& sums,
+                 float* low = nullptr, float* high = nullptr);
 
 /// Sums over pairs of a reference x and an approximation y, e = y − x; products in F64.
 struct PairSums {
@@ -28,11 +40,12 @@ struct PairSums {
 };
 [[nodiscard]] PairSums pairSums(const float* reference, const float* approximation, std::size_t count);
 
-/// low[c] = min, high[c] = max over the rows r of data[r·cols + c] and what they hold already.
-void columnRanges(const float* data, std::size_t rows, std::size_t cols, float* low, float* high);
 /// sums[c] += Σ over the rows of (approximation − reference)², in F32, rows in order.
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums);
+
+/// sums[i] += values[i].
+void addWidened(const float* values, std::size_t count, double* sums);
 
 /// bins[i] = clamp((x − origin)·scale, 0, last), truncated.
 void binIndices(const float* values, std::size_t count, float origin, float scale, float last, std::uint32_t* bins);

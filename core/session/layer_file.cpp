@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/kernels/nibbles.h"
 #include "core/session/hash64.h"
 #include "core/session/report_cbor.h"
 
@@ -152,6 +153,10 @@ std::optional<LayerParts> splitLayer(std::string_view bytes) {
 std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
   const auto width = static_cast<unsigned>(bits);
   std::string packed((codes.size() * width + 7) / 8, '\0');
+  if (width == 4) {
+    packNibbles(codes, {reinterpret_cast<std::uint8_t*>(packed.data()), packed.size()});
+    return packed;
+  }
   const unsigned mask = (1U << width) - 1U;
   unsigned buffer = 0;
   unsigned filled = 0;
@@ -174,6 +179,10 @@ std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count
   const unsigned mask = (1U << width) - 1U;
   const unsigned signBit = isSigned ? 1U << (width - 1U) : 0U;
   std::vector<std::uint8_t> codes(count);
+  if (width == 4) {
+    unpackNibbles({reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()}, isSigned, codes);
+    return codes;
+  }
   unsigned buffer = 0;
   unsigned filled = 0;
   std::size_t at = 0;

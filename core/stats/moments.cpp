@@ -3,21 +3,23 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/grid_simd.h"
 #include "core/kernels/stats_simd.h"
 
 namespace qs {
 
 void Moments::add(std::span<const float> values) {
   if (values.empty()) return;
-  const simd::PowerSums sums = simd::powerSums(values.data(), values.size());
-  Moments added{.count = values.size(),
-                .sum = sums.first,
-                .sumSquared = sums.second,
-                .sumCubed = sums.third,
-                .sumFourth = sums.fourth};
-  simd::minMax(values.data(), values.size(), &added.minimum, &added.maximum);
-  merge(added);
+  simd::PowerLanes sums;
+  ValueSpan range;
+  simd::describeRow(values.data(), values.size(), values.size(), &range, sums);
+  const simd::PowerSums total = sums.total();
+  merge({.count = values.size(),
+         .sum = total.first,
+         .sumSquared = total.second,
+         .sumCubed = total.third,
+         .sumFourth = total.fourth,
+         .minimum = range.low,
+         .maximum = range.high});
 }
 
 void Moments::merge(const Moments& other) {

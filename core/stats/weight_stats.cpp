@@ -8,6 +8,7 @@
 #include "core/kernels/column_quantiles.h"
 #include "core/kernels/histogram_count.h"
 #include "core/kernels/stats_simd.h"
+#include "core/kernels/stored_rows.h"
 
 namespace qs {
 
@@ -58,16 +59,20 @@ struct DescribedTile {
   std::vector<float> high;
 };
 
+Moments momentsOf(const RowStatistics& rows, std::uint64_t count) {
+  return {.count = count,
+          .sum = rows.sums.first,
+          .sumSquared = rows.sums.second,
+          .sumCubed = rows.sums.third,
+          .sumFourth = rows.sums.fourth,
+          .minimum = rows.range.low,
+          .maximum = rows.range.high};
+}
+
 DescribedTile describeTile(MatrixView tile) {
-  DescribedTile result;
-  result.low.assign(tile.row(0).begin(), tile.row(0).end());
-  result.high = result.low;
-  for (std::size_t first = 0; first < tile.rows; first += kRowsInCache) {
-    const MatrixView rows = tile.middleRows(first, std::min(kRowsInCache, tile.rows - first));
-    result.moments.add(rows.values());
-    simd::columnRanges(rows.data, rows.rows, rows.cols, result.low.data(), result.high.data());
-  }
-  return result;
+  const StoredRows rows{DType::F32, reinterpret_cast<const std::byte*>(tile.data), tile.rows, tile.cols};
+  RowStatistics found = describeRows(rows, true);
+  return {momentsOf(found, tile.rows * tile.cols), std::move(found.columnLow), std::move(found.columnHigh)};
 }
 
 void mergeTiles(const std::vector<DescribedTile>& tiles, WeightDescription& description) {

@@ -1,8 +1,12 @@
 #include "core/io/layouts/bit_stream.h"
 
+#include "core/kernels/nibbles.h"
+
 namespace qs {
 
 void packFields(std::span<const std::uint8_t> fields, int bits, std::uint32_t* words, std::size_t stride) {
+  if (bits == 4 && stride == 1 && fields.size() % 8 == 0)
+    return packNibbles(fields, {reinterpret_cast<std::uint8_t*>(words), fields.size() / 2});
   const auto width = static_cast<unsigned>(bits);
   const std::uint32_t mask = (1U << width) - 1U;
   std::uint64_t pending = 0;

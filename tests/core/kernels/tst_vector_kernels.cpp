@@ -1,35 +1,36 @@
 #include <QtTest>
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/kernels/column_quantiles.h"
+#include "core/kernels/convert.h"
 #include "core/kernels/finite.h"
 #include "core/kernels/grid_simd.h"
 #include "core/kernels/histogram_count.h"
+#include "core/kernels/nibbles.h"
+#include "core/kernels/raw_bit_counts.h"
 #include "core/kernels/stats_simd.h"
+#include "core/kernels/stored_rows.h"
 #include "core/kernels/uniform_grid.h"
+#include "core/tensor/half.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/vector_targets.h"
 
 using qs::Matrix;
+using qs::test::onEveryTarget;
 
 namespace {
 
-// Calls `body` with each vector target of this machine in force, the baseline included.
-void onEveryTarget(const std::function<void(std::int64_t target)>& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
-    body(target);
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+qs::simd::PowerSums powerSums(std::span<const float> values) {
+  qs::simd::PowerLanes lanes;
+  qs::ValueSpan range;
+  qs::simd::describeRow(values.data(), values.size(), values.size(), &range, lanes);
+  return lanes.total();
 }
 
 // Awkward lengths: shorter than any vector, whole vectors, and tails.
@@ -135,7 +136,7 @@ class TestVectorKernels : public QObject {
           errors += (b - a) * (b - a);
           largest = std::max(largest, std::abs(b - a));
         }
-        const qs::simd::PowerSums powers = qs::simd::powerSums(x.row(0).data(), length);
+        const qs::simd::PowerSums powers = powerSums(x.row(0));
         const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), length);
         QVERIFY(std::abs(powers.third - cubes) <= kTolerance * cubeMagnitudes);
         QVERIFY(std::abs(pairs.product - products) <= kTolerance * productMagnitudes);
@@ -150,12 +151,85 @@ class TestVectorKernels : public QObject {
     const Matrix y = qs::test::randomMatrix(1, 1001, 22);
     std::vector<double> first;
     onEveryTarget([&](std::int64_t) {
-      const qs::simd::PowerSums powers = qs::simd::powerSums(x.row(0).data(), 1001);
+      const qs::simd::PowerSums powers = powerSums(x.row(0));
       const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), 1001);
       const std::vector<double> sums = {powers.first,    powers.second, powers.third,       powers.fourth,
                                         pairs.reference, pairs.product, pairs.squaredError, pairs.absError};
       if (first.empty()) first = sums;
       QVERIFY(sums == first);
+    });
+  }
+
+  void rowsAreDescribedAlikeOnEveryTargetAndInEveryStoredType() {
+    constexpr std::size_t kCols = 203;
+    constexpr std::size_t kLength = 64;
+    Matrix values = qs::test::randomMatrix(5, kCols, 31);
+    for (float& value : values.values()) value = qs::bfloat16ToFloat(qs::floatToBfloat16(value));
+    std::vector<std::uint16_t> halves(values.values().size());
+    qs::narrowToBfloat16(values.values(), halves);
+    std::vector<double> first;
+    onEveryTarget([&](std::int64_t) {
+      for (const qs::DType type : {qs::DType::F32, qs::DType::BF16}) {
+        const auto bytes =
+            type == qs::DType::F32 ? std::as_bytes(values.values()) : std::as_bytes(std::span(std::as_const(halves)));
+        std::vector<qs::ValueSpan> groups(5 * 4);
+        const qs::RowStatistics found = qs::describeRows({type, bytes.data(), 5, kCols}, true, kLength, groups);
+        const std::vector<double> sums = {found.sums.first, found.sums.second, found.sums.third, found.sums.fourth};
+        if (first.empty()) first = sums;
+        QVERIFY(sums == first);
+        for (std::size_t r = 0; r < 5; ++r)
+          for (std::size_t g = 0; g < 4; ++g) {
+            const auto part = values.row(r).subspan(g * kLength, std::min(kLength, kCols - g * kLength));
+            const auto [low, high] = std::minmax_element(part.begin(), part.end());
+            QCOMPARE(groups[r * 4 + g].low, *low);
+            QCOMPARE(groups[r * 4 + g].high, *high);
+          }
+        for (std::size_t c = 0; c < kCols; ++c) {
+          float low = values(0, c);
+          float high = low;
+          for (std::size_t r = 1; r < 5; ++r) {
+            low = std::min(low, values(r, c));
+            high = std::max(high, values(r, c));
+          }
+          QCOMPARE(found.columnLow[c], low);
+          QCOMPARE(found.columnHigh[c], high);
+        }
+      }
+    });
+  }
+
+  void rawBitsGiveTheHistogramOfTheValues() {
+    Matrix values = qs::test::randomMatrix(3, 1111, 5);
+    std::vector<std::uint16_t> halves(values.values().size());
+    qs::narrowToHalf(values.values(), halves);
+    qs::widenToFloat(qs::DType::F16, std::as_bytes(std::span(std::as_const(halves))), values.values());
+    std::vector<std::uint64_t> expected(64);
+    qs::countValues(values.values(), -0.1, 0.1, expected);
+    qs::RawBitCounts counts;
+    const auto bytes = std::as_bytes(std::span(std::as_const(halves)));
+    counts.add(bytes.first(2002));
+    qs::RawBitCounts rest;
+    rest.add(bytes.subspan(2002));
+    counts.merge(rest);
+    std::vector<std::uint64_t> found(64);
+    counts.addTo(qs::DType::F16, -0.1, 0.1, found);
+    QVERIFY(found == expected);
+  }
+
+  void nibblesArePackedAndUnpackedOnEveryTarget() {
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        std::vector<std::uint8_t> codes(length);
+        for (std::size_t i = 0; i < length; ++i) codes[i] = static_cast<std::uint8_t>(i * 7 % 16 - 8);
+        std::vector<std::uint8_t> packed((length + 1) / 2);
+        qs::packNibbles(codes, packed);
+        for (std::size_t i = 0; i < length; ++i) QCOMPARE(packed[i / 2] >> 4 * (i % 2) & 15, codes[i] & 15);
+        std::vector<std::uint8_t> back(length);
+        qs::unpackNibbles(packed, true, back);
+        QVERIFY(back == codes);
+        qs::unpackNibbles(packed, false, back);
+        for (std::size_t i = 0; i < length; ++i) QCOMPARE(back[i], codes[i] & 15);
+      }
     });
   }
 
