@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "core/base/parallel.h"
+#include "core/kernels/product_simd.h"
 
 namespace qs {
 
@@ -18,13 +19,10 @@ constexpr std::size_t kLanes = kGptqLanes;
 blasint size32(std::size_t n) { return static_cast<blasint>(n); }
 
 // C [m, lanes] += A[k, m]ᵀ · B [k, lanes].
-void addProduct(std::size_t m, std::size_t k, const float* a, std::size_t stride, const float* b, float* c) {
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size32(m), size32(kLanes), size32(k), 1.0F, a, size32(stride), b,
-              size32(kLanes), 1.0F, c, size32(kLanes));
-}
-void addProduct(std::size_t m, std::size_t k, const double* a, std::size_t stride, const double* b, double* c) {
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size32(m), size32(kLanes), size32(k), 1.0, a, size32(stride), b,
-              size32(kLanes), 1.0, c, size32(kLanes));
+template <typename Real>
+void addProduct(std::size_t m, std::size_t k, const Real* a, std::size_t stride, const Real* b, Real* c) {
+  simd::product(simd::Factor<Real>{a, m, 1, stride}, simd::Factor<Real>{b, kLanes, 1, kLanes}, k, c, kLanes,
+                simd::Into::Add, false);
 }
 
 // Z := solution of Mᵀ·Z = Z for M [m, m] unit upper triangular, Z [m, lanes].

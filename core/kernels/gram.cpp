@@ -4,9 +4,9 @@
 #include <cassert>
 #include <vector>
 
-#include <cblas.h>
-
 #include "core/base/parallel.h"
+#include "core/kernels/product_simd.h"
+#include "core/kernels/stats_simd.h"
 
 namespace qs {
 
@@ -14,18 +14,11 @@ namespace {
 
 constexpr std::size_t kTile = 512;
 
-blasint size(std::size_t n) { return static_cast<blasint>(n); }
-
-// The product of one pair of column tiles in F32; only the upper triangle where the two are the same.
+// The product of one pair of column tiles in F32; of a tile with itself only the upper triangle.
 void tileProduct(MatrixView rows, std::size_t i, std::size_t j, std::size_t height, std::size_t width, float* out) {
-  const blasint stride = size(rows.cols);
-  if (i == j) {
-    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, size(height), size(rows.rows), 1.0F, rows.data + i, stride, 0.0F,
-                out, size(width));
-    return;
-  }
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size(height), size(width), size(rows.rows), 1.0F, rows.data + i,
-              stride, rows.data + j, stride, 0.0F, out, size(width));
+  simd::product(simd::Factor<float>{rows.data + i, height, 1, rows.cols},
+                simd::Factor<float>{rows.data + j, width, 1, rows.cols}, rows.rows, out, width, simd::Into::Replace,
+                i == j);
 }
 
 struct TilePair {
@@ -48,7 +41,8 @@ void addBlock(MatrixView block, TilePair tile, std::span<double> gram, std::vect
   for (std::size_t r = 0; r < height; ++r) {
     double* out = gram.data() + (tile.row + r) * channels + tile.col;
     const float* in = product.data() + r * width;
-    for (std::size_t c = tile.row == tile.col ? r : 0; c < width; ++c) out[c] += static_cast<double>(in[c]);
+    const std::size_t begin = tile.row == tile.col ? r : 0;
+    simd::addWidened(in + begin, width - begin, out + begin);
   }
 }
 

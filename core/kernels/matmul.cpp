@@ -2,64 +2,55 @@
 
 #include <cassert>
 
-#include <cblas.h>
-
-#include "core/base/blas_threads.h"
+#include "core/kernels/product_simd.h"
 
 namespace qs {
 
 namespace {
 
-blasint size(std::size_t n) { return static_cast<blasint>(n); }
+// Rows are the outputs' index.
+template <typename T>
+simd::Factor<T> byRows(Block<const T> block) {
+  return {block.data, block.rows, block.stride, 1};
+}
+// Columns are.
+template <typename T>
+simd::Factor<T> byColumns(Block<const T> block) {
+  return {block.data, block.cols, 1, block.stride};
+}
+
+simd::Into into(bool accumulate) { return accumulate ? simd::Into::Add : simd::Into::Replace; }
 
 }  // namespace
 
 void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {
   assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0F, a.data,
-              size(a.stride), b.data, size(b.stride), accumulate ? 1.0F : 0.0F, c.data, size(c.stride));
+  simd::product(byRows(a), byRows(b), a.cols, c.data, c.stride, into(accumulate), false);
 }
 
 void multiplyTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate) {
   assert(a.cols == b.cols && c.rows == a.rows && c.cols == b.rows);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.cols), 1.0, a.data,
-              size(a.stride), b.data, size(b.stride), accumulate ? 1.0 : 0.0, c.data, size(c.stride));
+  simd::product(byRows(a), byRows(b), a.cols, c.data, c.stride, into(accumulate), false);
 }
 
 void multiply(Block<const float> a, Block<const float> b, Block<float> c) {
   assert(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size(a.rows), size(b.cols), size(a.cols), 1.0F, a.data,
-              size(a.stride), b.data, size(b.stride), 0.0F, c.data, size(c.stride));
+  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, simd::Into::Replace, false);
 }
 
 void multiply(Block<const double> a, Block<const double> b, Block<double> c) {
   assert(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size(a.rows), size(b.cols), size(a.cols), 1.0, a.data,
-              size(a.stride), b.data, size(b.stride), 0.0, c.data, size(c.stride));
+  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, simd::Into::Replace, false);
 }
 
 void multiplyByTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {
   assert(a.rows == b.rows && c.rows == a.cols && c.cols == b.cols);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size(a.cols), size(b.cols), size(a.rows), 1.0F, a.data,
-              size(a.stride), b.data, size(b.stride), accumulate ? 1.0F : 0.0F, c.data, size(c.stride));
+  simd::product(byColumns(a), byColumns(b), a.rows, c.data, c.stride, into(accumulate), false);
 }
 
 void multiplyByTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate) {
   assert(a.rows == b.rows && c.rows == a.cols && c.cols == b.cols);
-  if (c.rows == 0 || c.cols == 0) return;
-  useOneBlasThread();
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size(a.cols), size(b.cols), size(a.rows), 1.0, a.data,
-              size(a.stride), b.data, size(b.stride), accumulate ? 1.0 : 0.0, c.data, size(c.stride));
+  simd::product(byColumns(a), byColumns(b), a.rows, c.data, c.stride, into(accumulate), false);
 }
 
 }  // namespace qs

@@ -9,6 +9,7 @@
 
 #include "core/base/blas_threads.h"
 #include "core/base/parallel.h"
+#include "core/kernels/product_simd.h"
 
 namespace qs {
 
@@ -33,10 +34,18 @@ bool factorSmall(double* a, std::size_t n, std::size_t stride) {
   return true;
 }
 
-// X := X·R⁻ᵀ for X [rows, n] and R upper triangular.
+// X := X·R⁻ᵀ for X [rows, n] and R upper triangular, half by half: nearly all of it is a product.
 void solveRight(const double* r, std::size_t n, double* x, std::size_t rows, std::size_t stride) {
-  cblas_dtrsm(CblasRowMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, size32(rows), size32(n), 1.0, r,
-              size32(stride), x, size32(stride));
+  if (n <= kUnblocked) {
+    cblas_dtrsm(CblasRowMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, size32(rows), size32(n), 1.0, r,
+                size32(stride), x, size32(stride));
+    return;
+  }
+  const std::size_t half = n / 2;
+  solveRight(r + half * stride + half, n - half, x + half, rows, stride);
+  simd::product(simd::Factor<double>{x + half, rows, stride, 1}, simd::Factor<double>{r + half, half, stride, 1},
+                n - half, x, stride, simd::Into::Subtract, false);
+  solveRight(r, half, x, rows, stride);
 }
 
 bool factorTile(double* a, std::size_t n, std::size_t stride) {
@@ -45,8 +54,8 @@ bool factorTile(double* a, std::size_t n, std::size_t stride) {
   double* corner = a + half * stride + half;
   if (!factorTile(corner, n - half, stride)) return false;
   solveRight(corner, n - half, a + half, half, stride);
-  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, size32(half), size32(n - half), -1.0, a + half, size32(stride),
-              1.0, a, size32(stride));
+  const simd::Factor<double> right{a + half, half, stride, 1};
+  simd::product(right, right, n - half, a, stride, simd::Into::Subtract, true);
   return factorTile(a, half, stride);
 }
 
@@ -59,15 +68,10 @@ struct Tiling {
 
 // A(i,j) −= A(i,b)·A(j,b)ᵀ for the tiles i ≤ j < b.
 void updateTile(double* a, const Tiling& tiles, std::size_t i, std::size_t j, std::size_t b) {
-  const blasint stride = size32(tiles.size);
-  const blasint inner = size32(tiles.extent(b));
-  if (i == j) {
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, size32(tiles.extent(i)), inner, -1.0, a + tiles.at(i, b),
-                stride, 1.0, a + tiles.at(i, i), stride);
-    return;
-  }
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size32(tiles.extent(i)), size32(tiles.extent(j)), inner, -1.0,
-              a + tiles.at(i, b), stride, a + tiles.at(j, b), stride, 1.0, a + tiles.at(i, j), stride);
+  const auto rowsOf = [&](std::size_t t) {
+    return simd::Factor<double>{a + tiles.at(t, b), tiles.extent(t), tiles.size, 1};
+  };
+  simd::product(rowsOf(i), rowsOf(j), tiles.extent(b), a + tiles.at(i, j), tiles.size, simd::Into::Subtract, i == j);
 }
 
 void updateLeft(double* a, const Tiling& tiles, std::size_t b, const RunContext& context) {
@@ -87,16 +91,18 @@ void solveColumns(const double* r, const Tiling& tiles, double* x, std::size_t w
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
                 r + tiles.at(t, t), stride, rowsOf(t), columns);
     for (std::size_t i = 0; i < t; ++i)
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size32(kTile), columns, size32(tiles.extent(t)), -1.0,
-                  r + tiles.at(i, t), stride, rowsOf(t), columns, 1.0, rowsOf(i), columns);
+      simd::product(simd::Factor<double>{r + tiles.at(i, t), kTile, tiles.size, 1},
+                    simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
+                    simd::Into::Subtract, false);
   }
   for (std::size_t t = 0; t < tiles.count(); ++t) {
     context.throwIfStopped();
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
                 r + tiles.at(t, t), stride, rowsOf(t), columns);
     for (std::size_t i = t + 1; i < tiles.count(); ++i)
-      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size32(tiles.extent(i)), columns, size32(tiles.extent(t)),
-                  -1.0, r + tiles.at(t, i), stride, rowsOf(t), columns, 1.0, rowsOf(i), columns);
+      simd::product(simd::Factor<double>{r + tiles.at(t, i), tiles.extent(i), 1, tiles.size},
+                    simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
+                    simd::Into::Subtract, false);
   }
 }
 

@@ -1,0 +1,232 @@
+#include "core/kernels/product_simd.h"
+
+#include <algorithm>
+
+#include <hwy/aligned_allocator.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/product_simd.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace qs::simd::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A block of outputs that stays in registers is kRows × 2 vectors: 24 of 32 registers, or 12 of 16.
+#undef QUANTSCOPE_PRODUCT_ROWS  // this file is compiled once a target
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+#define QUANTSCOPE_PRODUCT_ROWS 6
+#else
+#define QUANTSCOPE_PRODUCT_ROWS 12
+#endif
+constexpr std::size_t kRows = QUANTSCOPE_PRODUCT_ROWS;
+constexpr std::size_t kDepth = 256;                           // a panel of B of this depth stays in the first cache
+constexpr std::size_t kBlockBytes = std::size_t{544} << 10U;  // of A, in the second
+
+// Four rows of four F32, or two of two F64, with rows and columns exchanged.
+HWY_INLINE void transposeSquare(const float* in, std::size_t stride, float* out, std::size_t outStride, float sign) {
+  const hn::FixedTag<float, 4> d;
+  const auto s = hn::Set(d, sign);
+  const auto a = hn::Mul(hn::LoadU(d, in), s);
+  const auto b = hn::Mul(hn::LoadU(d, in + stride), s);
+  const auto c = hn::Mul(hn::LoadU(d, in + 2 * stride), s);
+  const auto e = hn::Mul(hn::LoadU(d, in + 3 * stride), s);
+  const auto abLow = hn::InterleaveLower(d, a, b);
+  const auto ceLow = hn::InterleaveLower(d, c, e);
+  const auto abHigh = hn::InterleaveUpper(d, a, b);
+  const auto ceHigh = hn::InterleaveUpper(d, c, e);
+  hn::StoreU(hn::ConcatLowerLower(d, ceLow, abLow), d, out);
+  hn::StoreU(hn::ConcatUpperUpper(d, ceLow, abLow), d, out + outStride);
+  hn::StoreU(hn::ConcatLowerLower(d, ceHigh, abHigh), d, out + 2 * outStride);
+  hn::StoreU(hn::ConcatUpperUpper(d, ceHigh, abHigh), d, out + 3 * outStride);
+}
+HWY_INLINE void transposeSquare(const double* in, std::size_t stride, double* out, std::size_t outStride, double sign) {
+  const hn::FixedTag<double, 2> d;
+  const auto s = hn::Set(d, sign);
+  const auto a = hn::Mul(hn::LoadU(d, in), s);
+  const auto b = hn::Mul(hn::LoadU(d, in + stride), s);
+  hn::StoreU(hn::InterleaveLower(d, a, b), d, out);
+  hn::StoreU(hn::InterleaveUpper(d, a, b), d, out + outStride);
+}
+
+// out[k·width + i] = ± element (first + i, k), zero from `count` on.
+template <typename T>
+void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size_t width, std::size_t from,
+               std::size_t depth, T sign, T* out) {
+  constexpr std::size_t kSide = 16 / sizeof(T);
+  const T* in = factor.data + first * factor.outer + from * factor.inner;
+  if (count < width) std::fill(out, out + width * depth, T{0});
+  std::size_t i = 0;
+  if (factor.inner == 1) {
+    for (; i + kSide <= count; i += kSide) {
+      std::size_t k = 0;
+      for (; k + kSide <= depth; k += kSide)
+        transposeSquare(in + i * factor.outer + k, factor.outer, out + k * width + i, width, sign);
+      for (; k < depth; ++k)
+        for (std::size_t j = i; j < i + kSide; ++j) out[k * width + j] = sign * in[j * factor.outer + k];
+    }
+    for (; i < count; ++i)
+      for (std::size_t k = 0; k < depth; ++k) out[k * width + i] = sign * in[i * factor.outer + k];
+    return;
+  }
+  const hn::ScalableTag<T> wide;
+  if (count == 2 * hn::Lanes(wide) && sign == T{1}) {
+    for (std::size_t k = 0; k < depth; ++k) {
+      const T* row = in + k * factor.inner;
+      hn::StoreU(hn::LoadU(wide, row), wide, out + k * width);
+      hn::StoreU(hn::LoadU(wide, row + hn::Lanes(wide)), wide, out + k * width + hn::Lanes(wide));
+    }
+    return;
+  }
+  const hn::FixedTag<T, kSide> d;
+  const auto s = hn::Set(d, sign);
+  for (std::size_t k = 0; k < depth; ++k) {
+    const T* row = in + k * factor.inner;
+    for (i = 0; i + kSide <= count; i += kSide) hn::StoreU(hn::Mul(hn::LoadU(d, row + i), s), d, out + k * width + i);
+    for (; i < count; ++i) out[k * width + i] = sign * row[i];
+  }
+}
+
+// C [R, 2 vectors] (+)= the products of a packed panel of A and one of B.
+template <std::size_t R, typename T>
+HWY_INLINE void multiplyBlock(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::size_t depth, T* c,
+                              std::size_t stride, bool add) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d);
+  hn::Vec<decltype(d)> low[R];
+  hn::Vec<decltype(d)> high[R];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < R; ++r) {
+    low[r] = add ? hn::LoadU(d, c + r * stride) : hn::Zero(d);
+    high[r] = add ? hn::LoadU(d, c + r * stride + n) : hn::Zero(d);
+  }
+  for (std::size_t k = 0; k < depth; ++k) {
+    const auto left = hn::Load(d, b + k * 2 * n);
+    const auto right = hn::Load(d, b + k * 2 * n + n);
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < R; ++r) {
+      const auto factor = hn::Set(d, a[k * kRows + r]);
+      low[r] = hn::MulAdd(factor, left, low[r]);
+      high[r] = hn::MulAdd(factor, right, high[r]);
+    }
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < R; ++r) {
+    hn::StoreU(low[r], d, c + r * stride);
+    hn::StoreU(high[r], d, c + r * stride + n);
+  }
+}
+
+template <typename T>
+HWY_INLINE void multiplyRows(std::size_t rows, const T* a, const T* b, std::size_t depth, T* c, std::size_t stride,
+                             bool add) {
+  if (rows <= 2) return multiplyBlock<2>(a, b, depth, c, stride, add);
+  if (rows <= 4) return multiplyBlock<4>(a, b, depth, c, stride, add);
+  if (rows <= 6 && kRows > 6) return multiplyBlock<6>(a, b, depth, c, stride, add);
+  multiplyBlock<kRows>(a, b, depth, c, stride, add);
+}
+
+// A block at the edge of C goes through a square of its own.
+template <typename T>
+void multiplyEdge(std::size_t rows, std::size_t cols, const T* a, const T* b, std::size_t depth, T* c,
+                  std::size_t stride, bool add) {
+  HWY_ALIGN T square[kRows * 2 * HWY_MAX_BYTES / sizeof(T)];
+  const std::size_t width = 2 * hn::Lanes(hn::ScalableTag<T>());
+  std::fill(square, square + kRows * width, T{0});
+  for (std::size_t r = 0; r < rows && add; ++r) std::copy_n(c + r * stride, cols, square + r * width);
+  multiplyRows(rows, a, b, depth, square, width, add);
+  for (std::size_t r = 0; r < rows; ++r) std::copy_n(square + r * width, cols, c + r * stride);
+}
+
+template <typename T>
+class Product {
+ public:
+  Product(Factor<T> a, Factor<T> b, std::size_t depth, T* c, std::size_t stride, Into into, bool upperOnly)
+      : m_a(a), m_b(b), m_depth(depth), m_c(c), m_stride(stride), m_into(into), m_upperOnly(upperOnly) {}
+
+  void run() {
+    if (m_depth == 0) return clear();
+    constexpr std::size_t kBlockRows = kBlockBytes / (kDepth * sizeof(T)) / kRows * kRows;
+    const std::size_t tallest = std::min(kBlockRows, (m_a.size + kRows - 1) / kRows * kRows);
+    const std::size_t deepest = std::min(kDepth, m_depth);
+    const auto rows = hwy::AllocateAligned<T>(tallest * deepest);
+    const auto panel = hwy::AllocateAligned<T>(m_width * deepest);
+    for (std::size_t from = 0; from < m_depth; from += kDepth) {
+      const std::size_t depth = std::min(kDepth, m_depth - from);
+      const bool add = from > 0 || m_into != Into::Replace;
+      for (std::size_t row = 0; row < m_a.size; row += kBlockRows) {
+        const std::size_t count = std::min(kBlockRows, m_a.size - row);
+        for (std::size_t i = 0; i < count; i += kRows)
+          packPanel(m_a, row + i, std::min(kRows, count - i), kRows, from, depth,
+                    m_into == Into::Subtract ? T{-1} : T{1}, rows.get() + i * depth);
+        for (std::size_t col = 0; col < m_b.size; col += m_width) {
+          const std::size_t width = std::min(m_width, m_b.size - col);
+          if (m_upperOnly && row >= col + width) continue;
+          packPanel(m_b, col, width, m_width, from, depth, T{1}, panel.get());
+          multiplyPanel(rows.get(), row, count, panel.get(), col, width, depth, add);
+        }
+      }
+    }
+  }
+
+ private:
+  // An empty sum.
+  void clear() const {
+    for (std::size_t r = 0; r < m_a.size && m_into == Into::Replace; ++r)
+      std::fill_n(m_c + r * m_stride, m_b.size, T{0});
+  }
+
+  void multiplyPanel(const T* rows, std::size_t row, std::size_t count, const T* panel, std::size_t col,
+                     std::size_t width, std::size_t depth, bool add) const {
+    for (std::size_t i = 0; i < count; i += kRows) {
+      if (m_upperOnly && row + i >= col + width) return;
+      const std::size_t height = std::min(kRows, count - i);
+      T* c = m_c + (row + i) * m_stride + col;
+      if (height == kRows && width == m_width)
+        multiplyBlock<kRows>(rows + i * depth, panel, depth, c, m_stride, add);
+      else
+        multiplyEdge(height, width, rows + i * depth, panel, depth, c, m_stride, add);
+    }
+  }
+
+  Factor<T> m_a;
+  Factor<T> m_b;
+  std::size_t m_depth;
+  T* m_c;
+  std::size_t m_stride;
+  Into m_into;
+  bool m_upperOnly;
+  std::size_t m_width = 2 * hn::Lanes(hn::ScalableTag<T>());
+};
+
+void productF32(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std::size_t stride, Into into,
+                bool upperOnly) {
+  Product<float>(a, b, depth, c, stride, into, upperOnly).run();
+}
+void productF64(Factor<double> a, Factor<double> b, std::size_t depth, double* c, std::size_t stride, Into into,
+                bool upperOnly) {
+  Product<double>(a, b, depth, c, stride, into, upperOnly).run();
+}
+
+}  // namespace qs::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace qs::simd {
+
+HWY_EXPORT(productF32);
+HWY_EXPORT(productF64);
+
+void product(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std::size_t stride, Into into,
+             bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(productF32)(a, b, depth, c, stride, into, upperOnly);
+}
+void product(Factor<double> a, Factor<double> b, std::size_t depth, double* c, std::size_t stride, Into into,
+             bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(productF64)(a, b, depth, c, stride, into, upperOnly);
+}
+
+}  // namespace qs::simd
+#endif
