@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/kernels/block_decode.h"
+#include "core/kernels/block_simd.h"
 #include "core/kernels/k_quant_encode.h"
 #include "core/tensor/half.h"
 
@@ -24,14 +25,6 @@ void storeHalf(std::uint8_t* out, float value) {
 }
 
 float inverseOf(float d) { return d != 0.0F ? 1.0F / d : 0.0F; }
-
-// The first value of largest magnitude, with its sign.
-float extremeOf(const float* values) {
-  float extreme = 0;
-  for (int j = 0; j < kBlock; ++j)
-    if (std::fabs(values[j]) > std::fabs(extreme)) extreme = values[j];
-  return extreme;
-}
 
 void packNibbles(const std::array<unsigned, kBlock>& codes, std::uint8_t* qs) {
   for (std::size_t j = 0; j < 16; ++j)
@@ -62,13 +55,17 @@ std::array<unsigned, kBlock> affineCodes(const float* values, float minimum, flo
 }
 
 void encodeQ4_0(const float* values, const float*, std::uint8_t* out) {
-  const float d = extremeOf(values) / -8.0F;
+  const float d = simd::blockExtreme(values) / -8.0F;
   storeHalf(out, d);
-  packNibbles(symmetricCodes(values, d, 8.5F, 15), out + 2);
+  const float inverse = inverseOf(d);
+  if (std::isfinite(inverse))
+    simd::blockNibbles(values, inverse, out + 2);
+  else
+    packNibbles(symmetricCodes(values, d, 8.5F, 15), out + 2);
 }
 
 void encodeQ5_0(const float* values, const float*, std::uint8_t* out) {
-  const float d = extremeOf(values) / -16.0F;
+  const float d = simd::blockExtreme(values) / -16.0F;
   storeHalf(out, d);
   const auto codes = symmetricCodes(values, d, 16.5F, 31);
   packFifthBits(codes, out + 2);
@@ -94,9 +91,10 @@ void encodeQ5_1(const float* values, const float*, std::uint8_t* out) {
 }
 
 void encodeQ8_0(const float* values, const float*, std::uint8_t* out) {
-  const float d = std::fabs(extremeOf(values)) / 127.0F;
+  const float d = std::fabs(simd::blockExtreme(values)) / 127.0F;
   const float inverse = inverseOf(d);
   storeHalf(out, d);
+  if (std::isfinite(inverse)) return simd::blockBytes(values, inverse, out + 2);
   for (int j = 0; j < kBlock; ++j)
     out[2 + j] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::round(values[j] * inverse)));
 }
@@ -111,7 +109,7 @@ unsigned nearest(const std::array<float, kSize>& ascending, float value) {
 }
 
 void encodeMxfp4(const float* values, const float*, std::uint8_t* out) {
-  const float amax = std::fabs(extremeOf(values));
+  const float amax = std::fabs(simd::blockExtreme(values));
   const int exponent = amax > 0 ? std::clamp(std::ilogb(amax) - 2 + 127, 0, 254) : 0;
   out[0] = static_cast<std::uint8_t>(exponent);
   const float scale = e8m0ToFloat(out[0]);
@@ -126,7 +124,7 @@ void encodeMxfp4(const float* values, const float*, std::uint8_t* out) {
 // Scale of least weighted error for IQ4_NL: candidates that put the extreme near either end, each refined by least
 // squares.
 void encodeIq4Nl(const float* values, const float* importance, std::uint8_t* out) {
-  const float extreme = extremeOf(values);
+  const float extreme = simd::blockExtreme(values);
   float best = 0;
   float bestGain = -1;
   for (int step = -7; step <= 7 && extreme != 0.0F; ++step) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/kernels/round_pack.h"
 #include "core/tensor/half.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -18,44 +19,54 @@ namespace qs::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Four accumulators hide the latency of the multiply-add; the tail of a row is scalar.
-float dotF32(const float* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
-  const hn::ScalableTag<float> d;
+// Sums run in 16 virtual lanes per accumulator and are folded in one order, so that vectors of 256 and 512 bits give
+// the same bits.
+using FloatTag = hn::CappedTag<float, 16>;
+using Floats = hn::Vec<FloatTag>;
+constexpr std::size_t kParts = 16 / hn::MaxLanes(FloatTag());  // vectors that 16 lanes take
+
+HWY_INLINE float sumOfLanes(const Floats* parts) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const hn::Half<FloatTag> dHalf;
+  return hn::GetLane(hn::SumOfLanes(dHalf, hn::Add(hn::LowerHalf(dHalf, parts[0]), hn::UpperHalf(dHalf, parts[0]))));
+#else
+  auto sum = parts[0];
+  for (std::size_t p = 1; p < kParts; ++p) sum = hn::Add(sum, parts[p]);
+  return hn::GetLane(hn::SumOfLanes(FloatTag(), sum));
+#endif
+}
+
+// Σ w·x with w by load(i); four accumulators hide the latency of the multiply-add. Whole runs of 64 only.
+template <class Load>
+HWY_INLINE float dotWhole(const Load& load, const float* HWY_RESTRICT x, std::size_t count) {
+  const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
-  auto a = hn::Zero(d);
-  auto b = hn::Zero(d);
-  auto c = hn::Zero(d);
-  auto e = hn::Zero(d);
-  std::size_t i = 0;
-  for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    a = hn::MulAdd(hn::LoadU(d, w + i), hn::LoadU(d, x + i), a);
-    b = hn::MulAdd(hn::LoadU(d, w + i + lanes), hn::LoadU(d, x + i + lanes), b);
-    c = hn::MulAdd(hn::LoadU(d, w + i + 2 * lanes), hn::LoadU(d, x + i + 2 * lanes), c);
-    e = hn::MulAdd(hn::LoadU(d, w + i + 3 * lanes), hn::LoadU(d, x + i + 3 * lanes), e);
+  constexpr std::size_t kVectors = 4 * kParts;
+  Floats sums[kVectors];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  for (std::size_t i = 0; i < count; i += kVectors * lanes) {
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < kVectors; ++v)
+      sums[v] = hn::MulAdd(load(i + v * lanes), hn::LoadU(d, x + i + v * lanes), sums[v]);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
-  for (; i < count; ++i) sum += w[i] * x[i];
+  for (std::size_t half = kVectors / 2; half >= kParts; half /= 2)
+    for (std::size_t v = 0; v < half; ++v) sums[v] = hn::Add(sums[v], sums[v + half]);
+  return sumOfLanes(sums);
+}
+
+float dotF32(const float* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
+  const std::size_t whole = count / 64 * 64;
+  float sum = dotWhole([w](std::size_t i) { return hn::LoadU(FloatTag(), w + i); }, x, whole);
+  for (std::size_t i = whole; i < count; ++i) sum += w[i] * x[i];
   return sum;
 }
 
 float dotF16(const hwy::float16_t* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
-  const hn::ScalableTag<float> d;
-  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
-  const std::size_t lanes = hn::Lanes(d);
-  auto a = hn::Zero(d);
-  auto b = hn::Zero(d);
-  auto c = hn::Zero(d);
-  auto e = hn::Zero(d);
-  const auto widened = [&](std::size_t at) { return hn::PromoteTo(d, hn::LoadU(d16, w + at)); };
-  std::size_t i = 0;
-  for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    a = hn::MulAdd(widened(i), hn::LoadU(d, x + i), a);
-    b = hn::MulAdd(widened(i + lanes), hn::LoadU(d, x + i + lanes), b);
-    c = hn::MulAdd(widened(i + 2 * lanes), hn::LoadU(d, x + i + 2 * lanes), c);
-    e = hn::MulAdd(widened(i + 3 * lanes), hn::LoadU(d, x + i + 3 * lanes), e);
-  }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
-  for (; i < count; ++i) sum += halfToFloat(w[i].bits) * x[i];
+  const hn::Rebind<hwy::float16_t, FloatTag> d16;
+  const std::size_t whole = count / 64 * 64;
+  const auto widened = [&](std::size_t i) { return hn::PromoteTo(FloatTag(), hn::LoadU(d16, w + i)); };
+  float sum = dotWhole(widened, x, whole);
+  for (std::size_t i = whole; i < count; ++i) sum += halfToFloat(w[i].bits) * x[i];
   return sum;
 }
 
@@ -82,22 +93,26 @@ std::int32_t dotInt8(const std::int8_t* HWY_RESTRICT w, const std::int16_t* HWY_
 // Scales of groups first..first+count-1 of a row widened to F32, and Σ scale · zero point · input sum over them.
 float widenScales(const DecodeMatrix& m, const float* groupSums, std::size_t at, std::size_t first, std::size_t count,
                   float* HWY_RESTRICT scales) {
-  const hn::ScalableTag<float> d;
-  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
-  const hn::Rebind<std::uint8_t, decltype(d)> d8;
-  const hn::Rebind<std::int32_t, decltype(d)> d32;
+  const FloatTag d;
+  const hn::Rebind<hwy::float16_t, FloatTag> d16;
+  const hn::Rebind<std::uint8_t, FloatTag> d8;
+  const hn::Rebind<std::int32_t, FloatTag> d32;
   const std::size_t lanes = hn::Lanes(d);
   const auto* halves = reinterpret_cast<const hwy::float16_t*>(m.scales.data() + at + first);
   const std::uint8_t* zeros = m.zeroPoints.data() + at + first;
-  auto sum = hn::Zero(d);
+  Floats sums[kParts];
+  for (auto& sum : sums) sum = hn::Zero(d);
   std::size_t g = 0;
-  for (; g + lanes <= count; g += lanes) {
-    const auto scale = hn::PromoteTo(d, hn::LoadU(d16, halves + g));
-    const auto zero = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, zeros + g)));
-    hn::StoreU(scale, d, scales + g);
-    sum = hn::MulAdd(hn::Mul(scale, zero), hn::LoadU(d, groupSums + first + g), sum);
+  for (; g + 16 <= count; g += 16) {
+    for (std::size_t p = 0; p < kParts; ++p) {
+      const std::size_t i = g + p * lanes;
+      const auto scale = hn::PromoteTo(d, hn::LoadU(d16, halves + i));
+      const auto zero = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, zeros + i)));
+      hn::StoreU(scale, d, scales + i);
+      sums[p] = hn::MulAdd(hn::Mul(scale, zero), hn::LoadU(d, groupSums + first + i), sums[p]);
+    }
   }
-  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  float total = sumOfLanes(sums);
   for (; g < count; ++g) {
     scales[g] = halfToFloat(halves[g].bits);
     total += scales[g] * static_cast<float>(zeros[g]) * groupSums[first + g];
@@ -125,12 +140,13 @@ HWY_INLINE hn::Vec512<std::int16_t> pairProducts(hn::Vec512<std::uint8_t> q, hn:
 #define QUANTSCOPE_PAIR_PRODUCTS 0
 #endif
 
-// Σ code·x of one group as 32-bit lanes.
+// Σ code·x as 32-bit lanes of those vectors of a group's bytes that begin at `from`, from + step …
 template <class D>
 HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused]] D d,
                                                                   const std::uint8_t* HWY_RESTRICT bytes,
                                                                   const DecodeInput& input, std::size_t at,
-                                                                  std::size_t half) {
+                                                                  std::size_t half, std::size_t from,
+                                                                  std::size_t step) {
   const hn::Repartition<std::int32_t, D> d32;
   const hn::Repartition<std::int16_t, D> d16;
   auto sum = hn::Zero(d32);
@@ -140,7 +156,7 @@ HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused
   const hn::Repartition<std::uint16_t, D> du16;
   const std::int8_t* x = input.byteCodes.data() + at;
   const auto nibble = hn::Set(d, 15);
-  for (std::size_t i = 0; i < half; i += hn::Lanes(d)) {
+  for (std::size_t i = from; i < half; i += step) {
     const auto packed = hn::LoadU(d, bytes + i);
     const auto low = hn::And(packed, nibble);
     const auto high = hn::And(hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(du16, packed))), nibble);
@@ -152,45 +168,59 @@ HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused
   const hn::Half<D> dHalf;
   const std::int16_t* x = input.codes.data() + at;
   const auto nibble = hn::Set(dHalf, 15);
-  for (std::size_t i = 0; i < half; i += hn::Lanes(dHalf)) {
-    const auto packed = hn::LoadU(dHalf, bytes + i);
-    const auto low = hn::PromoteTo(d16, hn::And(packed, nibble));
-    const auto high = hn::ShiftRight<4>(hn::PromoteTo(d16, packed));
-    sum = hn::ReorderWidenMulAccumulate(d32, low, hn::LoadU(d16, x + i), sum, odd);
-    sum = hn::ReorderWidenMulAccumulate(d32, high, hn::LoadU(d16, x + half + i), sum, odd);
+  for (std::size_t first = from; first < half; first += step) {
+    for (std::size_t i = first; i < first + hn::Lanes(d); i += hn::Lanes(dHalf)) {
+      const auto packed = hn::LoadU(dHalf, bytes + i);
+      const auto low = hn::PromoteTo(d16, hn::And(packed, nibble));
+      const auto high = hn::ShiftRight<4>(hn::PromoteTo(d16, packed));
+      sum = hn::ReorderWidenMulAccumulate(d32, low, hn::LoadU(d16, x + i), sum, odd);
+      sum = hn::ReorderWidenMulAccumulate(d32, high, hn::LoadU(d16, x + half + i), sum, odd);
+    }
   }
 #endif
   return hn::Add(sum, odd);
 }
 
-// One row of Int4: per group Σ code·x in integers times the group's scale, less the zero points' part.
-template <class D>
-float dotInt4Vectors(D d, const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
+// One row of Int4: per group Σ code·x in integers times the group's scale, less the zero points' part. `kWidth` bytes
+// of codes are one step: one vector, or two where vectors are narrower, each with its own sums.
+template <std::size_t kWidth>
+float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
   constexpr std::size_t kChunk = 64;
-  const hn::Repartition<float, D> df;
+  const hn::CappedTag<std::uint8_t, kWidth> d;
+  const hn::Repartition<float, decltype(d)> df;
+  constexpr std::size_t kVectors = kWidth / hn::MaxLanes(d);
   const std::size_t half = m.groupSize / 2;  // bytes a group
   const std::size_t groups = m.cols / m.groupSize;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(m.weights.get()) + row * m.cols / 2;
   HWY_ALIGN float scales[kChunk];
-  auto total = hn::Zero(df);
+  hn::Vec<decltype(df)> totals[kVectors];
+  for (auto& total : totals) total = hn::Zero(df);
   float zeroPart = 0;
   for (std::size_t first = 0; first < groups; first += kChunk) {
     const std::size_t count = HWY_MIN(kChunk, groups - first);
     zeroPart += widenScales(m, groupSums, row * groups, first, count, scales);
     for (std::size_t g = 0; g < count; ++g) {
       const std::size_t at = (first + g) * m.groupSize;
-      total = hn::MulAdd(hn::ConvertTo(df, groupProduct(d, bytes + at / 2, input, at, half)), hn::Set(df, scales[g]),
-                         total);
+      const auto scale = hn::Set(df, scales[g]);
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        const auto product = groupProduct(d, bytes + at / 2, input, at, half, v * hn::Lanes(d), kWidth);
+        totals[v] = hn::MulAdd(hn::ConvertTo(df, product), scale, totals[v]);
+      }
     }
   }
-  return hn::GetLane(hn::SumOfLanes(df, total)) - zeroPart;
+  HWY_ALIGN float lanes[kWidth / 4];
+  for (std::size_t v = 0; v < kVectors; ++v) hn::Store(totals[v], df, lanes + v * hn::Lanes(df));
+  for (std::size_t step = kWidth / 8; step > 0; step /= 2)
+    for (std::size_t i = 0; i < step; ++i) lanes[i] += lanes[i + step];
+  return lanes[0] - zeroPart;
 }
 
-// The widest vectors that half a group fills.
+// The widest step that half a group fills.
 float dotInt4(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
-  if (m.groupSize % 128 == 0) return dotInt4Vectors(hn::CappedTag<std::uint8_t, 64>(), m, input, groupSums, row);
-  if (m.groupSize % 64 == 0) return dotInt4Vectors(hn::CappedTag<std::uint8_t, 32>(), m, input, groupSums, row);
-  return dotInt4Vectors(hn::CappedTag<std::uint8_t, 16>(), m, input, groupSums, row);
+  if (m.groupSize % 128 == 0) return dotInt4Steps<64>(m, input, groupSums, row);
+  if (m.groupSize % 64 == 0) return dotInt4Steps<32>(m, input, groupSums, row);
+  return dotInt4Steps<16>(m, input, groupSums, row);
 }
 
 void decodeRowsImpl(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t first,
@@ -250,28 +280,19 @@ void layOutInt8(std::span<const float> weights, DecodeMatrix& m) {
   }
 }
 
-void layOutGroup(std::span<const float> group, DecodeMatrix& m, std::uint8_t* bytes) {
-  const auto [lowest, highest] = std::minmax_element(group.begin(), group.end());
-  const float low = std::min(*lowest, 0.0F);
-  const float range = std::max(*highest, 0.0F) - low;
-  const std::uint16_t scaleBits = floatToHalf(range > 0 ? range / 15.0F : 1.0F);
-  const float scale = std::max(halfToFloat(scaleBits), 6e-8F);
-  const float zero = std::clamp(std::rint(-low / scale), 0.0F, 15.0F);
-  m.scales.push_back(scaleBits);
-  m.zeroPoints.push_back(static_cast<std::uint8_t>(zero));
-  const auto codeOf = [&](float w) {
-    return static_cast<unsigned>(std::clamp(std::rint(w / scale) + zero, 0.0F, 15.0F));
-  };
-  const std::size_t half = group.size() / 2;
-  for (std::size_t j = 0; j < half; ++j)
-    bytes[j] = static_cast<std::uint8_t>(codeOf(group[j]) | codeOf(group[half + j]) << 4U);
-}
-
 void layOutInt4(std::span<const float> weights, DecodeMatrix& m) {
   assert(m.groupSize % 32 == 0 && m.cols % m.groupSize == 0);
+  const QuantScheme scheme{.bits = 4, .groupSize = static_cast<std::int64_t>(m.groupSize), .scaleType = ScaleType::F16};
   auto* bytes = allocate<std::uint8_t>(m, weights.size() / 2);
-  for (std::size_t at = 0; at < weights.size(); at += m.groupSize)
-    layOutGroup(weights.subspan(at, m.groupSize), m, bytes + at / 2);
+  std::vector<UnitGrid> grids(m.cols / m.groupSize);
+  for (std::size_t r = 0; r < m.rows; ++r) {
+    const std::size_t at = r * m.cols;
+    roundAndPack(weights.subspan(at, m.cols), m.groupSize, scheme, {bytes + at / 2, m.cols / 2}, grids);
+    for (const UnitGrid grid : grids) {
+      m.scales.push_back(floatToHalf(grid.scale));
+      m.zeroPoints.push_back(static_cast<std::uint8_t>(grid.zero));
+    }
+  }
 }
 
 }  // namespace

@@ -1,8 +1,29 @@
 #pragma once
 
+#include <cassert>
+#include <cstddef>
 #include <span>
 
 namespace qs {
+
+namespace simd {
+
+/// Scales that are tried on the same values, a lane each, and what their codes q sum up to with the weights w.
+struct ScaleCandidates {
+  static constexpr std::size_t kMost = 32;
+  std::size_t count = 0;
+  alignas(64) float inverse[kMost] = {};
+  alignas(64) float q1[kMost];  ///< Σwq
+  alignas(64) float q2[kMost];  ///< Σwq²
+  alignas(64) float qx[kMost];  ///< Σwqx
+
+  void add(float inverseScale) {
+    assert(count < kMost);
+    inverse[count++] = inverseScale;
+  }
+};
+
+}  // namespace simd
 
 /// A sub-block's scale and offset: value ≈ scale · q − minimum, with minimum ≥ 0.
 struct ScaleAndMinimum {

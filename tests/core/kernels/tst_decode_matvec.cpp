@@ -1,6 +1,7 @@
 #include <QtTest>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "core/kernels/decode_benchmark.h"
 #include "core/kernels/decode_matvec.h"
 #include "core/tensor/half.h"
+#include "tests/support/vector_targets.h"
 
 using namespace qs;
 
@@ -79,8 +81,8 @@ class TestDecodeMatvec : public QObject {
     const DecodeInput input = makeDecodeInput(gaussian(c, 2));
     const std::vector<double> weights = weightsOf(m);
     const bool integer = m.format == DecodeFormat::Int8 || m.format == DecodeFormat::Int4;
-    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-      hwy::SetSupportedTargetsForTest(target);
+    std::vector<float> fused;
+    qs::test::onEveryTarget([&](std::int64_t target) {
       std::vector<float> y(r);
       decodeRows(m, input, 0, y);
       for (std::size_t o = 0; o < r; ++o) {
@@ -93,8 +95,10 @@ class TestDecodeMatvec : public QObject {
         }
         QVERIFY2(std::abs(y[o] - expected) <= 1e-5 * magnitude, hwy::TargetName(target));
       }
-    }
-    hwy::SetSupportedTargetsForTest(0);
+      if (!qs::test::hasMultiplyAdd(target)) return;
+      if (fused.empty()) fused = y;
+      QVERIFY2(std::memcmp(y.data(), fused.data(), r * sizeof(float)) == 0, hwy::TargetName(target));
+    });
   }
 
   void int4ErrorIsThatOfFourBits() {
