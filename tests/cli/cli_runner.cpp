@@ -5,6 +5,8 @@
 
 #include <csignal>
 
+#include <sched.h>
+
 namespace qs::test {
 
 namespace {
@@ -38,6 +40,22 @@ bool CliResult::hasOneErrorLine() const {
 CliResult runCli(const QStringList& arguments) {
   QProcess process;
   process.setStandardInputFile(QProcess::nullDevice());
+  process.start(QUANTSCOPE_CLI, arguments);
+  return finish(process);
+}
+
+CliResult runCliOnOneCore(const QStringList& arguments) {
+  QProcess process;
+  process.setStandardInputFile(QProcess::nullDevice());
+  process.setChildProcessModifier([] {
+    cpu_set_t cores;
+    sched_getaffinity(0, sizeof cores, &cores);
+    int first = 0;
+    while (!CPU_ISSET(first, &cores)) ++first;
+    CPU_ZERO(&cores);
+    CPU_SET(first, &cores);
+    sched_setaffinity(0, sizeof cores, &cores);
+  });
   process.start(QUANTSCOPE_CLI, arguments);
   return finish(process);
 }

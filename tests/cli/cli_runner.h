@@ -21,6 +21,9 @@ struct CliResult {
 /// Runs the built program to its end; standard input is empty.
 [[nodiscard]] CliResult runCli(const QStringList& arguments);
 
+/// As runCli, with a single core for all its threads.
+[[nodiscard]] CliResult runCliOnOneCore(const QStringList& arguments);
+
 /// As runCli; sends `signal` as soon as the first quantized layer is stored. Needs XDG_CACHE_HOME in the environment.
 [[nodiscard]] CliResult interruptCli(const QStringList& arguments, int signal);
 

@@ -49,6 +49,15 @@ class TestCliQuantize : public QObject {
     QCOMPARE(total["original_bytes"].toDouble(), 4.0 * total["parameters"].toDouble());
   }
 
+  void oneCoreGivesTheSameBytes() {
+    QCOMPARE(quantize({}).status, 0);
+    const std::string expected = qs::test::readFile(path("out.safetensors"));
+    const CliResult result = qs::test::runCliOnOneCore({"quantize", text("m.safetensors"), "--method", "rtn",
+                                                        "--threads", "8", "--force", "--out", text("out.safetensors")});
+    QVERIFY2(result.status == 0, result.err);
+    QVERIFY(qs::test::readFile(path("out.safetensors")) == expected);
+  }
+
   void theThreadCountChangesNoByte_data() {
     QTest::addColumn<QString>("format");
     QTest::newRow("codes") << "safetensors";

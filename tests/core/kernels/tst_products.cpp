@@ -1,0 +1,226 @@
+#include <QtTest>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "core/kernels/clip_search.h"
+#include "core/kernels/gram.h"
+#include "core/kernels/matmul.h"
+#include "core/kernels/product_simd.h"
+#include "core/kernels/round_pack.h"
+#include "core/kernels/triangular.h"
+#include "tests/support/random_matrix.h"
+#include "tests/support/vector_targets.h"
+
+using qs::Matrix;
+using qs::test::hasMultiplyAdd;
+using qs::test::onEveryTarget;
+
+namespace {
+
+// An F32 sum of k products is within k roundings of the exact one.
+double bound(std::size_t depth, double magnitude) { return static_cast<double>(depth) * 0x1.0p-23 * magnitude; }
+
+struct Exact {
+  double value = 0;
+  double magnitude = 0;
+};
+
+Exact exactProduct(const Matrix& a, std::size_t i, const Matrix& b, std::size_t j) {
+  Exact sum;
+  for (std::size_t k = 0; k < a.cols(); ++k) {
+    const double product = static_cast<double>(a(i, k)) * static_cast<double>(b(j, k));
+    sum.value += product;
+    sum.magnitude += std::abs(product);
+  }
+  return sum;
+}
+
+Matrix turned(const Matrix& matrix) {
+  Matrix result(matrix.cols(), matrix.rows());
+  for (std::size_t r = 0; r < matrix.rows(); ++r)
+    for (std::size_t c = 0; c < matrix.cols(); ++c) result(c, r) = matrix(r, c);
+  return result;
+}
+
+bool sameBits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+Matrix product(const Matrix& a, const Matrix& b) {
+  Matrix c(a.rows(), b.rows());
+  qs::multiplyTransposed({a.values().data(), a.rows(), a.cols(), a.cols()},
+                         {b.values().data(), b.rows(), b.cols(), b.cols()},
+                         {c.values().data(), c.rows(), c.cols(), c.cols()});
+  return c;
+}
+
+}  // namespace
+
+class TestProducts : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void productsAreThoseOfPlainSums_data() {
+    QTest::addColumn<int>("m");
+    QTest::addColumn<int>("n");
+    QTest::addColumn<int>("k");
+    QTest::addRow("a single output") << 1 << 1 << 1;
+    QTest::addRow("one row") << 1 << 37 << 300;
+    QTest::addRow("edges in every direction") << 29 << 71 << 259;
+    QTest::addRow("whole blocks") << 24 << 64 << 256;
+    QTest::addRow("more rows than a block of the cache") << 500 << 3 << 9;
+  }
+  void productsAreThoseOfPlainSums() {
+    QFETCH(int, m);
+    QFETCH(int, n);
+    QFETCH(int, k);
+    const Matrix a = qs::test::randomMatrix(static_cast<std::size_t>(m), static_cast<std::size_t>(k), 1);
+    const Matrix b = qs::test::randomMatrix(static_cast<std::size_t>(n), static_cast<std::size_t>(k), 2);
+    Matrix fused;
+    onEveryTarget([&](std::int64_t target) {
+      const Matrix c = product(a, b);
+      for (std::size_t i = 0; i < a.rows(); ++i)
+        for (std::size_t j = 0; j < b.rows(); ++j) {
+          const Exact exact = exactProduct(a, i, b, j);
+          QVERIFY(std::abs(static_cast<double>(c(i, j)) - exact.value) <= bound(a.cols(), exact.magnitude));
+        }
+      if (!hasMultiplyAdd(target)) return;
+      if (fused.rows() == 0) fused = c;
+      QVERIFY(sameBits(c.values(), fused.values()));
+    });
+  }
+
+  void everyOutputIsOneChainWhateverTheTile() {
+    const Matrix a = qs::test::randomMatrix(40, 700, 3);
+    const Matrix b = qs::test::randomMatrix(50, 700, 4);
+    const Matrix whole = product(a, b);
+    const Matrix right = turned(b);
+    Matrix parts(40, 50);
+    for (std::size_t row = 0; row < 40; row += 13)
+      for (std::size_t col = 0; col < 50; col += 17) {
+        const std::size_t height = std::min<std::size_t>(13, 40 - row);
+        const std::size_t width = std::min<std::size_t>(17, 50 - col);
+        qs::multiply({a.row(row).data(), height, 700, 700}, {right.values().data() + col, 700, width, 50},
+                     {&parts(row, col), height, width, 50});
+      }
+    QVERIFY(sameBits(parts.values(), whole.values()));
+  }
+
+  void addingAndSubtractingContinueTheChain() {
+    const Matrix a = qs::test::randomMatrix(7, 90, 5);
+    const Matrix b = qs::test::randomMatrix(11, 90, 6);
+    const qs::simd::Factor<float> left{a.values().data(), 7, 90, 1};
+    const qs::simd::Factor<float> right{b.values().data(), 11, 90, 1};
+    const Matrix whole = product(a, b);
+    Matrix c(7, 11);
+    qs::simd::product({left.data, 7, 90, 1}, {right.data, 11, 90, 1}, 40, c.values().data(), 11,
+                      qs::simd::Into::Replace, false);
+    qs::simd::product({left.data + 40, 7, 90, 1}, {right.data + 40, 11, 90, 1}, 50, c.values().data(), 11,
+                      qs::simd::Into::Add, false);
+    QVERIFY(sameBits(c.values(), whole.values()));
+    qs::simd::product(left, right, 90, c.values().data(), 11, qs::simd::Into::Subtract, false);
+    for (std::size_t i = 0; i < 7; ++i)
+      for (std::size_t j = 0; j < 11; ++j)
+        QVERIFY(std::abs(static_cast<double>(c(i, j))) <= bound(180, exactProduct(a, i, b, j).magnitude));
+  }
+
+  void gramMatricesDontDependOnTheThreadCount() {
+    const Matrix rows = qs::test::randomMatrix(130, 600, 7);
+    std::vector<double> first;
+    for (const int threads : {1, 2, 8}) {
+      std::vector<double> gram(600 * 600, 0.0);
+      const qs::RunContext context{.threads = threads};
+      qs::inWorkerArena(context, [&] { qs::addGramUpper(rows.view(), gram, context); });
+      if (first.empty()) first = gram;
+      QVERIFY(gram == first);
+    }
+    const Matrix columns = turned(rows);
+    for (const auto& [i, j] : {std::pair<std::size_t, std::size_t>{0, 0}, {3, 599}, {511, 512}}) {
+      const Exact exact = exactProduct(columns, i, columns, j);
+      QVERIFY(std::abs(first[i * 600 + j] - exact.value) <= bound(130, exact.magnitude));
+    }
+  }
+
+  void factorsGiveTheMatrixBackOnEveryTarget() {
+    constexpr std::size_t kSize = 300;
+    const Matrix rows = qs::test::randomMatrix(kSize + 20, kSize, 8);
+    std::vector<double> square(kSize * kSize, 0.0);
+    qs::addGramUpper(rows.view(), square, {});
+    for (std::size_t i = 0; i < kSize; ++i) square[i * kSize + i] += 0.01;
+    std::vector<double> fused;
+    onEveryTarget([&](std::int64_t target) {
+      std::vector<double> factor = square;
+      QVERIFY(qs::factorUpper(factor, kSize, {}));
+      for (const auto& [i, j] : {std::pair<std::size_t, std::size_t>{0, 0}, {0, 299}, {17, 120}, {260, 280}}) {
+        double sum = 0;
+        for (std::size_t k = j; k < kSize; ++k) sum += factor[i * kSize + k] * factor[j * kSize + k];
+        QVERIFY(std::abs(sum - square[i * kSize + j]) <= 1e-10 * square[i * kSize + i]);
+      }
+      for (std::size_t i = 0; i < kSize; ++i)  // what is below the diagonal means nothing
+        std::fill_n(factor.begin() + static_cast<std::ptrdiff_t>(i * kSize), i, 0.0);
+      if (!hasMultiplyAdd(target)) return;
+      if (fused.empty()) fused = factor;
+      QVERIFY(factor == fused);
+    });
+  }
+
+  void packedRoundingIsThePlainOneOnEveryTarget_data() {
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<int>("scaleType");
+    QTest::addRow("asymmetric, F32 scales") << false << static_cast<int>(qs::ScaleType::F32);
+    QTest::addRow("asymmetric, F16 scales") << false << static_cast<int>(qs::ScaleType::F16);
+    QTest::addRow("symmetric, F32 scales") << true << static_cast<int>(qs::ScaleType::F32);
+  }
+  void packedRoundingIsThePlainOneOnEveryTarget() {
+    QFETCH(bool, symmetric);
+    QFETCH(int, scaleType);
+    constexpr std::size_t kCols = 64 * 70;
+    for (const std::size_t length : {std::size_t{32}, std::size_t{64}, std::size_t{128}}) {
+      const qs::QuantScheme scheme{
+          .bits = 4, .symmetric = symmetric, .scaleType = static_cast<qs::ScaleType>(scaleType)};
+      const Matrix row = qs::test::randomMatrix(1, kCols, length);
+      onEveryTarget([&](std::int64_t) {
+        std::vector<std::uint8_t> packed(kCols / 2);
+        std::vector<qs::UnitGrid> grids(kCols / length);
+        const qs::RoundingErrors errors = qs::roundAndPack(row.row(0), length, scheme, packed, grids);
+        double squaredError = 0;
+        for (std::size_t g = 0; g < grids.size(); ++g) {
+          const auto values = row.row(0).subspan(g * length, length);
+          QVERIFY(grids[g] == qs::findGrid(values, scheme));
+          for (std::size_t j = 0; j < length; ++j) {
+            const float code = qs::codeOf(values[j], grids[g], qs::codeLimits(scheme));
+            const std::uint8_t byte = packed[g * length / 2 + j % (length / 2)];
+            QCOMPARE(j < length / 2 ? byte & 15 : byte >> 4, qs::storedCode(code) & 15);
+            squaredError += std::pow(static_cast<double>(qs::valueOf(code, grids[g]) - values[j]), 2);
+          }
+        }
+        QVERIFY(std::abs(errors.squaredError - squaredError) <= 1e-5 * squaredError);
+      });
+    }
+  }
+
+  void clipSearchFindsTheLeastError() {
+    const qs::QuantScheme scheme{.bits = 3};
+    const Matrix values = qs::test::randomMatrix(1, 128, 9);
+    onEveryTarget([&](std::int64_t) {
+      const qs::UnitGrid found = qs::leastSquaresGrid(values.row(0), scheme, 33, 0.02F);
+      const qs::ValueRange range = qs::rangeOf(values.row(0));
+      const auto errorOn = [&](qs::UnitGrid grid) {
+        double sum = 0;
+        for (const float x : values.row(0))
+          sum += std::pow(static_cast<double>(qs::onGrid(x, grid, qs::codeLimits(scheme)) - x), 2);
+        return sum;
+      };
+      for (int i = 0; i < 33; ++i) {
+        const float p = 1.0F - 0.02F * static_cast<float>(i);
+        QVERIFY(errorOn(found) <= errorOn(qs::gridOfRange({p * range.low, p * range.high}, scheme)) * (1 + 1e-5));
+      }
+    });
+  }
+};
+
+QTEST_APPLESS_MAIN(TestProducts)
+#include "tst_products.moc"
