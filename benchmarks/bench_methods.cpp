@@ -1,12 +1,8 @@
 // GPTQ, AWQ, clip search and the Gram matrix on a layer of 4096×4096, one thread, each beside a plain form of the
 // published algorithm or the bare matrix products, so that the ratio says something on any machine.
-#include <benchmark/benchmark.h>
-
-#include <cmath>
-#include <memory>
-#include <numeric>
-
 #include <cblas.h>
+
+#include "benchmarks/bench_data.h"
 
 #include "core/base/blas_threads.h"
 #include "core/kernels/clip_search.h"
@@ -26,19 +22,13 @@ constexpr std::size_t kSide = 4096;
 constexpr std::size_t kTokens = 512;
 constexpr std::size_t kGramTokens = 2048;
 constexpr int kBlock = 128;
-
-Matrix noise(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  Matrix matrix(rows, cols);
-  std::uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
-  for (float& value : matrix.values()) {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    value = static_cast<float>(static_cast<double>(state >> 11U) * 0x1.0p-53 - 0.5);
-  }
-  return matrix;
-}
+constexpr double kElements = 1.0 * kSide * kSide;
+constexpr double kFactorFlop = kElements * kSide / 3;
+constexpr double kGptqFlop = kElements * kSide + kFactorFlop;
+constexpr double kAwqFlop = 2.0 * qs::kAwqExponents * kTokens * kElements;
 
 const Matrix& weights() {
-  static const Matrix matrix = noise(kSide, kSide, 1);
+  static const Matrix matrix = qs::bench::bellShaped(kSide, kSide, 1);
   return matrix;
 }
 
@@ -46,7 +36,7 @@ const Matrix& weights() {
 const qs::ActivationStats& activations() {
   static const qs::ActivationStats stats = [] {
     qs::useOneBlasThread();
-    qs::ActivationStats made{.channels = kSide, .tokens = kTokens, .sample = noise(kTokens, kSide, 2)};
+    qs::ActivationStats made{.channels = kSide, .tokens = kTokens, .sample = qs::bench::bellShaped(kTokens, kSide, 2)};
     made.gram.assign(kSide * kSide, 0.0);
     qs::addGramUpper(made.sample.view(), made.gram, {});
     qs::mirrorUpper(made.gram, kSide, {});
@@ -58,19 +48,23 @@ const qs::ActivationStats& activations() {
   return stats;
 }
 
-const qs::RunContext kOneThread{.threads = 1};
+// The loop of a benchmark with every task on its thread.
+void onOneThread(benchmark::State& state, const std::function<void(const qs::RunContext&)>& body) {
+  qs::bench::onThreads(state, 1, body);
+}
 
 void gptqOurs(benchmark::State& state) {
   const qs::QuantScheme scheme{.bits = 4, .groupSize = 128};
   const auto order = qs::columnOrder(activations(), false);
   static_cast<void>(weights());
-  for (auto _ : state) {
-    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, kOneThread);
-    if (!qs::factorUpper(upper, kSide, kOneThread)) state.SkipWithError("not positive definite");
-    const qs::GptqFactor<float> factor(upper, kSide, kBlock, kOneThread);
+  onOneThread(state, [&](const qs::RunContext& context) {
+    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, context);
+    if (!qs::factorUpper(upper, kSide, context)) state.SkipWithError("not positive definite");
+    const qs::GptqFactor<float> factor(upper, kSide, kBlock, context);
     qs::QuantizedTensor tensor = qs::emptyTensor(scheme, kSide, kSide);
-    benchmark::DoNotOptimize(qs::gptqAllRows(qs::GptqProblem{weights().view(), order, {}}, factor, tensor, kOneThread));
-  }
+    benchmark::DoNotOptimize(qs::gptqAllRows(qs::GptqProblem{weights().view(), order, {}}, factor, tensor, context));
+  });
+  qs::bench::count(state, {.elements = kElements, .flop = kGptqFlop});
 }
 
 // The published order of work with the same F64 factor: right-looking over blocks of 128 columns, all rows at once,
@@ -127,81 +121,84 @@ std::vector<float> upperInverse(const std::vector<double>& upper) {
 void gptqRightLooking(benchmark::State& state) {
   const qs::QuantScheme scheme{.bits = 4, .groupSize = 128};
   const auto order = qs::columnOrder(activations(), false);
-  for (auto _ : state) {
-    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, kOneThread);
-    if (!qs::factorUpper(upper, kSide, kOneThread)) state.SkipWithError("not positive definite");
+  onOneThread(state, [&](const qs::RunContext& context) {
+    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, context);
+    if (!qs::factorUpper(upper, kSide, context)) state.SkipWithError("not positive definite");
     RightLooking run{Matrix(kSide, kSide), std::vector<float>(kBlock * kSide), upperInverse(upper),
                      std::vector<qs::UnitGrid>(kSide)};
     for (std::size_t r = 0; r < kSide; ++r)
       for (std::size_t c = 0; c < kSide; ++c) run.w(c, r) = weights()(r, c);
     for (std::size_t first = 0; first < kSide; first += kBlock) run.block(first, scheme);
     benchmark::DoNotOptimize(run.w.values().data());
-  }
+  });
+  qs::bench::count(state, {.elements = kElements, .flop = kGptqFlop});
 }
 
 void factorOnly(benchmark::State& state) {
   const auto order = qs::columnOrder(activations(), false);
-  for (auto _ : state) {
-    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, kOneThread);
-    benchmark::DoNotOptimize(qs::factorUpper(upper, kSide, kOneThread));
-  }
+  onOneThread(state, [&](const qs::RunContext& context) {
+    std::vector<double> upper = qs::dampedHessian(activations(), order, 0.01, context);
+    benchmark::DoNotOptimize(qs::factorUpper(upper, kSide, context));
+  });
+  qs::bench::count(state, {.flop = kFactorFlop});
 }
 
 void awqSearch(benchmark::State& state, bool fast) {
   const qs::LayerTask task{"layer", weights().view(), &activations()};
   const qs::QuantScheme scheme{.bits = 4, .groupSize = 128};
   const auto candidates = qs::awqCandidates({&task, 1}, scheme, false);
-  for (auto _ : state) {
-    const qs::InputMetric metric(activations(), kOneThread);
-    benchmark::DoNotOptimize(qs::searchScale({&task, 1}, candidates, scheme, &metric, fast, kOneThread, 0.0).best);
-  }
+  onOneThread(state, [&](const qs::RunContext& context) {
+    const qs::InputMetric metric(activations(), context);
+    benchmark::DoNotOptimize(qs::searchScale({&task, 1}, candidates, scheme, &metric, fast, context, 0.0).best);
+  });
+  qs::bench::count(state, {.elements = kElements * qs::kAwqExponents, .flop = kAwqFlop});
 }
 
+// The 20 products of a search, in the tiles in which our runner multiplies.
 void awqProductsAlone(benchmark::State& state) {
-  std::vector<float> out(kTokens * kSide);
-  for (auto _ : state)
+  constexpr std::size_t kTile = 512;
+  std::vector<float> out(kTokens * kTile);
+  const Matrix& rows = activations().sample;
+  onOneThread(state, [&](const qs::RunContext&) {
     for (int k = 0; k < qs::kAwqExponents; ++k)
-      qs::multiplyTransposed({activations().sample.values().data(), kTokens, kSide, kSide},
-                             {weights().values().data(), kSide, kSide, kSide}, {out.data(), kTokens, kSide, kSide});
+      for (std::size_t first = 0; first < kSide; first += kTile)
+        qs::multiplyTransposed({rows.values().data(), kTokens, kSide, kSide},
+                               {weights().row(first).data(), kTile, kSide, kSide}, {out.data(), kTokens, kTile, kTile});
+  });
+  qs::bench::count(state, {.flop = kAwqFlop});
 }
 
 void clipSearch(benchmark::State& state) {
-  const qs::QuantScheme scheme{.bits = 4, .symmetric = true, .groupSize = 128};
-  for (auto _ : state) {
+  const qs::QuantScheme scheme{.bits = 4, .symmetric = state.range(1) != 0, .groupSize = 128};
+  const auto candidates = static_cast<int>(state.range(0));
+  onOneThread(state, [&](const qs::RunContext&) {
     float sum = 0;
     for (std::size_t first = 0; first < kSide * kSide; first += 128)
-      sum += qs::leastSquaresGrid(weights().values().subspan(first, 128), scheme, 20, 0.035F).scale;
+      sum += qs::leastSquaresGrid(weights().values().subspan(first, 128), scheme, candidates, 0.7F / 100.0F).scale;
     benchmark::DoNotOptimize(sum);
-  }
+  });
+  qs::bench::count(state, {.elements = kElements * candidates});
 }
 
 void gramMatrix(benchmark::State& state) {
-  const Matrix rows = noise(kGramTokens, kSide, 3);
+  const Matrix rows = qs::bench::bellShaped(kGramTokens, kSide, 3);
   std::vector<double> gram(kSide * kSide, 0.0);
-  for (auto _ : state) qs::addGramUpper(rows.view(), gram, kOneThread);
-  state.counters["GFLOP/s"] = benchmark::Counter(static_cast<double>(kGramTokens * kSide * kSide) * 1e-9,
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  qs::bench::onThreads(state, state.range(0),
+                       [&](const qs::RunContext& context) { qs::addGramUpper(rows.view(), gram, context); });
+  qs::bench::count(state, {.flop = 1.0 * kGramTokens * kSide * kSide});
 }
 
-// What a symmetric update is measured against: the machine's rate of matrix products.
-void matrixProduct(benchmark::State& state) {
-  const Matrix a = noise(1024, kSide, 4);
-  std::vector<float> out(1024 * 1024);
-  for (auto _ : state)
-    qs::multiplyTransposed({a.values().data(), 1024, kSide, kSide}, {a.values().data(), 1024, kSide, kSide},
-                           {out.data(), 1024, 1024, 1024});
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(2.0 * 1024 * 1024 * kSide * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+void onOneAndTwo(benchmark::internal::Benchmark* run) {
+  run->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-BENCHMARK(gptqOurs)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(gptqRightLooking)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(factorOnly)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK_CAPTURE(awqSearch, exact, false)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK_CAPTURE(awqSearch, fast, true)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(awqProductsAlone)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(clipSearch)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(gramMatrix)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK(matrixProduct)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
+BENCHMARK(gptqOurs)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(gptqRightLooking)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(factorOnly)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(awqSearch, exact, false)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(awqSearch, fast, true)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(awqProductsAlone)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(clipSearch)->Args({20, 1})->Args({100, 1})->Args({100, 0})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(gramMatrix)->Apply(onOneAndTwo);
 
 }  // namespace

@@ -1,16 +1,14 @@
 // What a preview of a layer does: ranges, codes, dequantized weights, statistics. Bytes are those of the F32 weights
 // read.
 
-#include <benchmark/benchmark.h>
-
+#include <algorithm>
 #include <cstdint>
 
+#include "benchmarks/bench_data.h"
 #include "core/base/parallel.h"
 #include "core/kernels/dequantize.h"
 #include "core/kernels/finite.h"
-#include "core/kernels/grid_simd.h"
-#include "core/kernels/histogram_count.h"
-#include "core/kernels/stats_simd.h"
+#include "core/kernels/round_pack.h"
 #include "core/quant/method_registry.h"
 #include "core/quant/uniform_grid.h"
 #include "core/stats/weight_stats.h"
@@ -19,72 +17,85 @@ namespace {
 
 using qs::Matrix;
 
-// Bell-shaped weights; made once a shape.
+// Made once a shape.
 const Matrix& weightsOf(std::size_t rows, std::size_t cols) {
   static Matrix weights;
-  if (weights.rows() == rows && weights.cols() == cols) return weights;
-  weights = Matrix(rows, cols);
-  std::uint64_t state = 0x9E3779B97F4A7C15ULL;
-  for (float& value : weights.values()) {
-    float sum = -2.0F;
-    for (int i = 0; i < 4; ++i) {
-      state ^= state << 13U;
-      state ^= state >> 7U;
-      state ^= state << 17U;
-      sum += static_cast<float>(state >> 40U) * 0x1.0p-24F;
-    }
-    value = 0.05F * sum;
-  }
+  if (weights.rows() != rows || weights.cols() != cols) weights = qs::bench::bellShaped(rows, cols);
   return weights;
-}
-
-void countBytes(benchmark::State& state, const Matrix& weights) {
-  const auto elements = static_cast<std::int64_t>(weights.rows() * weights.cols());
-  state.SetBytesProcessed(state.iterations() * elements * 4);
-  state.SetItemsProcessed(state.iterations() * elements);
 }
 
 // Runs `work(weights, context)` on range(0) threads over a [4096, range(1)] matrix.
 template <typename Work>
 void overMatrix(benchmark::State& state, const Work& work) {
   const Matrix& weights = weightsOf(4096, static_cast<std::size_t>(state.range(1)));
-  const qs::RunContext context{.threads = static_cast<int>(state.range(0))};
-  qs::inWorkerArena(
-      context,
-      [&] {
-        for (auto iteration : state) work(weights, context);
-      },
-      qs::WorkerPriority::Normal);
-  countBytes(state, weights);
+  qs::bench::onThreads(state, state.range(0), [&](const qs::RunContext& context) { work(weights, context); });
+  const auto elements = static_cast<double>(weights.values().size());
+  qs::bench::count(state, {.bytes = 4 * elements, .elements = elements});
+}
+
+// Where 4-bit codes, grids and error sums of a matrix go; the row is the task.
+struct PackedRounding {
+  PackedRounding() : packed(kRows * kCols / 2), grids(kRows * kGroups), errors(kRows) {}
+  static constexpr std::size_t kRows = 16384;
+  static constexpr std::size_t kCols = 4096;
+  static constexpr std::size_t kGroup = 128;
+  static constexpr std::size_t kGroups = kCols / kGroup;
+  std::vector<std::uint8_t> packed;
+  std::vector<qs::UnitGrid> grids;
+  std::vector<qs::RoundingErrors> errors;
+
+  template <typename Row>
+  void run(benchmark::State& state, const Row& row) {
+    const Matrix& weights = weightsOf(kRows, kCols);
+    constexpr std::size_t kTask = 32;
+    qs::bench::onThreads(state, state.range(0), [&](const qs::RunContext& context) {
+      qs::parallelFor(context, kRows / kTask, [&](std::size_t task) {
+        for (std::size_t r = task * kTask; r < (task + 1) * kTask; ++r)
+          errors[r] = row(weights.row(r), std::span(packed).subspan(r * kCols / 2, kCols / 2),
+                          std::span(grids).subspan(r * kGroups, kGroups));
+      });
+      benchmark::DoNotOptimize(packed.data());
+    });
+    qs::bench::count(state, {.bytes = 4.0 * kRows * kCols, .elements = 1.0 * kRows * kCols});
+  }
+};
+
+void roundAndPack(benchmark::State& state) {
+  PackedRounding().run(state,
+                       [](std::span<const float> row, std::span<std::uint8_t> packed, std::span<qs::UnitGrid> grids) {
+                         return qs::roundAndPack(row, PackedRounding::kGroup, {}, packed, grids);
+                       });
+}
+
+// The same by the plain definition, one value after another: what the vectors are measured against.
+void roundAndPackPlain(benchmark::State& state) {
+  const qs::QuantScheme scheme;
+  const qs::CodeLimits limits = qs::codeLimits(scheme);
+  PackedRounding().run(
+      state, [&](std::span<const float> row, std::span<std::uint8_t> packed, std::span<qs::UnitGrid> grids) {
+        qs::RoundingErrors errors;
+        for (std::size_t g = 0; g < grids.size(); ++g) {
+          const auto group = row.subspan(g * PackedRounding::kGroup, PackedRounding::kGroup);
+          const auto [low, high] = std::minmax_element(group.begin(), group.end());
+          grids[g] = qs::gridOfRange({*low, *high}, scheme);
+          for (std::size_t j = 0; j < group.size(); ++j) {
+            const float code = qs::codeOf(group[j], grids[g], limits);
+            const auto x = static_cast<double>(group[j]);
+            const auto y = static_cast<double>(qs::valueOf(code, grids[g]));
+            errors.squaredError += (y - x) * (y - x);
+            errors.squares += x * x;
+            errors.product += x * y;
+            std::uint8_t& byte = packed[(g * group.size() + j) / 2];
+            byte = static_cast<std::uint8_t>(j % 2 == 0 ? qs::storedCode(code) : byte | qs::storedCode(code) << 4U);
+          }
+        }
+        return errors;
+      });
 }
 
 void rtn(benchmark::State& state) {
   overMatrix(state, [](const Matrix& weights, const qs::RunContext& context) {
     benchmark::DoNotOptimize(qs::quantizeUniform(weights.view(), {}, false, context));
-  });
-}
-
-// The same by the plain definition, one value after another: what the vectors are measured against.
-void rtnPlain(benchmark::State& state) {
-  overMatrix(state, [](const Matrix& weights, const qs::RunContext&) {
-    const qs::QuantScheme scheme;
-    const qs::CodeLimits limits = qs::codeLimits(scheme);
-    qs::QuantizedTensor tensor = qs::emptyTensor(scheme, weights.rows(), weights.cols());
-    for (std::size_t i = 0; i < tensor.scales.size(); ++i) {
-      const auto group = weights.values().subspan(i * 128, 128);
-      float low = 0;
-      float high = 0;
-      for (const float value : group) {
-        low = std::min(low, value);
-        high = std::max(high, value);
-      }
-      const qs::UnitGrid grid = qs::gridOfRange({low, high}, scheme);
-      for (std::size_t k = 0; k < 128; ++k)
-        tensor.codes[i * 128 + k] = qs::storedCode(qs::codeOf(group[k], grid, limits));
-      tensor.scales[i] = grid.scale;
-      tensor.zeroPoints[i] = grid.zero;
-    }
-    benchmark::DoNotOptimize(tensor);
   });
 }
 
@@ -125,21 +136,6 @@ void finite(benchmark::State& state) {
   });
 }
 
-void ranges(benchmark::State& state) {
-  overMatrix(state, [](const Matrix& weights, const qs::RunContext&) {
-    for (std::size_t i = 0; i < weights.values().size(); i += 128)
-      benchmark::DoNotOptimize(qs::rangeOf(weights.values().subspan(i, 128)));
-  });
-}
-
-void histogram(benchmark::State& state) {
-  std::vector<std::uint64_t> counts(256);
-  overMatrix(state, [&](const Matrix& weights, const qs::RunContext&) {
-    qs::countValues(weights.values(), -0.1, 0.1, counts);
-    benchmark::DoNotOptimize(counts.data());
-  });
-}
-
 // A whole method with its defaults, those without calibration.
 void method(benchmark::State& state, const std::string& id) {
   const qs::MethodInfo& info = qs::requireMethod(id);
@@ -162,9 +158,8 @@ void oneThread(benchmark::internal::Benchmark* run) {
 
 }  // namespace
 
-BENCHMARK(ranges)->Apply(oneThread);
-BENCHMARK(histogram)->Apply(oneThread);
-BENCHMARK(rtnPlain)->Apply(oneThread);
+BENCHMARK(roundAndPack)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(roundAndPackPlain)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(rtnShrunkRanges)->Apply(oneThread);
 BENCHMARK(finite)->Apply(onBothShapes);
 BENCHMARK(rtn)->Apply(onBothShapes);
