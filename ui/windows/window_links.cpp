@@ -192,10 +192,21 @@ void linkPreview(MainWindow& window) {
   QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
 }
 
-/// Settings tell rows apart only where a method has several.
-bool isMethodRepeated(const std::vector<ComparisonEntry>& rows) {
+/// Settings give way to what a comparison measures, unless they tell rows apart.
+bool areSettingsShown(const std::vector<ComparisonEntry>& rows) {
   std::set<QString> methods;
-  return std::ranges::any_of(rows, [&](const ComparisonEntry& row) { return !methods.insert(row.method).second; });
+  const auto isRepeated = [&](const ComparisonEntry& row) { return !methods.insert(row.method).second; };
+  const auto isMeasured = [](const ComparisonEntry& row) { return row.perplexity.has_value(); };
+  return std::ranges::none_of(rows, isMeasured) || std::ranges::any_of(rows, isRepeated);
+}
+
+/// The layers of a run; a filter that names none lets the run fail, which says why.
+QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
+  try {
+    return bench.chosenLayers(request);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 /// The layers of a run; a filter that names none lets the run fail, which says why.
@@ -238,7 +249,7 @@ void linkRuns(MainWindow& window) {
     table->setColumnShown(ComparisonModel::OutputErrorColumn, std::ranges::any_of(rows, [](const ComparisonEntry& row) {
                             return row.outputError.has_value();
                           }));
-    table->setColumnShown(ComparisonModel::SettingsColumn, isMethodRepeated(rows));
+    table->setColumnShown(ComparisonModel::SettingsColumn, areSettingsShown(rows));
     QString title;
     const auto points = tradeoffPoints(bench.comparison.rows(), &title);
     const bool isShown = points.size() > 1 || bench.compare.isBusy();
