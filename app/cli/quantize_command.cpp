@@ -32,6 +32,9 @@ struct QuantizeOptionsGiven {
   std::string out;
   std::string report;
   std::string ggufType;
+  std::string gptqVersion;
+  std::string dtype;
+  double shardGigabytes = 5;
   std::string text;
   bool force = false;
   bool resume = false;
@@ -60,7 +63,13 @@ QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& ex
 
 ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
   ExportOptions options{.path = given.out, .replace = given.force};
-  if (!given.ggufType.empty()) options.extra["gguf_type"] = given.ggufType;
+  options.shardBytes = static_cast<std::uint64_t>(given.shardGigabytes * 1e9);
+  const auto add = [&options](const char* key, const std::string& value) {
+    if (!value.empty()) options.extra[key] = value;
+  };
+  add("gguf_type", given.ggufType);
+  add("gptq_version", given.gptqVersion);
+  add("dtype", given.dtype);
   return options;
 }
 
@@ -101,7 +110,31 @@ void printNotes(const QuantReport& report) {
   }
 }
 
-void printSummary(const QuantReport& report, const std::string& out) {
+// Layers that the format's own encoder rounded are reported as they stand in the file.
+void takeRemade(const ExportResult& result, QuantReport& report) {
+  for (const LayerReportPtr& remade : result.remade)
+    for (LayerReportPtr& layer : report.layers)
+      if (layer->name == remade->name) layer = remade;
+  if (!result.remade.empty()) report.total = totalOf(report.layers);
+}
+
+nlohmann::ordered_json exportResultJson(const ExportResult& result, const std::string& out, const std::string& format) {
+  return {{"path", out},
+          {"format", format},
+          {"bytes", result.bytes},
+          {"tensors_compared", result.tensors},
+          {"values_compared", result.values},
+          {"values_different", 0},  // else it had failed
+          {"notes", result.notes}};
+}
+
+void printExport(const ExportResult& result, const std::string& out) {
+  std::cout << "written to " << out << " (" << result.bytes << " bytes)\nread back: " << result.tensors << " tensors, "
+            << result.values << " values, none differs from what was promised\n";
+  for (const std::string& note : result.notes) std::cout << note << "\n";
+}
+
+void printSummary(const QuantReport& report) {
   TextTable table{.header = {"layer", "shape", "bits/weight", "SQNR dB", "weight error", "output error"}};
   for (const LayerReportPtr& layer : report.layers) {
     const LayerMetrics& metrics = layer->metrics;
@@ -114,7 +147,7 @@ void printSummary(const QuantReport& report, const std::string& out) {
   std::cout << table.toPlainText() << "\n"
             << report.layers.size() << " layers, " << total.parameters << " weights: " << total.originalBytes << " -> "
             << total.quantizedBytes << " bytes, " << roundedText(total.bitsPerWeight, 5) << " bits per weight, "
-            << roundedText(total.seconds, 3) << " s\nwritten to " << out << "\n";
+            << roundedText(total.seconds, 3) << " s\n";
 }
 
 void quantize(const QuantizeOptionsGiven& given, const Environment& environment) {
@@ -129,22 +162,28 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   Progress progress;
   const RunContext context = contextOf(environment, given.common, &progress);
   QuantReport report;
+  ExportResult result;
   PrivateStore store(findRunsFolder(), *model, request, given.resume);
   {
     const ProgressBar bar(progress, given.common.progress);
     report = runQuantization(*model, request, store.store(), context);
     report.model = given.model;
     if (report.total.failedLayers == 0)
-      exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
+      result = exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
   }
-  const std::string document = runReportJson(report).dump(2);
+  takeRemade(result, report);
+  nlohmann::ordered_json json = runReportJson(report);
+  if (report.total.failedLayers == 0) json["export"] = exportResultJson(result, given.out, exporter.id);
+  const std::string document = json.dump(2);
   if (!given.report.empty()) writeFileAtomically(given.report, document + "\n");
   requireAllLayers(report);
   printNotes(report);
-  if (given.common.json)
+  if (given.common.json) {
     printJson(document);
-  else
-    printSummary(report, given.out);
+  } else {
+    printSummary(report);
+    printExport(result, given.out);
+  }
 }
 
 }  // namespace
@@ -159,6 +198,15 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
   command->add_option("--out", given->out, "Output file, or folder for the multi-file formats");
   command->add_option("--report", given->report, "Write the run's report to this JSON file");
   command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
+  command
+      ->add_option("--gptq-version", given->gptqVersion,
+                   "For --format gptq: v1, v2, or auto (v1 unless a zero point is 0, which only v2 holds)")
+      ->check(CLI::IsMember({"auto", "v1", "v2"}));
+  command->add_option("--dtype", given->dtype, "For --format dequantized: f32 (default), f16 or bf16")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
+  command->add_option("--shard-size", given->shardGigabytes, "Largest file of a model folder, in GB")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-6, 1e6));
   command->add_option("--text", given->text,
                       "Calibration text that the model is run over (default: the built-in text)");
   command->add_flag("--force", given->force, "Replace an output that exists");

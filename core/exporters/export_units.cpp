@@ -1,12 +1,10 @@
 #include "core/exporters/export_units.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/kernels/convert.h"
-#include "core/session/layer_filter.h"
 #include "core/session/linear_weights.h"
 
 namespace qs {
@@ -15,38 +13,51 @@ namespace {
 
 constexpr std::uint64_t kTileBytes = std::uint64_t{8} << 20U;
 constexpr std::uint64_t kTileElements = std::uint64_t{1} << 20U;
+constexpr int kMostUnitsAtATime = 8;
 
-bool isPlain(const CheckpointTensor& tensor) {
-  return tensor.source->stored().has_value() && traits(tensor.info.dtype).safetensors;
+bool isCopied(const PromisedModel& model, const CheckpointTensor& tensor) {
+  return tensor.source->stored().has_value() && traits(tensor.info.dtype).safetensors &&
+         !model.isFolded(tensor.info.name);
 }
 
-PlannedTensor planOfCopy(const CheckpointTensor& tensor) {
-  return {tensor.info.name, isPlain(tensor) ? tensor.info.dtype : DType::F32, tensor.info.shape};
+PlannedTensor planOfCopy(const PromisedModel& model, const CheckpointTensor& tensor) {
+  return {tensor.info.name, isCopied(model, tensor) ? tensor.info.dtype : DType::F32, tensor.info.shape};
 }
 
-void copyStored(const CheckpointTensor& tensor, const TensorSink& sink, const RunContext& context) {
+void copyBytes(const CheckpointTensor& tensor, const TensorSink& sink, RoundTripCheck& check,
+               const RunContext& context) {
   const auto bytes = tensor.source->stored()->bytes;
+  check.promiseBytes(tensor.info.name, {});
   for (std::uint64_t first = 0; first < bytes.size(); first += kTileBytes) {
     context.throwIfStopped();
-    sink(tensor.info.name, bytes.subspan(first, std::min<std::uint64_t>(kTileBytes, bytes.size() - first)));
+    const auto tile = bytes.subspan(first, std::min<std::uint64_t>(kTileBytes, bytes.size() - first));
+    sink(tensor.info.name, tile);
+    check.promiseBytes(tensor.info.name, tile);
   }
 }
 
-void copyDecoded(const CheckpointTensor& tensor, const TensorSink& sink, const RunContext& context) {
+void copyValues(const PromisedModel& model, const CheckpointTensor& tensor, const TensorSink& sink,
+                RoundTripCheck& check, const RunContext& context) {
   std::vector<float> tile;
   for (std::uint64_t first = 0; first < tensor.info.elements; first += tile.size()) {
     context.throwIfStopped();
     tile.resize(std::min(kTileElements, tensor.info.elements - first));
-    tensor.source->read(first, tile);
+    model.read(tensor, first, tile);
     writeValues<float>(sink, tensor.info.name, tile);
+    check.promise(tensor.info.name, tile);
   }
 }
 
-std::set<std::string, std::less<>> quantizedLayers(const QuantReport& report) {
-  std::set<std::string, std::less<>> layers;
-  for (const LayerReportPtr& layer : report.layers)
-    if (layer->error.empty()) layers.insert(layer->name);
-  return layers;
+// Calls `use` for tiles of whole dequantized rows.
+template <typename Use>
+void forDequantizedRows(const QuantizedTensor& layer, const RunContext& context, const Use& use) {
+  const std::size_t step = std::max<std::size_t>(1, kTileElements / std::max<std::size_t>(1, layer.cols));
+  for (std::size_t first = 0; first < layer.rows; first += step) {
+    context.throwIfStopped();
+    Matrix tile(std::min(step, layer.rows - first), layer.cols);
+    dequantizeRows(layer, first, tile.span());
+    use(tile);
+  }
 }
 
 }  // namespace
@@ -61,29 +72,16 @@ void writeAs(DType dtype, std::span<const float> values, std::string_view tensor
   writeValues<std::uint16_t>(sink, tensor, narrow);
 }
 
-QuantizedTensor requireStoredLayer(const ExportSource& source, std::string_view layer) {
-  auto tensor = source.store.loadTensor(layer);
-  if (!tensor)
-    throw failedError("layer '" + std::string(layer) + "'", "its stored result is missing or damaged; run again");
-  return std::move(*tensor);
-}
-
-std::vector<ExportUnit> planUnits(const ExportSource& source, const PartsOfLayer& partsOfLayer,
+std::vector<ExportUnit> planUnits(const PromisedModel& model, const PartsOfLayer& partsOfLayer,
                                   const RunContext& context) {
-  const auto quantized = quantizedLayers(source.report);
   std::vector<ExportUnit> units;
-  for (const CheckpointTensor& tensor : source.model.tensors()) {
+  for (const CheckpointTensor& tensor : model.source().model.tensors()) {
     context.throwIfStopped();
-    ExportUnit unit{.tensor = &tensor};
-    const std::string layer = layerName(tensor.info.name);
-    if (quantized.contains(layer) && tensor.info.shape.size() == 2) {
-      unit.layer = layer;
-      QuantizedTensor head = requireStoredLayer(source, layer);
-      head.codes.clear();
-      unit.parts = partsOfLayer(unit, head);
-    } else {
-      unit.parts = {planOfCopy(tensor)};
-    }
+    ExportUnit unit{.tensor = &tensor, .layer = model.layerOf(tensor)};
+    if (unit.layer.empty())
+      unit.parts = {planOfCopy(model, tensor)};
+    else
+      unit.parts = partsOfLayer(unit, model.head(unit.layer));
     units.push_back(std::move(unit));
   }
   return units;
@@ -95,24 +93,27 @@ std::vector<PlannedTensor> allParts(std::span<const ExportUnit> units) {
   return parts;
 }
 
-void streamUnits(std::span<const ExportUnit> units, const WriteLayer& writeLayer, const TensorSink& sink,
-                 const RunContext& context) {
+void streamUnits(std::span<const ExportUnit> units, const WriteUnit& writeUnit, const RunContext& context) {
   if (context.progress != nullptr)
     context.progress->beginStage("Writing", "tensors", static_cast<double>(units.size()));
-  inWorkerArena(context, [&] {
-    parallelFor(context, units.size(), [&](std::size_t i) {
-      const ExportUnit& unit = units[i];
-      if (context.progress != nullptr) context.progress->setItem(unit.tensor->info.name);
-      if (!unit.layer.empty())
-        writeLayer(unit, sink);
-      else if (isPlain(*unit.tensor))
-        copyStored(*unit.tensor, sink, context);
-      else
-        copyDecoded(*unit.tensor, sink, context);
-      unit.tensor->source->release();
+  RunContext bounded = context;
+  bounded.threads = std::min(context.threadCount(), kMostUnitsAtATime);
+  inWorkerArena(bounded, [&] {
+    parallelFor(bounded, units.size(), [&](std::size_t i) {
+      if (context.progress != nullptr) context.progress->setItem(units[i].tensor->info.name);
+      writeUnit(units[i]);
+      units[i].tensor->source->release();
       context.advance(1);
     });
   });
+}
+
+void copyUnit(const PromisedModel& model, const ExportUnit& unit, const TensorSink& sink, RoundTripCheck& check,
+              const RunContext& context) {
+  if (isCopied(model, *unit.tensor))
+    copyBytes(*unit.tensor, sink, check, context);
+  else
+    copyValues(model, *unit.tensor, sink, check, context);
 }
 
 void writeDequantized(const QuantizedTensor& layer, DType dtype, bool isTransposed, std::string_view tensor,
@@ -121,13 +122,13 @@ void writeDequantized(const QuantizedTensor& layer, DType dtype, bool isTranspos
     const Matrix columns = transposed(dequantize(layer).view());
     return writeAs(dtype, columns.values(), tensor, sink);
   }
-  const std::size_t step = std::max<std::size_t>(1, kTileElements / std::max<std::size_t>(1, layer.cols));
-  for (std::size_t first = 0; first < layer.rows; first += step) {
-    context.throwIfStopped();
-    Matrix tile(std::min(step, layer.rows - first), layer.cols);
-    dequantizeRows(layer, first, tile.span());
-    writeAs(dtype, tile.values(), tensor, sink);
-  }
+  forDequantizedRows(layer, context, [&](const Matrix& tile) { writeAs(dtype, tile.values(), tensor, sink); });
+}
+
+void promiseDequantized(const QuantizedTensor& layer, bool isTransposed, std::string_view tensor, RoundTripCheck& check,
+                        const RunContext& context) {
+  if (isTransposed) return check.promise(tensor, transposed(dequantize(layer).view()).values());
+  forDequantizedRows(layer, context, [&](const Matrix& tile) { check.promise(tensor, tile.values()); });
 }
 
 }  // namespace qs

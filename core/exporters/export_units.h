@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/exporters/exporter.h"
+#include "core/exporters/promised_model.h"
+#include "core/exporters/round_trip_check.h"
 #include "core/io/formats/safetensors_writer.h"
 #include "core/tensor/quantized_tensor.h"
 
@@ -23,24 +24,24 @@ struct ExportUnit {
 using PartsOfLayer = std::function<std::vector<PlannedTensor>(const ExportUnit&, const QuantizedTensor& head)>;
 
 /// A unit a tensor of the model, in its order. Tensors that the run didn't quantize are planned as they are stored
-/// (F32 where they have to be decoded). Throws Error (Failed) naming a layer that the store doesn't hold.
-[[nodiscard]] std::vector<ExportUnit> planUnits(const ExportSource& source, const PartsOfLayer& partsOfLayer,
+/// (F32 where they have to be decoded, or an input scale is folded into them). Throws Error (Failed) naming a layer
+/// that the store doesn't hold.
+[[nodiscard]] std::vector<ExportUnit> planUnits(const PromisedModel& model, const PartsOfLayer& partsOfLayer,
                                                 const RunContext& context);
-
-/// The stored layer. Throws Error (Failed) where it is missing or damaged.
-[[nodiscard]] QuantizedTensor requireStoredLayer(const ExportSource& source, std::string_view layer);
 
 /// Receives the next bytes of a planned tensor; thread-safe across tensors.
 using TensorSink = std::function<void(std::string_view tensor, std::span<const std::byte>)>;
 
-/// Writes one quantized unit's parts to the sink.
-using WriteLayer = std::function<void(const ExportUnit&, const TensorSink&)>;
+/// Writes one unit's parts.
+using WriteUnit = std::function<void(const ExportUnit&)>;
 
-/// Runs through the units, several at a time on the context's threads: copies what isn't quantized, and calls
-/// `writeLayer` for what is. Memory is bounded by a layer a thread; what each unit writes doesn't depend on the
-/// threads.
-void streamUnits(std::span<const ExportUnit> units, const WriteLayer& writeLayer, const TensorSink& sink,
-                 const RunContext& context);
+/// Runs through the units, several at a time on the context's threads. Memory is bounded by a layer for each of at most
+/// eight threads; what each unit writes doesn't depend on them.
+void streamUnits(std::span<const ExportUnit> units, const WriteUnit& writeUnit, const RunContext& context);
+
+/// Writes a unit that isn't quantized, as planUnits() planned it, and tells the check what to expect of it.
+void copyUnit(const PromisedModel& model, const ExportUnit& unit, const TensorSink& sink, RoundTripCheck& check,
+              const RunContext& context);
 
 /// The parts of all units.
 [[nodiscard]] std::vector<PlannedTensor> allParts(std::span<const ExportUnit> units);
@@ -57,5 +58,10 @@ void writeAs(DType dtype, std::span<const float> values, std::string_view tensor
 /// Dequantized rows, converted to F32, F16 or BF16, and handed on tile by tile. `transposed` writes [in, out].
 void writeDequantized(const QuantizedTensor& layer, DType dtype, bool transposed, std::string_view tensor,
                       const TensorSink& sink, const RunContext& context);
+
+/// Tells the check the dequantized rows of a layer that is read back under the tensor's name; `transposed` as [in,
+/// out].
+void promiseDequantized(const QuantizedTensor& layer, bool transposed, std::string_view tensor, RoundTripCheck& check,
+                        const RunContext& context);
 
 }  // namespace qs

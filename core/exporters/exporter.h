@@ -31,6 +31,15 @@ struct ExportOptions {
   std::map<std::string, std::string> extra;  ///< a format's own options, e.g. {"gguf_type", "q4_k"}
 };
 
+/// What an export came to. It was read back, and every value is what the run promised: else it had failed.
+struct ExportResult {
+  std::uint64_t bytes = 0;    ///< of all files
+  std::uint64_t tensors = 0;  ///< compared with what was promised
+  std::uint64_t values = 0;   ///< of those tensors
+  std::vector<std::string> notes;
+  std::vector<LayerReportPtr> remade;  ///< layers that the format's own encoder rounded, measured as they stand in it
+};
+
 /// One finding of a preflight.
 struct PreflightFinding {
   bool blocking = false;  ///< the format can't hold it
@@ -48,8 +57,9 @@ struct ExporterInfo {
   ScaleType scaleType = ScaleType::F32;  ///< how a run should store scales for this format
   /// What the format can't hold, before any work: from the request and the model's shapes alone.
   std::function<std::vector<PreflightFinding>(const Checkpoint&, const QuantRequest&, const ExportOptions&)> preflight;
-  /// Writes it, streaming, aside and renamed. Throws Error or Cancelled; then nothing is left under the final name.
-  std::function<void(const ExportSource&, const ExportOptions&, const RunContext&)> write;
+  /// Writes it, streaming, aside, reads it back and compares every tensor with what the run promised, and renames it.
+  /// Throws Error or Cancelled; then nothing is left under the final name.
+  std::function<ExportResult(const ExportSource&, const ExportOptions&, const RunContext&)> write;
 };
 
 }  // namespace qs

@@ -8,6 +8,7 @@
 #include "core/exporters/formats/awq_exporter.h"
 #include "core/exporters/formats/compressed_tensors_exporter.h"
 #include "core/exporters/formats/dequantized_exporter.h"
+#include "core/exporters/formats/gguf_exporter.h"
 #include "core/exporters/formats/gptq_exporter.h"
 #include "core/exporters/formats/safetensors_exporter.h"
 #include "core/io/aside_name.h"
@@ -27,8 +28,8 @@ void requireWritableFolder(const std::filesystem::path& path) {
 }  // namespace
 
 std::span<const ExporterInfo> allExporters() {
-  static const std::array exporters{safetensorsExporter(), dequantizedExporter(), gptqExporter(), awqExporter(),
-                                    compressedTensorsExporter()};
+  static const std::array exporters{safetensorsExporter(), dequantizedExporter(),       gptqExporter(),
+                                    awqExporter(),         compressedTensorsExporter(), ggufExporter()};
   return exporters;
 }
 

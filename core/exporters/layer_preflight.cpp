@@ -1,5 +1,10 @@
 #include "core/exporters/layer_preflight.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "core/model/architecture_registry.h"
 #include "core/session/layer_filter.h"
 #include "core/session/linear_weights.h"
 
@@ -7,20 +12,29 @@ namespace qs {
 
 namespace {
 
-constexpr std::size_t kMostFindings = 20;
+constexpr std::size_t kMostFaults = 20;
 
 // What a method will make, by its settings.
 QuantScheme schemeOf(const LayerPlan& plan, ScaleType scaleType) {
   QuantScheme scheme;
   scheme.scaleType = scaleType;
   if (plan.settings.contains("bits")) scheme = integerScheme(plan.settings, scaleType);
+  if (plan.method->quantizesActivations) {  // integer matrix products take symmetric weights, a scale a row
+    scheme.bits = 8;
+    scheme.symmetric = true;
+    if (!plan.settings.contains("group_size")) scheme.groupSize = kPerChannel;
+  }
   const std::string& id = plan.method->id;
   if (id == "hqq") scheme.realZeroPoint = true;
   if (id == "nf4" || id == "mxfp4" || id == "fp8-e4m3") {
     scheme.number = NumberFormat::Codebook;
+    scheme.symmetric = true;
     scheme.codebookName = id == "nf4" ? "nf4" : id == "mxfp4" ? "e2m1" : "e4m3";
     scheme.bits = id == "fp8-e4m3" ? 8 : 4;
-    scheme.groupSize = plan.settings.contains("group_size") ? plan.settings.integer("group_size") : kPerChannel;
+    scheme.groupSize = plan.settings.contains("group_size") ? plan.settings.integer("group_size")
+                       : id == "mxfp4"                      ? 32
+                                                            : kPerChannel;
+    if (id == "mxfp4") scheme.scaleType = ScaleType::E8M0;
   }
   return scheme;
 }
@@ -38,33 +52,114 @@ PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor,
           .method = plan.method->id,
           .scheme = schemeOf(plan, scaleType),
           .quantizesInputs = plan.method->quantizesActivations,
+          .scalesInputs = plan.method->scalesInputs,
           .mayReorderGroups = isOn(plan.settings, "act_order") && !isOn(plan.settings, "static_groups")};
+}
+
+// The name under which loaders fuse a projection with its neighbours; empty for the others.
+std::string fusedName(const std::string& layer) {
+  for (const char* part : {"q_proj", "k_proj", "v_proj"})
+    if (layer.ends_with(part)) return layer.substr(0, layer.size() - 6) + "qkv";
+  for (const char* part : {"gate_proj", "up_proj"})
+    if (layer.ends_with(part)) return layer.substr(0, layer.rfind('.') + 1) + "gate_up";
+  return {};
+}
+
+// Loaders that fuse q/k/v and gate/up need all parts alike.
+std::string fusionAdvice(const Checkpoint& model, const std::vector<PreflightLayer>& layers) {
+  std::map<std::string, const PreflightLayer*> first;
+  std::map<std::string, const PreflightLayer*> byName;
+  for (const PreflightLayer& layer : layers) byName[layer.name] = &layer;
+  for (const CheckpointTensor& tensor : model.tensors()) {
+    const std::string name = layerName(tensor.info.name);
+    const std::string fused = tensor.info.shape.size() == 2 ? fusedName(name) : "";
+    if (fused.empty()) continue;
+    const auto found = byName.find(name);
+    const PreflightLayer* layer = found == byName.end() ? nullptr : found->second;
+    const PreflightLayer* other = first.emplace(fused, layer).first->second;
+    if ((layer == nullptr) != (other == nullptr) || (layer != nullptr && layer->scheme != other->scheme))
+      return "vLLM and SGLang fuse q, k, v and gate, up and need them alike; '" + name +
+             "' differs from its neighbours";
+  }
+  return {};
+}
+
+void addAdvice(const Checkpoint& model, const std::vector<PreflightLayer>& layers, const FolderRules& rules,
+               std::vector<PreflightFinding>& findings) {
+  for (const LayerRemark& advise : rules.advice) {
+    std::map<std::string, std::size_t> remarks;
+    for (const PreflightLayer& layer : layers)
+      if (const std::string remark = advise(layer); !remark.empty()) ++remarks[remark];
+    for (const auto& [remark, count] : remarks) {
+      const bool isAll = count == layers.size();
+      findings.push_back({false, {}, (isAll ? "" : std::to_string(count) + " layers: ") + remark});
+    }
+  }
+  if (const std::string remark = fusionAdvice(model, layers); !remark.empty()) findings.push_back({false, {}, remark});
 }
 
 }  // namespace
 
-std::vector<PreflightFinding> preflightLayers(const Checkpoint& model, const QuantRequest& request, ScaleType scaleType,
-                                              bool oneSetting, const LayerCheck& check) {
+std::vector<PreflightLayer> preflightLayers(const Checkpoint& model, const QuantRequest& request, ScaleType scaleType) {
+  std::vector<PreflightLayer> layers;
+  for (const CheckpointTensor* tensor : chooseLayers(model, request.layers))
+    if (const auto plan = planLayer(request, layerName(tensor->info.name)))
+      layers.push_back(describe(model, *tensor, *plan, scaleType));
+  return layers;
+}
+
+std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const QuantRequest& request,
+                                             const std::vector<PreflightLayer>& layers) {
   std::vector<PreflightFinding> findings;
   if (model.contents().configJson.empty())
     findings.push_back({true, {}, "a whole model is written, and this one has no config.json: open its folder"});
-  if (request.scaleType != scaleType)
+  if (request.scaleType != ScaleType::F16)
     findings.push_back(
         {true, {}, "this format stores F16 scales, and the run keeps its own: run again for this format"});
-  std::optional<QuantScheme> first;
-  for (const CheckpointTensor* tensor : chooseLayers(model, request.layers)) {
-    const auto plan = planLayer(request, layerName(tensor->info.name));
-    if (!plan || findings.size() >= kMostFindings) continue;
-    const PreflightLayer layer = describe(model, *tensor, *plan, scaleType);
-    if (!first) first = layer.scheme;
-    std::string fault = check(layer);
-    if (fault.empty() && oneSetting && layer.scheme != *first)
+  const bool scales =
+      std::any_of(layers.begin(), layers.end(), [](const PreflightLayer& layer) { return layer.scalesInputs; });
+  std::string whyNot;
+  if (scales && !model.contents().configJson.empty() && !tryArchitecture(model, &whyNot))
+    findings.push_back(
+        {true,
+         {},
+         "input scales have to be folded into the operations before, and the architecture isn't known (" + whyNot +
+             "): choose a method that scales no inputs"});
+  return findings;
+}
+
+std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const QuantRequest& request,
+                                              const FolderRules& rules) {
+  const std::vector<PreflightLayer> layers = preflightLayers(model, request, ScaleType::F16);
+  std::vector<PreflightFinding> findings = preflightModel(model, request, layers);
+  for (const PreflightLayer& layer : layers) {
+    std::string fault = rules.fault(layer);
+    if (fault.empty() && rules.oneSetting && layer.scheme != layers.front().scheme)
       fault =
           "has other settings than the first layer; this format holds one for all: quantize every layer alike, or skip "
           "some";
-    if (!fault.empty()) findings.push_back({true, layer.name, fault});
+    if (!fault.empty() && findings.size() < kMostFaults) findings.push_back({true, layer.name, fault});
   }
+  if (std::none_of(findings.begin(), findings.end(), [](const PreflightFinding& f) { return f.blocking; }))
+    addAdvice(model, layers, rules, findings);
   return findings;
+}
+
+std::string groupFault(const PreflightLayer& layer) {
+  if (layer.groupsDivide()) return {};
+  return "its " + std::to_string(layer.cols) + " inputs are no multiple of the group size " +
+         std::to_string(layer.scheme.groupSize) + ": choose a group size that divides them, or -1";
+}
+
+std::string fusedKernelAdvice(const PreflightLayer& layer) {
+  constexpr std::array<std::int64_t, 5> kGroupSizes{kPerChannel, kPerTensor, 32, 64, 128};
+  const bool hasUsualGroups =
+      std::find(kGroupSizes.begin(), kGroupSizes.end(), layer.scheme.groupSize) != kGroupSizes.end();
+  if (!hasUsualGroups) return "vLLM's fused kernels take groups of 32, 64 or 128, or one per channel (-1)";
+  if (layer.rows % 64 != 0 || layer.cols % 128 != 0)
+    return "vLLM's fused kernels want outputs in multiples of 64 and inputs in multiples of 128; slower kernels may "
+           "take them";
+  return {};
 }
 
 }  // namespace qs

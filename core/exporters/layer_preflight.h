@@ -17,6 +17,7 @@ struct PreflightLayer {
   std::string method;
   QuantScheme scheme;
   bool quantizesInputs = false;
+  bool scalesInputs = false;      ///< may leave an input scale, which has to be folded
   bool mayReorderGroups = false;  ///< the method may leave a group index that isn't plain
 
   [[nodiscard]] bool groupsDivide() const {
@@ -24,13 +25,34 @@ struct PreflightLayer {
   }
 };
 
-/// Says why a layer doesn't fit, or nothing.
-using LayerCheck = std::function<std::string(const PreflightLayer&)>;
+/// The layers that a request will quantize, in model order. Throws Error (Request).
+[[nodiscard]] std::vector<PreflightLayer> preflightLayers(const Checkpoint& model, const QuantRequest& request,
+                                                          ScaleType scaleType);
 
-/// The findings of a format that writes model folders: config.json must be there, scales in `scaleType`, one setting
-/// for all layers where `oneSetting`, and each layer as `check` says.
-[[nodiscard]] std::vector<PreflightFinding> preflightLayers(const Checkpoint& model, const QuantRequest& request,
-                                                            ScaleType scaleType, bool oneSetting,
-                                                            const LayerCheck& check);
+/// Says something of a layer, or nothing.
+using LayerRemark = std::function<std::string(const PreflightLayer&)>;
+
+/// The rules of a format that writes model folders.
+struct FolderRules {
+  bool oneSetting = false;          ///< one setting for all layers
+  LayerRemark fault;                ///< why a layer can't be held, and what would have to change
+  std::vector<LayerRemark> advice;  ///< which loaders won't take it; the same remark is made once for all layers
+};
+
+/// The findings of such a format: config.json must be there, scales in F16, input scales foldable, and each layer as
+/// the rules say.
+[[nodiscard]] std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const QuantRequest& request,
+                                                            const FolderRules& rules);
+
+/// What is common to formats that write whole models: config.json, F16 scales, and an architecture into which the input
+/// scales of `layers` fold.
+[[nodiscard]] std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const QuantRequest& request,
+                                                           const std::vector<PreflightLayer>& layers);
+
+/// "inputs are no multiple of the group size …", or nothing.
+[[nodiscard]] std::string groupFault(const PreflightLayer& layer);
+
+/// What the fused kernels of vLLM want of a 4 or 8 bit layer's shape and group size (formats.md section 3).
+[[nodiscard]] std::string fusedKernelAdvice(const PreflightLayer& layer);
 
 }  // namespace qs

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,18 +16,18 @@ struct FolderFormat {
   PartsOfLayer partsOf;
   /// The same with their bytes; suffixes as in partsOf.
   std::function<PackedTensors(const QuantizedTensor& layer, const std::string& name)> pack;
-  /// `quantization_config` of config.json, from the layers as planned (without codes).
-  std::function<nlohmann::json(const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& unquantized)>
+  /// `quantization_config` of config.json, from the quantized layers and the names of the linears that aren't.
+  std::function<nlohmann::json(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized)>
       configuration;
   /// File name for a copy of the configuration beside config.json; empty = none.
   std::string configurationFile;
 };
 
-/// Writes a whole model folder: shards with their index, config.json with its `quantization_config`, tokenizer files.
-/// Layers with an input scale are refused: it would have to be folded. Before the folder appears, it is read again
-/// through the readers of core/io and every quantized layer is compared with what the run promised. Throws Error
-/// (Failed) where they differ, or Cancelled.
-void exportModelFolder(const ExportSource& source, const ExportOptions& options, const FolderFormat& format,
-                       const RunContext& context);
+/// Writes a whole model folder: shards with their index, config.json with its `quantization_config`, tokenizer files;
+/// input scales folded into the operations before. Before the folder appears, it is read again through the readers of
+/// core/io, and every tensor is compared with what the run promised. Throws Error (Failed) where they differ, or
+/// Cancelled.
+[[nodiscard]] ExportResult exportModelFolder(const ExportSource& source, const ExportOptions& options,
+                                             const FolderFormat& format, const RunContext& context);
 
 }  // namespace qs

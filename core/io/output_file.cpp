@@ -53,8 +53,9 @@ void OutputFile::writeAt(std::uint64_t offset, std::span<const std::byte> bytes)
   }
 }
 
-void OutputFile::commit() {
+void OutputFile::commit(const Inspect& inspect) {
   if (fsync(m_fd) != 0 && errno != EINVAL) throw systemFailure(m_path, "can't be written", errno);
+  if (inspect) inspect(m_aside);
   if (close(std::exchange(m_fd, -1)) != 0) {
     const int code = errno;
     unlink(m_aside.c_str());

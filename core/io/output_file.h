@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace qs {
 /// disk, unwritable folder) throws Error (Failed) naming the path.
 class OutputFile {
  public:
+  /// Looks at the complete file, by its name aside, before it appears; what it throws keeps it from appearing.
+  using Inspect = std::function<void(const std::filesystem::path& aside)>;
+
   /// Throws Error (Request) where the file exists and may not be replaced. `expectedBytes` is reserved on the disk
   /// where the file system can, so that a full disk shows at once; 0 = unknown.
   OutputFile(std::filesystem::path path, bool replace, std::uint64_t expectedBytes = 0);
@@ -26,7 +30,7 @@ class OutputFile {
   /// Thread-safe.
   void writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const;
   /// Makes the contents durable and puts the file in place.
-  void commit();
+  void commit(const Inspect& inspect = {});
 
  private:
   void discard() noexcept;

@@ -1,6 +1,7 @@
 #include "core/session/layer_file.h"
 
 #include <cstring>
+#include <fstream>
 
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kMagic = "QSLAYER1";
+constexpr std::string_view kMagic = "QSLAYER2";
 
 std::uint64_t checksumOf(std::string_view bytes) {
   Hash64 hash;
@@ -108,24 +109,61 @@ NestedScales nestedFromValue(const json& value, PayloadReader& payload) {
   return nested;
 }
 
-QuantizedTensor tensorFromParts(const json& header, PayloadReader payload) {
-  const auto count = [&header](const char* key) { return header.at(key).get<std::uint64_t>(); };
+std::uint64_t packedCodeBytes(const QuantizedTensor& tensor) {
+  return (tensor.rows * tensor.cols * static_cast<std::uint64_t>(tensor.scheme.bits) + 7) / 8;
+}
+
+// All but the arrays.
+QuantizedTensor tensorFromHeader(const json& header) {
   QuantizedTensor tensor;
   tensor.scheme = schemeFromValue(header.at("scheme"));
-  tensor.rows = count("rows");
-  tensor.cols = count("cols");
-  const std::uint64_t weights = tensor.rows * tensor.cols;
-  const auto bits = static_cast<std::uint64_t>(tensor.scheme.bits);
-  const std::string_view codes = payload.take((weights * bits + 7) / 8);
+  tensor.rows = header.at("rows").get<std::size_t>();
+  tensor.cols = header.at("cols").get<std::size_t>();
+  tensor.inputScaleKind = static_cast<InputScaleKind>(header.at("input_scale_kind").get<int>());
+  if (header.contains("activations")) tensor.activations = activationsFromValue(header["activations"]);
+  return tensor;
+}
+
+// What follows the codes.
+void takeArrays(const json& header, PayloadReader& payload, QuantizedTensor& tensor) {
+  const auto count = [&header](const char* key) { return header.at(key).get<std::uint64_t>(); };
   tensor.scales = payload.array<float>(count("scales"));
   tensor.zeroPoints = payload.array<float>(count("zero_points"));
   tensor.groupIndex = payload.array<std::int32_t>(count("group_index"));
   tensor.codebook = payload.array<float>(count("codebook"));
   tensor.inputScale = payload.array<float>(count("input_scale"));
-  tensor.inputScaleKind = static_cast<InputScaleKind>(header.at("input_scale_kind").get<int>());
-  if (header.contains("activations")) tensor.activations = activationsFromValue(header["activations"]);
   if (header.contains("nested")) tensor.nestedScales = nestedFromValue(header["nested"], payload);
-  tensor.codes = unpackCodes(codes, weights, tensor.scheme.bits, hasSignedCodes(tensor));
+}
+
+QuantizedTensor tensorFromParts(const json& header, PayloadReader payload) {
+  QuantizedTensor tensor = tensorFromHeader(header);
+  const std::string_view codes = payload.take(packedCodeBytes(tensor));
+  takeArrays(header, payload, tensor);
+  tensor.codes = unpackCodes(codes, tensor.rows * tensor.cols, tensor.scheme.bits, hasSignedCodes(tensor));
+  return tensor;
+}
+
+// `count` bytes from `offset`; throws where there aren't as many.
+std::string bytesAt(std::ifstream& file, std::uint64_t offset, std::uint64_t count) {
+  std::string bytes(count, '\0');
+  file.seekg(static_cast<std::streamoff>(offset));
+  file.read(bytes.data(), static_cast<std::streamsize>(count));
+  if (!file) throw inputError("stored layer", "is cut short");
+  return bytes;
+}
+
+QuantizedTensor headFrom(std::ifstream& file, std::uint64_t fileBytes) {
+  constexpr std::size_t kStart = kMagic.size() + sizeof(std::uint64_t);
+  const std::string start = bytesAt(file, 0, kStart);
+  const std::uint64_t length = numberAt(start, kMagic.size());
+  if (!start.starts_with(kMagic) || length > fileBytes - kStart) throw inputError("stored layer", "is damaged");
+  const json header = json::from_cbor(bytesAt(file, kStart, length));
+  QuantizedTensor tensor = tensorFromHeader(header.at("tensor"));
+  const std::uint64_t before = kStart + length + packedCodeBytes(tensor) + sizeof(std::uint64_t);
+  if (before > fileBytes) throw inputError("stored layer", "is cut short");
+  const std::string arrays = bytesAt(file, before - sizeof(std::uint64_t), fileBytes - before);
+  PayloadReader payload(arrays);
+  takeArrays(header.at("tensor"), payload, tensor);
   return tensor;
 }
 
@@ -225,6 +263,20 @@ std::optional<QuantizedTensor> decodeLayerTensor(std::string_view bytes) {
   if (!parts) return std::nullopt;
   try {
     return tensorFromParts(parts->header.at("tensor"), PayloadReader(parts->payload));
+  } catch (const json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<QuantizedTensor> readLayerHead(const std::filesystem::path& path) {
+  std::error_code failed;
+  const std::uint64_t size = std::filesystem::file_size(path, failed);
+  std::ifstream file(path, std::ios::binary);
+  if (failed || !file || size < kMagic.size() + sizeof(std::uint64_t)) return std::nullopt;
+  try {
+    return headFrom(file, size);
   } catch (const json::exception&) {
     return std::nullopt;
   } catch (const Error&) {

@@ -45,9 +45,23 @@ std::vector<float> levelsOf(const QuantizedTensor& tensor) {
   return levels;
 }
 
+std::vector<float> meanSquaresOf(const ActivationStats& inputs) {
+  std::vector<float> squares(inputs.channels);
+  const bool hasGram = !inputs.gram.empty();
+  const auto count = static_cast<double>(hasGram ? inputs.tokens : inputs.sample.rows());
+  for (std::size_t i = 0; i < squares.size() && count > 0; ++i) {
+    double sum = hasGram ? inputs.gram[i * inputs.channels + i] : 0.0;
+    for (std::size_t row = 0; row < inputs.sample.rows() && !hasGram; ++row)
+      sum += static_cast<double>(inputs.sample(row, i)) * inputs.sample(row, i);
+    squares[i] = static_cast<float>(sum / count);
+  }
+  return squares;
+}
+
 void setOutputErrors(MatrixView weights, const LayerOutcome& outcome, const ActivationStats& inputs,
                      LayerReport& report, const RunContext& context) {
   const OutputError error = measureOutputError(*outcome.tensor, weights, inputs, context, outcome.outputError);
+  report.inputMeanSquares = meanSquaresOf(inputs);
   report.metrics.outputRelativeError = error.relative;
   report.metrics.heldOutOutputRelativeError = error.heldOut;
   if (!error.exact)

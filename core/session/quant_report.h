@@ -70,6 +70,7 @@ struct LayerReport {
       levels;  ///< values that codes can take, for per-tensor grids and the layer's median scale: at most 256
   ChannelBands channels;
   std::vector<float> groupErrors;        ///< RMS error of each group of inputs over all rows; pooled to 2,000 points
+  std::vector<float> inputMeanSquares;   ///< [in] mean x² over the calibration inputs; empty without
   std::vector<OutlierChannel> outliers;  ///< at most 20
   std::vector<std::string> notes;
   std::map<std::string, double> figures;

@@ -134,6 +134,7 @@ json reportToValue(const LayerReport& report) {
           {"levels", report.levels},
           {"channels", bandsToValue(report.channels)},
           {"group_errors", report.groupErrors},
+          {"input_mean_squares", report.inputMeanSquares},
           {"outliers", outliersToValue(report.outliers)},
           {"notes", report.notes},
           {"figures", report.figures},
@@ -157,6 +158,7 @@ LayerReport reportFromValue(const json& value) {
   report.levels = value.at("levels").get<std::vector<float>>();
   report.channels = bandsFromValue(value.at("channels"));
   report.groupErrors = value.at("group_errors").get<std::vector<float>>();
+  report.inputMeanSquares = value.at("input_mean_squares").get<std::vector<float>>();
   report.outliers = outliersFromValue(value.at("outliers"));
   report.notes = value.at("notes").get<std::vector<std::string>>();
   report.figures = value.at("figures").get<std::map<std::string, double>>();

@@ -111,6 +111,8 @@ std::optional<QuantizedTensor> RunStore::loadTensor(std::string_view layer) cons
   return bytes ? decodeLayerTensor(*bytes) : std::nullopt;
 }
 
+std::optional<QuantizedTensor> RunStore::loadHead(std::string_view layer) const { return readLayerHead(fileOf(layer)); }
+
 std::optional<LayerReport> RunStore::loadReport(std::string_view layer) const {
   const std::optional<std::string> bytes = bytesOf(fileOf(layer));
   std::optional<LayerReport> report = bytes ? decodeLayerReport(*bytes) : std::nullopt;

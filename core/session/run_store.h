@@ -32,6 +32,8 @@ class RunStore {
   void save(const LayerReport& report, const QuantizedTensor& tensor);
   /// The layer's tensor, or report; nothing where it isn't stored or its file is damaged (then it counts as absent).
   [[nodiscard]] std::optional<QuantizedTensor> loadTensor(std::string_view layer) const;
+  /// The layer's tensor without its codes, which aren't read: quick, and blind to damage in them.
+  [[nodiscard]] std::optional<QuantizedTensor> loadHead(std::string_view layer) const;
   [[nodiscard]] std::optional<LayerReport> loadReport(std::string_view layer) const;
   /// Forgets every layer of this run.
   void clear();

@@ -2,35 +2,84 @@
 
 #include <QSaveFile>
 
+#include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
+#include "core/session/run_quantization.h"
 #include "ui/controllers/error_message.h"
 
 namespace qs {
+
+namespace {
+
+QuantRequest requestFor(const FinishedRun& run, const ExporterInfo& exporter) {
+  QuantRequest request = run.request;
+  request.scaleType = exporter.scaleType;
+  return request;
+}
+
+std::vector<PreflightFinding> findingsOf(const FinishedRun& run, const ExporterInfo& exporter,
+                                         const ExportOptions& options) {
+  const QuantRequest request = requestFor(run, exporter);
+  std::vector<PreflightFinding> findings;
+  try {
+    findings = exporter.preflight(*run.model, request, options);
+  } catch (const Error& error) {
+    return {{.blocking = true, .layer = {}, .message = error.what()}};
+  }
+  if (request.scaleType != run.request.scaleType)
+    findings.push_back({false,
+                        {},
+                        "the format stores F16 scales: the layers are quantized again with them before they are "
+                        "written"});
+  return findings;
+}
+
+ExportResult writeRun(const FinishedRun& run, const ExporterInfo& exporter, const ExportOptions& options,
+                      const RunContext& context) {
+  const QuantRequest request = requestFor(run, exporter);
+  requireExportable(exporter, *run.model, request, options);
+  if (request == run.request) return exporter.write({*run.model, request, *run.report, *run.store}, options, context);
+  RunStore store(run.store->folder().parent_path(), *run.model, request);
+  const QuantReport report = runQuantization(*run.model, request, store, context);
+  for (const LayerReportPtr& layer : report.layers)
+    if (!layer->error.empty()) throw failedError("layer '" + layer->name + "'", layer->error);
+  return exporter.write({*run.model, request, report, store}, options, context);
+}
+
+}  // namespace
 
 ExportController::ExportController(QObject* parent) : QObject(parent) {
   connect(&m_runner, &JobRunnerBase::busyChanged, this, &ExportController::busyChanged);
   connect(&m_runner, &JobRunnerBase::progressPolled, this, &ExportController::progressPolled);
 }
 
+void ExportController::preflight(const FinishedRunPtr& run, const QString& exporterId, const ExportOptions& options) {
+  m_preflight.start([run, id = exporterId.toStdString(),
+                     options](const RunContext&) { return findingsOf(*run, requireExporter(id), options); },
+                    [this](const JobOutcome<std::vector<PreflightFinding>>& outcome) {
+                      if (outcome.result) Q_EMIT preflightReady(*outcome.result);
+                      if (outcome.error)
+                        Q_EMIT exportFailed(errorMessage(tr("The export could not be checked"), *outcome.error));
+                    });
+}
+
 void ExportController::exportRun(const FinishedRunPtr& run, const QString& exporterId, const ExportOptions& options) {
   const QString path = QString::fromStdString(options.path.string());
-  m_runner.start(
-      [run, id = exporterId.toStdString(), options, path](const RunContext& context) {
-        const ExporterInfo& exporter = requireExporter(id);
-        requireExportable(exporter, *run->model, run->request, options);
-        exporter.write({*run->model, run->request, *run->report, *run->store}, options, context);
-        return path;
-      },
-      [this, path](const JobOutcome<QString>& outcome) {
-        if (outcome.result) Q_EMIT exported(path);
-        if (outcome.error) Q_EMIT exportFailed(errorMessage(tr("%1 was not written").arg(path), *outcome.error));
-      });
+  m_runner.start([run, id = exporterId.toStdString(),
+                  options](const RunContext& context) { return writeRun(*run, requireExporter(id), options, context); },
+                 [this, path](const JobOutcome<ExportResult>& outcome) {
+                   if (outcome.result)
+                     Q_EMIT exported(path, tr("Read back: %1 tensors, none differs from what the run promised.")
+                                               .arg(QString::number(outcome.result->tensors)));
+                   if (outcome.error)
+                     Q_EMIT exportFailed(errorMessage(tr("%1 was not written").arg(path), *outcome.error));
+                 });
 }
 
 void ExportController::exportText(const QString& path, const QByteArray& text) {
   QSaveFile file(path);
   if (file.open(QIODevice::WriteOnly) && file.write(text) == text.size() && file.commit()) {
-    Q_EMIT exported(path);
+    Q_EMIT exported(path, {});
     return;
   }
   Q_EMIT exportFailed(errorMessage(tr("%1 was not written").arg(path), {ErrorKind::Failed, path, file.errorString()}));

@@ -20,20 +20,26 @@ class ExportController : public QObject {
   [[nodiscard]] bool isBusy() const { return m_runner.isBusy(); }
 
  public Q_SLOTS:
-  /// Writes the run's quantized layers with the exporter of that id, in the background.
+  /// Finds out, in the background, what the exporter of that id says of the run before any work.
+  void preflight(const qs::FinishedRunPtr& run, const QString& exporterId, const qs::ExportOptions& options);
+  /// Writes the run's quantized layers with the exporter of that id, in the background. Where the format stores scales
+  /// of another type than the run did, its layers are quantized again with them first.
   void exportRun(const qs::FinishedRunPtr& run, const QString& exporterId, const qs::ExportOptions& options);
   /// Writes a short text (a table) at once.
   void exportText(const QString& path, const QByteArray& text);
   void cancel() { m_runner.cancel(); }
 
  Q_SIGNALS:
-  void exported(const QString& path);
+  void preflightReady(const std::vector<qs::PreflightFinding>& findings);
+  /// `result` says how much was read back and compared.
+  void exported(const QString& path, const QString& result);
   void exportFailed(const qs::UserMessage& message);
   void busyChanged(bool busy);
   void progressPolled(const qs::ProgressSnapshot& progress);
 
  private:
-  JobRunner<QString> m_runner;
+  JobRunner<ExportResult> m_runner;
+  JobRunner<std::vector<PreflightFinding>> m_preflight;
 };
 
 }  // namespace qs

@@ -5,7 +5,6 @@
 #include <QDir>
 #include <QFileDialog>
 #include <QGuiApplication>
-#include <QInputDialog>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
@@ -14,6 +13,7 @@
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
+#include "ui/windows/export_dialog.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/run_description.h"
 #include "ui/windows/view_area.h"
@@ -67,23 +67,28 @@ void ExportMenu::askWhereToWrite(const QString& title, const QStringList& filter
 }
 
 void ExportMenu::askForModel() {
-  QStringList names;
-  for (const ExporterInfo& exporter : allExporters()) names << QString::fromStdString(exporter.name);
-  auto* dialog = new QInputDialog(&m_window);
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setWindowTitle(tr("Export quantized model"));
-  dialog->setLabelText(tr("Format"));
-  dialog->setComboBoxItems(names);
-  connect(dialog, &QInputDialog::textValueSelected, this, [this, names](const QString& name) {
-    const ExporterInfo& exporter =
-        allExporters()[static_cast<std::size_t>(std::max<qsizetype>(0, names.indexOf(name)))];
-    const QString suffix = QString::fromStdString(exporter.suffix).mid(1);
-    const QStringList filters =
-        suffix.isEmpty() ? QStringList{tr("Folder (*)")} : QStringList{QStringLiteral("%1 (*.%2)").arg(name, suffix)};
-    askWhereToWrite(tr("Export as %1").arg(name), filters, suffix,
-                    [this, id = QString::fromStdString(exporter.id)](const QString& path) { writeModel(id, path); });
-  });
+  Workbench& bench = m_window.workbench();
+  const FinishedRunPtr run = bench.shownRun();
+  if (!run) return;
+  auto* dialog = new ExportDialog(&m_window);
+  dialog->setObjectName(QStringLiteral("exportDialog"));
+  connect(
+      dialog, &ExportDialog::preflightRequested, &bench.exports,
+      [&bench, run](const QString& id, const ExportOptions& options) { bench.exports.preflight(run, id, options); });
+  connect(&bench.exports, &ExportController::preflightReady, dialog, &ExportDialog::setFindings);
+  connect(dialog, &ExportDialog::exportRequested, this, &ExportMenu::askWhereToExport);
   dialog->open();
+  dialog->askForPreflight();
+}
+
+void ExportMenu::askWhereToExport(const QString& exporterId, const ExportOptions& options) {
+  const ExporterInfo& exporter = requireExporter(exporterId.toStdString());
+  const QString name = QString::fromStdString(exporter.name);
+  const QString suffix = QString::fromStdString(exporter.suffix).mid(1);
+  const QStringList filters =
+      suffix.isEmpty() ? QStringList{tr("Folder (*)")} : QStringList{QStringLiteral("%1 (*.%2)").arg(name, suffix)};
+  askWhereToWrite(tr("Export as %1").arg(name), filters, suffix,
+                  [this, exporterId, options](const QString& path) { writeModel(exporterId, path, options); });
 }
 
 QString ExportMenu::caption() const {
@@ -145,10 +150,9 @@ void ExportMenu::writeTablePicture(const QString& path) {
   });
 }
 
-void ExportMenu::writeModel(const QString& exporterId, const QString& path) {
+void ExportMenu::writeModel(const QString& exporterId, const QString& path, ExportOptions options) {
   Workbench& bench = m_window.workbench();
   if (!bench.shownRun()) return;
-  ExportOptions options;
   options.path = path.toStdString();
   options.replace = true;  // the dialog has asked
   bench.exports.exportRun(bench.shownRun(), exporterId, options);

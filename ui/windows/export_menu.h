@@ -3,6 +3,8 @@
 #include <QObject>
 #include <functional>
 
+#include "core/exporters/exporter.h"
+
 namespace qs {
 
 class MainWindow;
@@ -23,7 +25,7 @@ class ExportMenu : public QObject {
   /// The comparison table: Markdown for .md, a picture for .png, else CSV.
   void writeTable(const QString& path);
   /// The shown run's layers with an exporter.
-  void writeModel(const QString& exporterId, const QString& path);
+  void writeModel(const QString& exporterId, const QString& path, qs::ExportOptions options = {});
   void copyPlot();
   void copyTable();
   void copyCommandLine();
@@ -34,6 +36,7 @@ class ExportMenu : public QObject {
   void askWhereToWrite(const QString& title, const QStringList& filters, const QString& suffix,
                        const std::function<void(const QString&)>& write);
   void askForModel();
+  void askWhereToExport(const QString& exporterId, const ExportOptions& options);
   [[nodiscard]] QString caption() const;
   void tell(const QString& path);
   template <typename Work>

@@ -15,8 +15,8 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
           [this](const QString&, const UserMessage& text) { Q_EMIT message(text); });
   connect(&request, &RequestController::requestChanged, &preview, &PreviewController::setRequest);
   connect(&exports, &ExportController::exportFailed, this, &Workbench::message);
-  connect(&exports, &ExportController::exported, this, [this](const QString& path) {
-    Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, {}});
+  connect(&exports, &ExportController::exported, this, [this](const QString& path, const QString& result) {
+    Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, result});
   });
   connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
   connect(&compare, &CompareController::started, this, &Workbench::beginComparison);

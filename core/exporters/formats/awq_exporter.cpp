@@ -18,19 +18,18 @@ std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor
           {unit.layer + ".scales", DType::F16, {groups, head.rows}}};
 }
 
-nlohmann::json configuration(const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& unquantized) {
-  if (heads.empty()) throw failedError("awq", "the run quantized no layer");
-  const std::int64_t groupSize = heads.front().scheme.groupSize;
+nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized) {
+  const std::int64_t groupSize = layers.front().scheme.groupSize;
   nlohmann::json config{{"quant_method", "awq"}, {"bits", 4},         {"group_size", groupSize > 0 ? groupSize : -1},
                         {"zero_point", true},    {"version", "gemm"}, {"modules_to_not_convert", nullptr}};
   if (!unquantized.empty()) config["modules_to_not_convert"] = unquantized;
   return config;
 }
 
-void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
-  exportModelFolder(source, options,
-                    {.partsOf = partsOf, .pack = packAwq, .configuration = configuration, .configurationFile = {}},
-                    context);
+ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+  return exportModelFolder(
+      source, options, {.partsOf = partsOf, .pack = packAwq, .configuration = configuration, .configurationFile = {}},
+      context);
 }
 
 std::string faultOf(const PreflightLayer& layer) {
@@ -40,11 +39,14 @@ std::string faultOf(const PreflightLayer& layer) {
   if (layer.quantizesInputs) return "AWQ holds weights only: export " + layer.method + " as compressed-tensors";
   if (scheme.bits != 4) return "AWQ holds 4 bits, not " + std::to_string(scheme.bits);
   if (layer.rows % kPerWord != 0) return "AWQ needs outputs in multiples of 8, not " + std::to_string(layer.rows);
-  if (!layer.groupsDivide())
-    return "its " + std::to_string(layer.cols) + " inputs are no multiple of the group size " +
-           std::to_string(scheme.groupSize);
+  if (const std::string fault = groupFault(layer); !fault.empty()) return fault;
   if (layer.mayReorderGroups) return "AWQ has no group index: use static groups, or no act-order";
   return {};
+}
+
+std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
+                                        const ExportOptions& /*options*/) {
+  return preflightFolder(model, request, {.oneSetting = true, .fault = faultOf, .advice = {fusedKernelAdvice}});
 }
 
 }  // namespace
@@ -55,10 +57,7 @@ ExporterInfo awqExporter() {
           .loaders = "vLLM, SGLang, transformers with AutoAWQ kernels",
           .writesFolder = true,
           .scaleType = ScaleType::F16,
-          .preflight =
-              [](const Checkpoint& model, const QuantRequest& request, const ExportOptions& /*options*/) {
-                return preflightLayers(model, request, ScaleType::F16, true, faultOf);
-              },
+          .preflight = preflight,
           .write = write};
 }
 

@@ -1,6 +1,7 @@
 #include "core/exporters/formats/compressed_tensors_exporter.h"
 
-#include "core/base/error.h"
+#include <algorithm>
+
 #include "core/exporters/layer_preflight.h"
 #include "core/exporters/model_folder_export.h"
 #include "core/io/layouts/bit_stream.h"
@@ -10,36 +11,49 @@ namespace qs {
 
 namespace {
 
-CompressedForm formOf(const QuantizedTensor& head) {
-  if (head.scheme.number == NumberFormat::Codebook) return CompressedForm::Float;
-  return head.activations ? CompressedForm::Int : CompressedForm::Packed;
+CompressedForm formOf(const QuantScheme& scheme, bool quantizesInputs) {
+  if (scheme.number == NumberFormat::Codebook) return CompressedForm::Float;
+  return quantizesInputs ? CompressedForm::Int : CompressedForm::Packed;
 }
+
+const char* formatOf(CompressedForm form) {
+  return form == CompressedForm::Packed ? "pack-quantized"
+         : form == CompressedForm::Int  ? "int-quantized"
+                                        : "float-quantized";
+}
+
+bool hasStaticInputs(const QuantizedTensor& head) { return head.activations && head.activations->isStatic; }
 
 // Inputs' static scales are F32, which F16 can't hold; the components of a layer share one type.
-DType scaleTypeOf(const QuantizedTensor& head) {
-  return head.activations && head.activations->isStatic ? DType::F32 : DType::F16;
-}
+DType scaleTypeOf(const QuantizedTensor& head) { return hasStaticInputs(head) ? DType::F32 : DType::F16; }
 
-void requireStorable(const QuantizedTensor& head, const std::string& layer) {
-  if (head.activations && head.activations->isStatic && !head.activations->symmetric)
-    throw failedError("layer '" + layer + "'",
-                      "int-quantized holds symmetric input scales only: choose an observer that is symmetric "
-                      "(entropy), or quantize inputs dynamically");
-}
-
-// The components of a layer whose codes are all zero have the shapes of the layer's.
 std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor& head) {
-  requireStorable(head, unit.layer);
-  QuantizedTensor blank = head;
-  blank.codes.assign(head.rows * head.cols, 0);
+  const CompressedForm form = formOf(head.scheme, head.activations.has_value());
+  const std::uint64_t groups = head.scheme.groupsPerRow(head.cols);
+  const Shape scaleShape = head.scheme.groupSize == kPerTensor ? Shape{1} : Shape{head.rows, groups};
+  const int bits = head.scheme.bits;
   std::vector<PlannedTensor> parts;
-  for (const PackedTensor& part : packCompressed(blank, formOf(head), scaleTypeOf(head), unit.layer))
-    parts.push_back({unit.layer + "." + part.suffix, part.dtype, part.shape});
+  const auto add = [&](const char* suffix, DType dtype, Shape shape) {
+    parts.push_back({unit.layer + "." + suffix, dtype, std::move(shape)});
+  };
+  if (form == CompressedForm::Packed) {
+    add("weight_packed", DType::I32, {head.rows, wordsOfFields(head.cols, bits)});
+    add("weight_shape", DType::I64, {2});
+  } else {
+    add("weight", form == CompressedForm::Float ? DType::F8E4M3 : DType::I8, {head.rows, head.cols});
+  }
+  add("weight_scale", scaleTypeOf(head), scaleShape);
+  if (!head.zeroPoints.empty() && form == CompressedForm::Packed)
+    add("weight_zero_point", DType::I32, {wordsOfFields(head.rows, bits), groups});
+  if (!head.zeroPoints.empty() && form == CompressedForm::Int) add("weight_zero_point", DType::I8, scaleShape);
+  if (!head.groupIndex.empty()) add("weight_g_idx", DType::I32, {head.cols});
+  if (hasStaticInputs(head)) add("input_scale", DType::F32, {1});
+  if (hasStaticInputs(head) && !head.activations->symmetric) add("input_zero_point", DType::I8, {1});
   return parts;
 }
 
-nlohmann::json weightsConfig(const QuantizedTensor& head) {
-  const QuantScheme& scheme = head.scheme;
+nlohmann::json weightsConfig(const LayerSummary& layer) {
+  const QuantScheme& scheme = layer.scheme;
   nlohmann::json config{{"num_bits", scheme.bits},
                         {"type", scheme.number == NumberFormat::Codebook ? "float" : "int"},
                         {"symmetric", scheme.symmetric || scheme.number == NumberFormat::Codebook},
@@ -51,43 +65,70 @@ nlohmann::json weightsConfig(const QuantizedTensor& head) {
                         {"actorder", nullptr},
                         {"observer", "minmax"}};
   if (scheme.groupSize > 0) config["group_size"] = scheme.groupSize;
-  if (!head.groupIndex.empty()) config["actorder"] = "group";
+  if (layer.hasGroupIndex) config["actorder"] = "group";
   return config;
 }
 
-nlohmann::json inputsConfig(const QuantizedTensor& head) {
-  if (!head.activations) return nullptr;
-  return {{"num_bits", head.activations->bits},
+nlohmann::json inputsConfig(const LayerSummary& layer) {
+  if (!layer.activations) return nullptr;
+  return {{"num_bits", layer.activations->bits},
           {"type", "int"},
-          {"symmetric", head.activations->symmetric},
-          {"strategy", head.activations->isStatic || !head.activations->perToken ? "tensor" : "token"},
-          {"dynamic", !head.activations->isStatic}};
+          {"symmetric", layer.activations->symmetric},
+          {"strategy", layer.activations->isStatic || !layer.activations->perToken ? "tensor" : "token"},
+          {"dynamic", !layer.activations->isStatic}};
 }
 
-nlohmann::json configuration(const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& unquantized) {
-  if (heads.empty()) throw failedError("compressed-tensors", "the run quantized no layer");
-  const CompressedForm form = formOf(heads.front());
-  const char* format = form == CompressedForm::Packed ? "pack-quantized"
-                       : form == CompressedForm::Int  ? "int-quantized"
-                                                      : "float-quantized";
-  const nlohmann::json group{{"targets", {"Linear"}},
-                             {"weights", weightsConfig(heads.front())},
-                             {"input_activations", inputsConfig(heads.front())},
-                             {"output_activations", nullptr},
-                             {"format", nullptr}};
-  return {{"quant_method", "compressed-tensors"}, {"format", format},
+// Layers of one kind: they share an entry of config_groups.
+struct Group {
+  nlohmann::json weights;
+  nlohmann::json inputs;
+  const char* format = nullptr;
+  std::vector<std::string> layers;
+};
+
+std::vector<Group> groupsOf(const std::vector<LayerSummary>& layers) {
+  std::vector<Group> groups;
+  for (const LayerSummary& layer : layers) {
+    Group own{.weights = weightsConfig(layer),
+              .inputs = inputsConfig(layer),
+              .format = formatOf(formOf(layer.scheme, layer.activations.has_value()))};
+    auto group = std::find_if(groups.begin(), groups.end(), [&own](const Group& other) {
+      return other.weights == own.weights && other.inputs == own.inputs && other.format == own.format;
+    });
+    if (group == groups.end()) group = groups.insert(groups.end(), std::move(own));
+    group->layers.push_back(layer.name);
+  }
+  return groups;
+}
+
+nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized) {
+  const std::vector<Group> groups = groupsOf(layers);
+  const bool isMixed = std::any_of(groups.begin(), groups.end(),
+                                   [&groups](const Group& group) { return group.format != groups.front().format; });
+  nlohmann::json configGroups = nlohmann::json::object();
+  for (const Group& group : groups) {
+    nlohmann::json entry{{"targets", {"Linear"}},
+                         {"weights", group.weights},
+                         {"input_activations", group.inputs},
+                         {"output_activations", nullptr},
+                         {"format", nullptr}};
+    if (groups.size() > 1) entry["targets"] = group.layers;
+    if (isMixed) entry["format"] = group.format;
+    configGroups["group_" + std::to_string(configGroups.size())] = entry;
+  }
+  return {{"quant_method", "compressed-tensors"}, {"format", isMixed ? "mixed-precision" : groups.front().format},
           {"quantization_status", "compressed"},  {"ignore", unquantized},
           {"kv_cache_scheme", nullptr},           {"global_compression_ratio", nullptr},
-          {"config_groups", {{"group_0", group}}}};
+          {"config_groups", configGroups}};
 }
 
-void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
   const auto pack = [](const QuantizedTensor& layer, const std::string& name) {
-    return packCompressed(layer, formOf(layer), scaleTypeOf(layer), name);
+    return packCompressed(layer, formOf(layer.scheme, layer.activations.has_value()), scaleTypeOf(layer), name);
   };
-  exportModelFolder(source, options,
-                    {.partsOf = partsOf, .pack = pack, .configuration = configuration, .configurationFile = {}},
-                    context);
+  return exportModelFolder(source, options,
+                           {.partsOf = partsOf, .pack = pack, .configuration = configuration, .configurationFile = {}},
+                           context);
 }
 
 std::string faultOf(const PreflightLayer& layer) {
@@ -98,10 +139,31 @@ std::string faultOf(const PreflightLayer& layer) {
            layer.method;
   if (layer.quantizesInputs && scheme.bits != 8)
     return "int-quantized holds 8 bits, not " + std::to_string(scheme.bits);
-  if (!layer.groupsDivide())
-    return "its " + std::to_string(layer.cols) + " inputs are no multiple of the group size " +
-           std::to_string(scheme.groupSize);
+  return groupFault(layer);
+}
+
+std::string schemeAdvice(const PreflightLayer& layer) {
+  const QuantScheme& scheme = layer.scheme;
+  if (scheme.number == NumberFormat::Codebook)
+    return scheme.groupSize > 0 ? "vLLM takes FP8 weights per channel or per tensor, not in groups" : "";
+  if (layer.quantizesInputs)
+    return !scheme.symmetric || scheme.groupSize > 0
+               ? "vLLM takes W8A8 with symmetric weights per channel or per tensor only"
+               : "";
+  if (scheme.bits != 4 && scheme.bits != 8)
+    return "vLLM takes 4 or 8 bits for certain, not " + std::to_string(scheme.bits);
+  if (scheme.groupSize == kPerTensor) return "vLLM takes packed weights in groups or per channel, not per tensor";
   return {};
+}
+
+std::string kernelAdvice(const PreflightLayer& layer) {
+  return layer.scheme.number == NumberFormat::Integer && !layer.quantizesInputs ? fusedKernelAdvice(layer) : "";
+}
+
+std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
+                                        const ExportOptions& /*options*/) {
+  return preflightFolder(model, request,
+                         {.oneSetting = false, .fault = faultOf, .advice = {schemeAdvice, kernelAdvice}});
 }
 
 }  // namespace
@@ -112,10 +174,7 @@ ExporterInfo compressedTensorsExporter() {
           .loaders = "vLLM (4 or 8 bits symmetric; W8A8 per channel; FP8), transformers",
           .writesFolder = true,
           .scaleType = ScaleType::F16,
-          .preflight =
-              [](const Checkpoint& model, const QuantRequest& request, const ExportOptions& /*options*/) {
-                return preflightLayers(model, request, ScaleType::F16, true, faultOf);
-              },
+          .preflight = preflight,
           .write = write};
 }
 

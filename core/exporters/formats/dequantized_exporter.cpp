@@ -1,8 +1,8 @@
 #include "core/exporters/formats/dequantized_exporter.h"
 
 #include "core/base/error.h"
-#include "core/exporters/export_units.h"
 #include "core/exporters/run_metadata.h"
+#include "core/exporters/single_file_export.h"
 #include "core/session/linear_weights.h"
 
 namespace qs {
@@ -24,25 +24,19 @@ std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor
   return parts;
 }
 
-void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
   const DType dtype = dtypeOf(options);
-  const auto units = planUnits(
-      source, [dtype](const ExportUnit& unit, const QuantizedTensor& head) { return partsOf(unit, head, dtype); },
-      context);
-  SafetensorsWriter file(options.path, allParts(units), runMetadata(source), options.replace);
-  const TensorSink sink = [&file](std::string_view tensor, std::span<const std::byte> bytes) {
-    file.append(tensor, bytes);
-  };
-  const WriteLayer writeLayer = [&](const ExportUnit& unit, const TensorSink& out) {
-    const QuantizedTensor layer = requireStoredLayer(source, unit.layer);
+  const WriteLayer writeLayer = [&](const ExportUnit& unit, const QuantizedTensor& layer, const TensorSink& out) {
     const bool isTransposed = isStoredTransposed(source.model, unit.tensor->info);
     writeDequantized(layer, dtype, isTransposed, unit.tensor->info.name, out, context);
     if (!layer.inputScale.empty())
       writeValues<float>(out, unit.layer + "." + inputScaleSuffix(layer), layer.inputScale);
     if (!layer.groupIndex.empty()) writeValues<std::int32_t>(out, unit.layer + ".g_idx", layer.groupIndex);
   };
-  streamUnits(units, writeLayer, sink, context);
-  file.commit();
+  return exportSafetensorsFile(
+      source, options,
+      [dtype](const ExportUnit& unit, const QuantizedTensor& head) { return partsOf(unit, head, dtype); }, writeLayer,
+      context);
 }
 
 std::vector<PreflightFinding> preflight(const Checkpoint& /*model*/, const QuantRequest& /*request*/,

@@ -23,10 +23,8 @@ VersionChoice versionChoice(const ExportOptions& options) {
   throw requestError("gptq_version", "'" + choice->second + "' is none of auto, v1, v2");
 }
 
-bool hasZeroAtZero(const std::vector<QuantizedTensor>& heads) {
-  return std::any_of(heads.begin(), heads.end(), [](const QuantizedTensor& head) {
-    return std::find(head.zeroPoints.begin(), head.zeroPoints.end(), 0.0F) != head.zeroPoints.end();
-  });
+bool needsV2(const std::vector<LayerSummary>& layers) {
+  return std::any_of(layers.begin(), layers.end(), [](const LayerSummary& layer) { return layer.hasZeroAtZero; });
 }
 
 std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor& head) {
@@ -38,20 +36,64 @@ std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor
           {unit.layer + ".g_idx", DType::I32, {head.cols}}};
 }
 
-nlohmann::json configuration(const std::vector<QuantizedTensor>& heads, bool isV2) {
-  if (heads.empty()) throw failedError("gptq", "the run quantized no layer");
-  const QuantScheme& scheme = heads.front().scheme;
-  const bool reorders =
-      std::any_of(heads.begin(), heads.end(), [](const QuantizedTensor& head) { return !head.groupIndex.empty(); });
-  const char* format = isV2 ? "gptq_v2" : "gptq";
-  return {
-      {"quant_method", "gptq"}, {"bits", scheme.bits},     {"group_size", scheme.groupSize > 0 ? scheme.groupSize : -1},
-      {"desc_act", reorders},   {"sym", scheme.symmetric}, {"checkpoint_format", format},
-      {"damp_percent", 0.01},   {"true_sequential", true}, {"static_groups", false},
-      {"lm_head", false}};
+// A layer's name as a regular expression that matches it alone.
+std::string exactly(const std::string& layer) {
+  std::string pattern = "^";
+  for (const char c : layer) {
+    if (c == '.') pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "$";
 }
 
-void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+std::int64_t groupSizeOf(const QuantScheme& scheme) { return scheme.groupSize > 0 ? scheme.groupSize : -1; }
+
+// The scheme that most layers have; the first of equals.
+const QuantScheme& usualScheme(const std::vector<LayerSummary>& layers) {
+  const auto uses = [&layers](const QuantScheme& scheme) {
+    return std::count_if(layers.begin(), layers.end(),
+                         [&](const LayerSummary& layer) { return layer.scheme == scheme; });
+  };
+  const QuantScheme* usual = &layers.front().scheme;
+  for (const LayerSummary& layer : layers)
+    if (layer.scheme != *usual && uses(layer.scheme) > uses(*usual)) usual = &layer.scheme;
+  return *usual;
+}
+
+// Layers that aren't quantized, or not as most are; the head is another key's business.
+nlohmann::json dynamicRules(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized) {
+  nlohmann::json rules = nlohmann::json::object();
+  const QuantScheme& usual = usualScheme(layers);
+  for (const std::string& layer : unquantized)
+    if (!layer.ends_with("lm_head")) rules["-:" + exactly(layer)] = nlohmann::json::object();
+  for (const LayerSummary& layer : layers)
+    if (layer.scheme != usual)
+      rules["+:" + exactly(layer.name)] = {
+          {"bits", layer.scheme.bits}, {"group_size", groupSizeOf(layer.scheme)}, {"sym", layer.scheme.symmetric}};
+  return rules;
+}
+
+nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized,
+                             bool isV2) {
+  const QuantScheme& scheme = usualScheme(layers);
+  const auto any = [&layers](const auto& holds) { return std::any_of(layers.begin(), layers.end(), holds); };
+  const char* format = isV2 ? "gptq_v2" : "gptq";
+  nlohmann::json config{{"quant_method", "gptq"},
+                        {"bits", scheme.bits},
+                        {"group_size", groupSizeOf(scheme)},
+                        {"desc_act", any([](const LayerSummary& layer) { return layer.hasGroupIndex; })},
+                        {"sym", scheme.symmetric},
+                        {"checkpoint_format", format},
+                        {"damp_percent", 0.01},
+                        {"true_sequential", true},
+                        {"static_groups", false},
+                        {"lm_head", any([](const LayerSummary& layer) { return layer.name.ends_with("lm_head"); })}};
+  const nlohmann::json rules = dynamicRules(layers, unquantized);
+  if (!rules.empty()) config["dynamic"] = rules;
+  return config;
+}
+
+ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
   const VersionChoice choice = versionChoice(options);
   bool isV2 = choice == VersionChoice::V2;
   const FolderFormat format{
@@ -60,12 +102,12 @@ void write(const ExportSource& source, const ExportOptions& options, const RunCo
                   const QuantizedTensor& layer,
                   const std::string& name) { return packGptq(layer, isV2 ? GptqVersion::V2 : GptqVersion::V1, name); },
       .configuration =
-          [&isV2, choice](const std::vector<QuantizedTensor>& heads, const std::vector<std::string>& /*unquantized*/) {
-            isV2 = isV2 || (choice == VersionChoice::Auto && hasZeroAtZero(heads));
-            return configuration(heads, isV2);
+          [&isV2, choice](const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized) {
+            isV2 = isV2 || (choice == VersionChoice::Auto && needsV2(layers));
+            return configuration(layers, unquantized, isV2);
           },
       .configurationFile = "quantize_config.json"};
-  exportModelFolder(source, options, format, context);
+  return exportModelFolder(source, options, format, context);
 }
 
 std::string faultOf(const PreflightLayer& layer) {
@@ -78,10 +120,25 @@ std::string faultOf(const PreflightLayer& layer) {
   if (layer.rows % 32 != 0 || layer.cols % 32 != 0)
     return "GPTQ needs both dimensions to be multiples of 32, not " + toText({layer.rows, layer.cols}) +
            ": skip the layer";
-  if (!layer.groupsDivide())
-    return "its " + std::to_string(layer.cols) + " inputs are no multiple of the group size " +
-           std::to_string(scheme.groupSize);
+  return groupFault(layer);
+}
+
+std::string schemeAdvice(const PreflightLayer& layer) {
+  if (!layer.scheme.symmetric)
+    return "vLLM's newest releases take symmetric GPTQ only, and GPTQModel refuses asymmetric files of version 1: "
+           "choose "
+           "symmetric, or AWQ for asymmetric 4 bits";
+  if (layer.scheme.bits == 2 || layer.scheme.bits == 3)
+    return std::to_string(layer.scheme.bits) +
+           " bits load in transformers with GPTQ kernels only: choose 4 or 8 for vLLM";
   return {};
+}
+
+std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
+                                        const ExportOptions& options) {
+  static_cast<void>(versionChoice(options));
+  return preflightFolder(model, request,
+                         {.oneSetting = false, .fault = faultOf, .advice = {schemeAdvice, fusedKernelAdvice}});
 }
 
 }  // namespace
@@ -92,11 +149,7 @@ ExporterInfo gptqExporter() {
           .loaders = "transformers, GPTQModel, ExLlama; vLLM and SGLang where symmetric with 4 or 8 bits",
           .writesFolder = true,
           .scaleType = ScaleType::F16,
-          .preflight =
-              [](const Checkpoint& model, const QuantRequest& request, const ExportOptions& options) {
-                static_cast<void>(versionChoice(options));
-                return preflightLayers(model, request, ScaleType::F16, true, faultOf);
-              },
+          .preflight = preflight,
           .write = write};
 }
 

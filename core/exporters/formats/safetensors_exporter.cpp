@@ -1,7 +1,7 @@
 #include "core/exporters/formats/safetensors_exporter.h"
 
-#include "core/exporters/export_units.h"
 #include "core/exporters/run_metadata.h"
+#include "core/exporters/single_file_export.h"
 #include "core/io/layouts/packed_tensor.h"
 
 namespace qs {
@@ -50,19 +50,12 @@ std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor
   return parts;
 }
 
-void write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
-  const auto units = planUnits(source, partsOf, context);
-  SafetensorsWriter file(options.path, allParts(units), runMetadata(source), options.replace);
-  const TensorSink sink = [&file](std::string_view tensor, std::span<const std::byte> bytes) {
-    file.append(tensor, bytes);
-  };
-  const WriteLayer writeLayer = [&source](const ExportUnit& unit, const TensorSink& out) {
-    const QuantizedTensor layer = requireStoredLayer(source, unit.layer);
+ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
+  const WriteLayer writeLayer = [](const ExportUnit& unit, const QuantizedTensor& layer, const TensorSink& out) {
     writeValues<std::uint8_t>(out, unit.layer + ".codes", layer.codes);
     for (const PackedTensor& part : sideTensors(layer)) out(unit.layer + "." + part.suffix, part.bytes);
   };
-  streamUnits(units, writeLayer, sink, context);
-  file.commit();
+  return exportSafetensorsFile(source, options, partsOf, writeLayer, context);
 }
 
 }  // namespace

@@ -82,12 +82,12 @@ void SafetensorsWriter::append(std::string_view tensor, std::span<const std::byt
   position->second.offset += bytes.size();
 }
 
-void SafetensorsWriter::commit() {
+void SafetensorsWriter::commit(const OutputFile::Inspect& inspect) {
   for (const auto& [tensor, slot] : m_slots)
     if (slot.offset != slot.end)
       throw failedError(m_file->path().string(),
                         "tensor '" + tensor + "' lacks " + std::to_string(slot.end - slot.offset) + " bytes");
-  m_file->commit();
+  m_file->commit(inspect);
 }
 
 }  // namespace qs

@@ -37,8 +37,8 @@ class SafetensorsWriter {
 
   /// The next bytes of a tensor. Thread-safe across tensors; one thread a tensor.
   void append(std::string_view tensor, std::span<const std::byte> bytes);
-  /// Throws Error (Failed) naming a tensor that is incomplete.
-  void commit();
+  /// Throws Error (Failed) naming a tensor that is incomplete, or what `inspect` throws.
+  void commit(const OutputFile::Inspect& inspect = {});
   [[nodiscard]] std::uint64_t fileBytes() const { return m_fileBytes; }
 
  private:

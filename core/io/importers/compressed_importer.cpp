@@ -203,9 +203,9 @@ void importCompressedTensors(const QuantizationConfig& config, Checkpoint::Conte
                           {"weight_packed", "weight_scale", "weight_zero_point", "weight_shape", "weight_g_idx",
                            "weight_global_scale", "input_global_scale"}),
                groups, config, contents);
-  importLayers(
-      takeLayers(contents.tensors, "weight_scale", {"weight", "weight_scale", "weight_zero_point", "input_scale"}),
-      groups, config, contents);
+  importLayers(takeLayers(contents.tensors, "weight_scale",
+                          {"weight", "weight_scale", "weight_zero_point", "input_scale", "input_zero_point"}),
+               groups, config, contents);
 }
 
 }  // namespace qs

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/io/formats/gguf_sources.h"
 #include "core/io/formats/model_folder.h"
 #include "core/io/importers/importer.h"
 #include "core/io/strict_json.h"
@@ -57,6 +58,25 @@ std::optional<QuantizationConfig> findConfig(const Checkpoint::Contents& content
   return standaloneConfig(folder);
 }
 
+bool isGpt2(const Checkpoint::Contents& contents) {
+  const nlohmann::json config = nlohmann::json::parse(contents.configJson, nullptr, false);
+  return config.is_object() && config.value("model_type", nlohmann::json()) == "gpt2";
+}
+
+// Packed layers are [out, in]; everywhere else GPT-2's Conv1D weights are [in, out], and so they appear.
+void transposeConv1d(Checkpoint::Contents& contents) {
+  for (CheckpointTensor& tensor : contents.tensors) {
+    Shape& shape = tensor.info.shape;
+    if (tensor.info.storedScheme.empty() || shape.size() != 2) continue;
+    for (const char* name : {".c_attn.weight", ".c_proj.weight", ".c_fc.weight"}) {
+      if (!tensor.info.name.ends_with(name)) continue;
+      tensor.source = transposedSource(std::move(tensor.source), shape[0], shape[1]);
+      std::swap(shape[0], shape[1]);
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const ImporterInfo> allImporters() {
@@ -77,6 +97,7 @@ void importQuantizedLayers(Checkpoint::Contents& contents) {
     if (importer.quantMethod != config->method()) continue;
     importer.import(*config, contents);
     contents.format = importer.name;
+    if (importer.quantMethod != std::string_view("bitsandbytes") && isGpt2(contents)) transposeConv1d(contents);
     return;
   }
   contents.warnings.push_back(config->subject() + ": quant_method \"" + config->method() +

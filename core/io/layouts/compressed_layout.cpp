@@ -81,6 +81,14 @@ void packBytes(const QuantizedTensor& tensor, CompressedForm form, PackedTensors
   parts.push_back(packedTensor("weight", dtype, {tensor.rows, tensor.cols}, std::span<const std::uint8_t>(codes)));
 }
 
+// Zero points of inputs are signed, as those of weights.
+void packStaticInputs(const ActivationScheme& inputs, DType scaleType, PackedTensors& parts) {
+  parts.push_back(packedFloats("input_scale", scaleType, {1}, std::span(&inputs.scale, 1)));
+  if (inputs.symmetric) return;
+  const auto zero = static_cast<std::int8_t>(inputs.zeroPoint - 128);
+  parts.push_back(packedTensor("input_zero_point", DType::I8, {1}, std::span(&zero, 1)));
+}
+
 std::size_t legacyWords(std::size_t fields, int bits) {
   const auto perWord = static_cast<std::size_t>(kWordBits / bits);
   return (fields + perWord - 1) / perWord;
@@ -218,8 +226,7 @@ PackedTensors packCompressed(const QuantizedTensor& tensor, CompressedForm form,
   if (!tensor.groupIndex.empty())
     parts.push_back(
         packedTensor("weight_g_idx", DType::I32, {tensor.cols}, std::span<const std::int32_t>(tensor.groupIndex)));
-  if (tensor.activations && tensor.activations->isStatic)
-    parts.push_back(packedFloats("input_scale", scaleType, {1}, std::span(&tensor.activations->scale, 1)));
+  if (tensor.activations && tensor.activations->isStatic) packStaticInputs(*tensor.activations, scaleType, parts);
   return parts;
 }
 

@@ -16,7 +16,8 @@ enum class CompressedForm : std::uint8_t {
 };
 
 /// The components of a layer; `scaleType` is the model's dtype (F16, BF16 or F32). Offset binary codes; zero points
-/// only when asymmetric; a group index only where the tensor has one; `input_scale` for static activations. Throws
+/// only when asymmetric; a group index only where the tensor has one; `input_scale`, and
+/// `input_zero_point` (I8) unless symmetric, for static activations. Throws
 /// Error (Failed).
 [[nodiscard]] PackedTensors packCompressed(const QuantizedTensor& tensor, CompressedForm form, DType scaleType,
                                            const std::string& layer);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/checkpoint.h"
 #include "core/io/formats/gguf_metadata.h"
 #include "core/model/tokenizer/tokenizer.h"
 
@@ -18,13 +19,23 @@ struct GgufVocabulary {
   std::vector<int> types;  ///< by id: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
   std::vector<std::string> merges;  ///< "a b", in rank order ("gpt2")
   std::optional<int> bosId;
+  std::optional<int> eosId;
   std::optional<int> unknownId;
+  std::optional<int> paddingId;
   std::optional<bool> addsBos;
+  std::optional<bool> addsEos;
   std::optional<bool> addsSpacePrefix;
+  std::string chatTemplate;  ///< empty = none
 };
 
 /// The vocabulary that a GGUF file's metadata holds; `model` is empty where it has none.
 [[nodiscard]] GgufVocabulary ggufVocabulary(const GgufMetadata& metadata);
+
+/// The vocabulary that a GGUF file needs to tokenize as this model's tokenizer files do: every row of the embedding has
+/// a token (unused ones are filled up), and a tokenizer made from it agrees with the files' own on a text of samples.
+/// Throws Error (Failed) where no kind or pre-tokenizer that GGUF has a name for does; Error (Input) for malformed
+/// files.
+[[nodiscard]] GgufVocabulary ggufVocabularyOf(const Checkpoint& model, std::size_t embeddingRows);
 
 /// Throws Error (Input) for a kind or pre-tokenizer that isn't supported, or lists of unequal length.
 [[nodiscard]] TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject);

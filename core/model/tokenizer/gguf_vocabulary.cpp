@@ -24,9 +24,13 @@ GgufVocabulary ggufVocabulary(const GgufMetadata& metadata) {
   for (const double type : metadata.numbers("tokenizer.ggml.token_type"))
     vocabulary.types.push_back(static_cast<int>(type));
   vocabulary.bosId = idOf(metadata, "tokenizer.ggml.bos_token_id", vocabulary.tokens.size());
+  vocabulary.eosId = idOf(metadata, "tokenizer.ggml.eos_token_id", vocabulary.tokens.size());
+  vocabulary.paddingId = idOf(metadata, "tokenizer.ggml.padding_token_id", vocabulary.tokens.size());
   vocabulary.unknownId = idOf(metadata, "tokenizer.ggml.unknown_token_id", vocabulary.tokens.size());
   vocabulary.addsBos = metadata.flag("tokenizer.ggml.add_bos_token");
+  vocabulary.addsEos = metadata.flag("tokenizer.ggml.add_eos_token");
   vocabulary.addsSpacePrefix = metadata.flag("tokenizer.ggml.add_space_prefix");
+  vocabulary.chatTemplate = metadata.text("tokenizer.chat_template").value_or("");
   return vocabulary;
 }
 

@@ -1,5 +1,8 @@
+#include <sys/resource.h>
+
 #include <QtTest>
 
+#include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -265,6 +268,76 @@ class TestModelFolderExporters : public QObject {
     e.request.scaleType = ScaleType::F16;
     const auto bare = openCheckpoint(e.folder.path() / "in");
     QVERIFY(!exporter.preflight(*bare, e.request, options).empty());
+  }
+
+  void layersWithOtherSettingsAreNamedInTheConfiguration() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.request.overrides = {{.glob = "*down_proj", .settings = Settings({{"bits", std::int64_t{8}}})}};
+    e.run();
+    e.write("gptq");
+    const auto rules = e.quantization().at("dynamic");
+    QCOMPARE(rules.size(), std::size_t{1});
+    QVERIFY(rules.begin().key() == "+:^model\\.layers\\.0\\.mlp\\.down_proj$" ||
+            rules.begin().key() == "+:^model\\.layers\\.0\\.mlp\\.up_proj$");
+    QCOMPARE(rules.begin().value().at("bits").get<int>() + e.quantization().at("bits").get<int>(), 12);
+    e.write("compressed-tensors", {.replace = true});
+    QCOMPARE(e.quantization().at("config_groups").size(), std::size_t{2});
+    QCOMPARE(e.quantization().at("config_groups").at("group_1").at("weights").at("num_bits").get<int>() +
+                 e.quantization().at("config_groups").at("group_0").at("weights").at("num_bits").get<int>(),
+             12);
+  }
+
+  void gptqSkipsWhatWasNotQuantized() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.request.layers.exclude = {"*down_proj"};
+    e.run();
+    e.write("gptq");
+    QVERIFY(e.quantization().at("dynamic").contains("-:^model\\.layers\\.0\\.mlp\\.down_proj$"));
+  }
+
+  void loadersThatWillNotTakeItAreNamedBeforehand() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 16, false);
+    const auto findings = requireExporter("gptq").preflight(*e.model, e.request, {});
+    QVERIFY(std::none_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.blocking; }));
+    QString all;
+    for (const PreflightFinding& finding : findings) all += QString::fromStdString(finding.message) + "\n";
+    QVERIFY2(all.contains("symmetric") && all.contains("groups of 32, 64 or 128"), qPrintable(all));
+    e.request.settings = rtn(4, 32, true);
+    e.request.layers.exclude = {"*up_proj"};
+    QVERIFY(requireExporter("compressed-tensors").preflight(*e.model, e.request, {}).size() <= 2);
+  }
+
+  // A limit on the size of files stands for a disk without room: neither root nor a file system of its own is needed.
+  void withoutRoomThereIsAClearErrorAndNothingStays() {
+    Exported e;
+    e.make(64, 64);
+    e.request.settings = rtn(4, 32, true);
+    e.run();
+    for (const char* format : {"gptq", "dequantized"}) {
+      rlimit before{};
+      getrlimit(RLIMIT_FSIZE, &before);
+      const rlimit small{4096, before.rlim_max};
+      auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+      setrlimit(RLIMIT_FSIZE, &small);
+      QString fault;
+      try {
+        (void)requireExporter(format).write({*e.model, e.request, e.report, *e.store},
+                                            {.path = e.folder.path() / "full"}, {});
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::Failed) fault = error.what();
+      }
+      setrlimit(RLIMIT_FSIZE, &before);
+      (void)std::signal(SIGXFSZ, handler);
+      QVERIFY2(fault.contains("can't be written"), qPrintable(fault));
+      for (const auto& entry : fs::directory_iterator(e.folder.path()))
+        QVERIFY2(entry.path().filename().string().find("full") == std::string::npos, entry.path().c_str());
+    }
   }
 
   void aCancelledExportLeavesNothing() {

@@ -182,6 +182,43 @@ class TestBlocks : public QObject {
     }
   }
 
+  void q5FollowsTheReferenceRecipeByteForByte() {
+    const std::vector<float> values = gaussian(32 * 100, 12);
+    const std::vector<std::uint8_t> q50 = encode(DType::Q5_0, values);
+    const std::vector<std::uint8_t> q51 = encode(DType::Q5_1, values);
+    for (std::size_t block = 0; block < 100; ++block) {
+      const float* x = &values[32 * block];
+      float extreme = 0;
+      float low = x[0];
+      float high = x[0];
+      for (int j = 0; j < 32; ++j) {
+        if (std::abs(x[j]) > std::abs(extreme)) extreme = x[j];
+        low = std::min(low, x[j]);
+        high = std::max(high, x[j]);
+      }
+      const float d0 = extreme / -16.0F;
+      const float d1 = (high - low) / 31.0F;
+      std::vector<std::uint8_t> expected0(22);
+      std::vector<std::uint8_t> expected1(24);
+      putHalf(expected0, 0, d0);
+      putHalf(expected1, 0, d1);
+      putHalf(expected1, 2, low);
+      for (std::size_t j = 0; j < 32; ++j) {
+        const unsigned code0 = std::min(31U, static_cast<unsigned>(x[j] * (1.0F / d0) + 16.5F));
+        const unsigned code1 = std::min(31U, static_cast<unsigned>((x[j] - low) * (1.0F / d1) + 0.5F));
+        const auto put = [j](std::vector<std::uint8_t>& bytes, std::size_t bits, unsigned code) {
+          bytes[bits + j / 8] = static_cast<std::uint8_t>(bytes[bits + j / 8] | (code >> 4U) << (j % 8));
+          std::uint8_t& nibbles = bytes[bits + 4 + j % 16];
+          nibbles = static_cast<std::uint8_t>(nibbles | (code & 15U) << (j < 16 ? 0U : 4U));
+        };
+        put(expected0, 2, code0);
+        put(expected1, 4, code1);
+      }
+      QVERIFY(std::equal(expected0.begin(), expected0.end(), &q50[22 * block]));
+      QVERIFY(std::equal(expected1.begin(), expected1.end(), &q51[24 * block]));
+    }
+  }
+
   void zerosStayZero() {
     const std::vector<float> zeros(256, 0.0F);
     for (const DTypeTraits& row : allDTypes()) {

@@ -1,7 +1,9 @@
 #include <QAccessible>
 #include <QComboBox>
+#include <QDialog>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPushButton>
@@ -17,6 +19,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/exporters/exporter_registry.h"
 #include "tests/support/model_writer.h"
 #include "tests/support/temp_folder.h"
 #include "ui/charts/plot_view.h"
@@ -216,6 +219,45 @@ class TestMainWindow : public QObject {
     f.window.exports().writeModel(QStringLiteral("safetensors"), f.path("out.safetensors"));
     QTRY_COMPARE_WITH_TIMEOUT(exported.count(), 1, kPatience);
     QVERIFY(QFileInfo(f.path("out.safetensors")).size() > 1000);
+  }
+
+  void theExportDialogOffersEveryFormatAndSaysWhatStandsInTheWay() {
+    Fixture f;
+    f.folder.write("config.json", R"({"model_type":"other"})");
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    f.window.actions().exportModel->trigger();
+    auto* dialog = f.window.findChild<QDialog*>(QStringLiteral("exportDialog"));
+    QVERIFY(dialog != nullptr);
+    auto* formats = dialog->findChild<QComboBox*>(QStringLiteral("exportFormat"));
+    auto* findings = dialog->findChild<QListWidget*>(QStringLiteral("findings"));
+    auto* start = dialog->findChild<QPushButton*>(QStringLiteral("startExport"));
+    QCOMPARE(formats->count(), static_cast<int>(qs::allExporters().size()));
+    QTRY_VERIFY_WITH_TIMEOUT(start->isEnabled(), kPatience);
+    // The run's groups of 128 are longer than the rows of 64.
+    formats->setCurrentIndex(formats->findData(QStringLiteral("gptq")));
+    QVERIFY(dialog->findChild<QComboBox*>(QStringLiteral("gptqVersion"))->isVisibleTo(dialog));
+    QTRY_VERIFY_WITH_TIMEOUT(findings->item(0)->text().contains(QStringLiteral("group size 128")), kPatience);
+    QVERIFY(!start->isEnabled());
+    formats->setCurrentIndex(formats->findData(QStringLiteral("dequantized")));
+    QTRY_VERIFY_WITH_TIMEOUT(start->isEnabled(), kPatience);
+    dialog->reject();
+  }
+
+  void aRunIsWrittenToAFormatWithScalesOfItsOwnType() {
+    Fixture f;
+    f.folder.write("config.json", R"({"model_type":"other"})");
+    QVERIFY(f.open());
+    auto* box = f.window.docks().method->findChild<QWidget*>(QStringLiteral("group_size"))->findChild<QComboBox*>();
+    box->lineEdit()->selectAll();
+    QTest::keyClicks(box->lineEdit(), QStringLiteral("32"));
+    QTest::keyClick(box->lineEdit(), Qt::Key_Return);
+    QVERIFY(f.run());
+    QSignalSpy exported(&f.bench().exports, &qs::ExportController::exported);
+    f.window.exports().writeModel(QStringLiteral("gptq"), f.path("out-gptq"));
+    QTRY_COMPARE_WITH_TIMEOUT(exported.count(), 1, kPatience);
+    QVERIFY(exported.first().at(1).toString().contains(QStringLiteral("none differs")));
+    QVERIFY(QFileInfo::exists(f.path("out-gptq/model.safetensors")));
   }
 
   void anUnwritableExportIsAMessageAndLeavesNoFile() {

@@ -1,0 +1,113 @@
+#include "core/exporters/round_trip_check.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+
+namespace qs {
+
+namespace {
+
+constexpr std::uint64_t kTileValues = std::uint64_t{1} << 18U;
+
+std::uint64_t rowLength(const Shape& shape) { return shape.empty() ? 1 : std::max<std::uint64_t>(shape.back(), 1); }
+
+void addValues(Hash64& hash, std::span<const float> values) {
+  std::array<float, 1024> plain{};
+  while (!values.empty()) {
+    const std::size_t count = std::min(plain.size(), values.size());
+    for (std::size_t i = 0; i < count; ++i) plain[i] = values[i] + 0.0F;
+    hash.add(std::as_bytes(std::span<const float>(plain.data(), count)));
+    values = values.subspan(count);
+  }
+}
+
+Error differs(const std::string& tensor, const std::string& how) { return failedError("tensor '" + tensor + "'", how); }
+
+}  // namespace
+
+void RoundTripCheck::expect(std::string_view tensor, Shape shape) {
+  m_promises.emplace(std::string(tensor), Promise{.shape = std::move(shape)});
+}
+
+RoundTripCheck::Promise& RoundTripCheck::promiseOf(std::string_view tensor) {
+  const auto found = m_promises.find(tensor);
+  if (found == m_promises.end()) throw differs(std::string(tensor), "was written, but not planned");
+  return found->second;
+}
+
+void RoundTripCheck::promise(std::string_view tensor, std::span<const float> values) {
+  Promise& promise = promiseOf(tensor);
+  const std::uint64_t row = rowLength(promise.shape);
+  while (!values.empty()) {
+    const std::size_t count = std::min<std::uint64_t>(row - promise.filled, values.size());
+    addValues(promise.open, values.first(count));
+    promise.filled += count;
+    values = values.subspan(count);
+    if (promise.filled < row) continue;
+    promise.rows.push_back(promise.open.value());
+    promise.open = {};
+    promise.filled = 0;
+  }
+}
+
+void RoundTripCheck::promiseBytes(std::string_view tensor, std::span<const std::byte> bytes) {
+  Promise& promise = promiseOf(tensor);
+  promise.isBytes = true;
+  promise.open.add(bytes);
+}
+
+void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context) {
+  const std::uint64_t row = rowLength(promise.shape);
+  const std::uint64_t rows = tensor.info.elements / row;
+  if (rows != promise.rows.size()) throw differs(tensor.info.name, "was not written as a whole");
+  const std::uint64_t step = std::max<std::uint64_t>(1, kTileValues / row);
+  std::vector<float> tile;
+  for (std::uint64_t first = 0; first < rows; first += step) {
+    context.throwIfStopped();
+    tile.resize(std::min(step, rows - first) * row);
+    tensor.source->read(first * row, tile);
+    for (std::uint64_t r = 0; r * row < tile.size(); ++r) {
+      Hash64 hash;
+      addValues(hash, std::span<const float>(tile).subspan(r * row, row));
+      if (hash.value() != promise.rows[first + r])
+        throw differs(tensor.info.name,
+                      "row " + std::to_string(first + r) + " of the written file differs from what the run promised");
+    }
+  }
+}
+
+void RoundTripCheck::compare(const Checkpoint& written, ExportResult& result, const RunContext& context) const {
+  for (const CheckpointTensor& tensor : written.tensors())
+    if (!m_promises.contains(tensor.info.name)) throw differs(tensor.info.name, "is in the written file unasked");
+  std::vector<const std::pair<const std::string, Promise>*> all;
+  for (const auto& entry : m_promises) all.push_back(&entry);
+  if (context.progress != nullptr) context.progress->beginStage("Checking", "tensors", static_cast<double>(all.size()));
+  inWorkerArena(context, [&] {
+    parallelFor(context, all.size(), [&](std::size_t i) {
+      const auto& [name, promise] = *all[i];
+      const CheckpointTensor* tensor = written.find(name);
+      if (tensor == nullptr) throw differs(name, "is missing from the written file");
+      if (tensor->info.shape != promise.shape)
+        throw differs(name,
+                      "reads back with shape " + toText(tensor->info.shape) + ", promised " + toText(promise.shape));
+      if (promise.isBytes) {
+        const std::optional<TensorView> stored = tensor->source->stored();
+        Hash64 hash;
+        if (stored) hash.add(stored->bytes);
+        if (!stored || hash.value() != promise.open.value())
+          throw differs(name, "the written bytes differ from the model's");
+      } else {
+        compareValues(*tensor, promise, context);
+      }
+      tensor->source->release();
+      context.advance(1);
+    });
+  });
+  result.tensors += all.size();
+  for (const auto& [name, promise] : m_promises) result.values += elementCount(promise.shape).value_or(0);
+}
+
+}  // namespace qs
