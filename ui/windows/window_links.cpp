@@ -209,15 +209,6 @@ QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
   }
 }
 
-/// The layers of a run; a filter that names none lets the run fail, which says why.
-QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
-  try {
-    return bench.chosenLayers(request);
-  } catch (const Error&) {
-    return {};
-  }
-}
-
 void linkRuns(MainWindow& window) {
   Workbench& bench = window.workbench();
   ViewArea& views = window.views();
