@@ -3,6 +3,7 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QRegularExpression>
 
 #include <cmath>
 #include <fstream>
@@ -135,8 +136,8 @@ class TestCliQuantize : public QObject {
   void progressGoesToStandardErrorOnlyWhenAsked() {
     QVERIFY(quantize({}).err.isEmpty());
     const CliResult result = quantize({"--force", "--progress", "--json"});
-    QVERIFY2(result.err.contains("Writing: 18 of 18 tensors\n"), result.err);
-    QVERIFY2(result.err.endsWith(" tensors\n") && result.err.contains("\nChecking: "), result.err);
+    static const QRegularExpression last(QStringLiteral("Checking: (\\d+) of \\1 tensors\n$"));
+    QVERIFY2(last.match(QString::fromUtf8(result.err)).hasMatch(), result.err);
     static_cast<void>(parse(result.out));
   }
 

@@ -193,6 +193,7 @@ void ComparisonPanel::updateEmpty() {
 
 void ComparisonPanel::fitColumns() {
   if (m_proxy->rowCount() == 0) return;
+  m_table->horizontalHeader()->setStretchLastSection(false);  // its own width counts, not what it was stretched to
   m_table->resizeColumnsToContents();
   int others = 0;
   for (int column = 0; column < m_proxy->columnCount(); ++column) {
@@ -201,6 +202,7 @@ void ComparisonPanel::fitColumns() {
     if (column != kStretchedColumn) others += m_table->columnWidth(column);
   }
   m_table->setColumnWidth(kStretchedColumn, std::max(kLeastStretched, m_table->viewport()->width() - others));
+  m_table->horizontalHeader()->setStretchLastSection(true);
 }
 
 void ComparisonPanel::resizeEvent(QResizeEvent* event) {

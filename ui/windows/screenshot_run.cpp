@@ -8,6 +8,11 @@
 #include "ui/windows/view_area.h"
 
 namespace qs {
+namespace {
+
+constexpr int kSettleMs = 200;  ///< the docks take the room that the progress leaves
+
+}  // namespace
 
 ScreenshotRun::ScreenshotRun(MainWindow& window, ScreenshotOptions options)
     : QObject(&window), m_window(window), m_options(std::move(options)) {
@@ -38,7 +43,7 @@ void ScreenshotRun::continueWhenReady() {
   const bool isReady = m_hasRun && !m_window.workbench().preview.isBusy();
   if (!isReady || m_isDone) return;
   m_isDone = true;
-  QTimer::singleShot(0, this, &ScreenshotRun::capture);
+  QTimer::singleShot(kSettleMs, this, &ScreenshotRun::capture);
 }
 
 void ScreenshotRun::capture() {
