@@ -58,8 +58,8 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent) {
   buttons->addWidget(m_open);
   buttons->addWidget(m_demo);
   buttons->addStretch();
-  m_dropHint =
-      label(tr("or drop a model file (.safetensors, .gguf, .pt, .npz) or folder anywhere in the window"), "drop", column);
+  m_dropHint = label(tr("or drop a model file (.safetensors, .gguf, .pt, .npz) or folder anywhere in the window"),
+                     "drop", column);
   m_dropHint->setAlignment(Qt::AlignCenter);
   m_dropHint->setMinimumHeight(88);
   m_recentTitle = label(tr("Recent"), "heading", column);
