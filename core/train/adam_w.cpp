@@ -13,17 +13,17 @@ AdamWStep AdamWStep::at(int step, double rate, double weightDecay) {
           .correction2 = static_cast<float>(1.0 / (1.0 - std::pow(0.999, step)))};
 }
 
-void adamWUpdate(const AdamWStep& step, float unit, float clip, std::span<const float> gradient, std::span<float> first,
-                 std::span<float> second, std::span<float> parameter) {
+void adamWUpdate(const AdamWStep& step, std::span<const float> unit, float clip, std::span<const float> gradient,
+                 std::span<float> first, std::span<float> second, std::span<float> parameter) {
   constexpr float kBeta1 = 0.9F;
   constexpr float kBeta2 = 0.999F;
   constexpr float kEpsilon = 1e-8F;
-  const float rate = step.rate * unit;
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const float g = gradient[i] * clip;
     first[i] = kBeta1 * first[i] + (1.0F - kBeta1) * g;
     second[i] = kBeta2 * second[i] + (1.0F - kBeta2) * (g * g);
-    const float move = rate * (first[i] * step.correction1) / (std::sqrt(second[i] * step.correction2) + kEpsilon);
+    const float move =
+        step.rate * unit[i] * (first[i] * step.correction1) / (std::sqrt(second[i] * step.correction2) + kEpsilon);
     parameter[i] -= step.decay * parameter[i] + move;
   }
 }

@@ -15,9 +15,9 @@ struct AdamWStep {
   [[nodiscard]] static AdamWStep at(int step, double rate, double weightDecay);
 };
 
-/// parameter −= decay·parameter + unit·rate·m̂/(√v̂ + ε), from the gradient times `clip`.
-void adamWUpdate(const AdamWStep& step, float unit, float clip, std::span<const float> gradient, std::span<float> first,
-                 std::span<float> second, std::span<float> parameter);
+/// parameter −= decay·parameter + unit·rate·m̂/(√v̂ + ε), from the gradient times `clip`; all spans have one length.
+void adamWUpdate(const AdamWStep& step, std::span<const float> unit, float clip, std::span<const float> gradient,
+                 std::span<float> first, std::span<float> second, std::span<float> parameter);
 
 /// Learning rate of step `index` (from 0) of `steps`, as a share of the largest: rises over `warmUp` steps, then falls
 /// as a cosine to 0.

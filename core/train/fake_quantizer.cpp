@@ -94,6 +94,17 @@ void FakeQuantizer::makeLatent(MatrixView weights, const RunContext& context) {
   });
 }
 
+void FakeQuantizer::setInputSizes(std::span<const float> inputSizes) {
+  std::vector<float> sizes(inputSizes.begin(), inputSizes.end());
+  for (std::size_t c = 0; c < m_start.inputScale.size(); ++c) sizes[c] /= m_start.inputScale[c];
+  std::vector<float> sorted = sizes;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  m_columnRate.assign(inputSizes.size(), 1.0F);
+  for (std::size_t c = 0; c < sizes.size(); ++c)
+    if (sizes[c] > *middle) m_columnRate[c] = *middle / sizes[c];
+}
+
 FakeQuantizer::Unit FakeQuantizer::unit(std::size_t index) const {
   const auto low = static_cast<float>(m_start.scheme.minCode());
   const auto high = static_cast<float>(m_start.scheme.maxCode());
@@ -161,22 +172,23 @@ void FakeQuantizer::update(BasicMatrixView<const float> gradient, float clip, co
                            const AdamWStep& steps, const RunContext& context) {
   if (m_parts.weights) {
     forTrainingRows(m_start.rows, context, [&](std::size_t, std::size_t firstRow, std::size_t count) {
-      for (std::size_t row = firstRow; row < firstRow + count; ++row)
+      std::vector<float> units(m_start.cols);
+      for (std::size_t row = firstRow; row < firstRow + count; ++row) {
         forRuns(row, [&](std::size_t first, std::size_t length, std::size_t index) {
-          const std::size_t at = row * m_start.cols + first;
-          adamWUpdate(weights, m_steps.rate[index], clip, gradient.row(row).subspan(first, length),
-                      std::span(m_first).subspan(at, length), std::span(m_second).subspan(at, length),
-                      std::span(m_latent).subspan(at, length));
+          for (std::size_t c = first; c < first + length; ++c)
+            units[c] = m_columnRate.empty() ? m_steps.rate[index] : m_steps.rate[index] * m_columnRate[c];
         });
+        const std::size_t at = row * m_start.cols;
+        adamWUpdate(weights, units, clip, gradient.row(row), std::span(m_first).subspan(at, m_start.cols),
+                    std::span(m_second).subspan(at, m_start.cols), std::span(m_latent).subspan(at, m_start.cols));
+      }
     });
   }
   if (!m_parts.steps) return;
   AdamWStep plain = steps;
   plain.decay = 0;
   const auto updateAll = [&](Learned& learned) {
-    for (std::size_t u = 0; u < learned.value.size(); ++u)
-      adamWUpdate(plain, learned.rate[u], clip, {&learned.gradient[u], 1}, {&learned.first[u], 1},
-                  {&learned.second[u], 1}, {&learned.value[u], 1});
+    adamWUpdate(plain, learned.rate, clip, learned.gradient, learned.first, learned.second, learned.value);
   };
   updateAll(m_steps);
   if (!m_start.zeroPoints.empty()) updateAll(m_zeros);

@@ -26,6 +26,10 @@ class FakeQuantizer {
   /// start's codes.
   FakeQuantizer(MatrixView weights, QuantizedTensor start, const TrainedParts& parts, const RunContext& context);
 
+  /// Lets the weights that read large inputs learn in smaller steps, so that a step changes the outputs alike wherever
+  /// it is taken: rates are divided by how often the median input's size goes into `inputSizes` [in].
+  void setInputSizes(std::span<const float> inputSizes);
+
   /// The effective weights, in the original domain.
   void quantize(BasicMatrixView<float> weights, const RunContext& context) const;
 
@@ -64,6 +68,7 @@ class FakeQuantizer {
   Learned m_steps;
   Learned m_zeros;
   std::vector<float> m_smallestStep;
+  std::vector<float> m_columnRate;             ///< empty = 1
   std::vector<double> m_rowSteps, m_rowZeros;  ///< one unit for the matrix: each row's part
 };
 

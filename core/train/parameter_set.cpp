@@ -68,6 +68,12 @@ std::vector<float> ParameterSet::unitsOf(const std::string& name, std::span<cons
   return units;
 }
 
+void ParameterSet::setInputSizes(const InputSizes& sizes) {
+  for (Linear& linear : m_linears)
+    if (const auto found = sizes.find(linear.layer); found != sizes.end())
+      linear.quantizer.setInputSizes(found->second);
+}
+
 void ParameterSet::apply(const RunContext& context) {
   for (const Linear& linear : m_linears) linear.quantizer.quantize(m_model.tensors.at(linear.weight).span(), context);
   for (const auto& [name, vector] : m_vectors)
@@ -92,9 +98,7 @@ double ParameterSet::update(int index, const RunContext& context) {
     linear.quantizer.update(m_gradients.at(linear.weight).view(), static_cast<float>(clip), weights, steps, context);
   for (auto& [name, vector] : m_vectors) {
     const std::span<const float> gradient = std::as_const(m_gradients.at(name)).values();
-    for (std::size_t i = 0; i < gradient.size(); ++i)
-      adamWUpdate(vectors, vector.unit[i], static_cast<float>(clip), gradient.subspan(i, 1), {&vector.first[i], 1},
-                  {&vector.second[i], 1}, {&vector.value[i], 1});
+    adamWUpdate(vectors, vector.unit, static_cast<float>(clip), gradient, vector.first, vector.second, vector.value);
   }
   return length;
 }

@@ -6,6 +6,7 @@
 
 #include "core/base/run_context.h"
 #include "core/train/fake_quantizer.h"
+#include "core/train/input_sizes.h"
 #include "core/train/trained_tensors.h"
 #include "core/train/training_model.h"
 #include "core/train/training_options.h"
@@ -20,6 +21,8 @@ class ParameterSet {
   ParameterSet(TrainingModel<float>& model, std::map<std::string, QuantizedTensor> start,
                const std::vector<std::string>& vectors, const TrainingOptions& options, const RunContext& context);
 
+  /// See FakeQuantizer::setInputSizes; layers that are missing learn at the same rate everywhere.
+  void setInputSizes(const InputSizes& sizes);
   /// Writes the effective weights into the model.
   void apply(const RunContext& context);
   /// Entries for the gradients that update() wants.

@@ -13,7 +13,7 @@ namespace qs {
 struct TrainingOptions {
   int steps = 400;
   std::size_t batch = 8;  ///< windows a step
-  double weightRate = 0.02;
+  double weightRate = 0.005;
   double stepRate = 0.01;
   double vectorRate = 0.01;
   double weightDecay = 0;
