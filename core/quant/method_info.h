@@ -72,6 +72,7 @@ struct MethodInfo {
   bool needsCalibration = false;
   bool scalesInputs = false;          ///< produces input scales (SmoothQuant, AWQ)
   bool quantizesActivations = false;  ///< W8A8
+  bool trainsModel = false;           ///< trained in a model's context: `quantize` gives the training's start alone
   int colorSlot = 1;                  ///< fixed colour of the method in every chart (ux.md section 6)
   std::vector<ParamSpec> parameters;
   QuantizeFunction quantize;

@@ -12,6 +12,7 @@ MethodInfo smoothquantMethod();
 MethodInfo gptqMethod();
 MethodInfo awqMethod();
 MethodInfo qatMethod();
+MethodInfo qatModelMethod();
 MethodInfo hqqMethod();
 MethodInfo nf4Method();
 MethodInfo mxfp4Method();
@@ -19,8 +20,8 @@ MethodInfo fp8Method();
 
 std::span<const MethodInfo> allMethods() {
   static const std::vector<MethodInfo> methods = {
-      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), smoothquantMethod(), gptqMethod(), awqMethod(),
-      qatMethod(), hqqMethod(),         nf4Method(),        mxfp4Method(),       fp8Method(),
+      rtnMethod(), int8DynamicMethod(), int8StaticMethod(), smoothquantMethod(), gptqMethod(),  awqMethod(),
+      qatMethod(), qatModelMethod(),    hqqMethod(),        nf4Method(),         mxfp4Method(), fp8Method(),
   };
   return methods;
 }
