@@ -27,6 +27,7 @@ struct CompareOptions {
   std::string methods;
   std::string text;
   std::string calibrationText;
+  std::string trainingText;
   std::string csv;
   std::string markdown;
   std::size_t windows = 0;
@@ -78,9 +79,12 @@ QuantRequest baseOf(const CompareOptions& options, const std::vector<ComparedMet
     if (compared.method == kUnquantized || base.calibration.runModel) continue;
     QuantRequest request = base;
     request.method = compared.method;
+    request.settings = compared.settings;
     options.request.chooseCalibration(model, options.calibrationText, builtIn, request);
     base.calibration = request.calibration;
   }
+  base.trainingText = options.trainingText.empty() ? builtInTrainingText(environment.executableFolder)
+                                                   : std::filesystem::path(options.trainingText);
   return base;
 }
 
@@ -147,6 +151,8 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
                       "Methods, with commas between them; fp16 is the unquantized model");
   command->add_option("--text", options->text, "Evaluation text (default: the built-in one)");
   command->add_option("--calibration-text", options->calibrationText, "Calibration text (default: the built-in one)");
+  command->add_option("--training-text", options->trainingText,
+                      "Text for methods that train the model (default: the built-in one)");
   addCount(*command, "--window", options->window, "Tokens of an evaluation window");
   addCount(*command, "--windows", options->windows, "Evaluation windows");
   command->add_option("--csv", options->csv, "Write the table as CSV");

@@ -6,6 +6,7 @@
 #include "core/model/architecture_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/quant/method_registry.h"
+#include "core/quant/training_start.h"
 
 namespace qs::cli {
 
@@ -42,7 +43,7 @@ bool onlyOthersTake(const ParamSpec& spec, const std::string& text) {
 }
 
 bool needsCalibration(const QuantRequest& request) {
-  return requireMethod(request.method).needsCalibration ||
+  return qs::needsCalibration(requireMethod(request.method), request.settings) ||
          std::any_of(request.overrides.begin(), request.overrides.end(), [](const LayerOverride& change) {
            return !change.method.empty() && requireMethod(change.method).needsCalibration;
          });

@@ -37,6 +37,7 @@ ordered_json methodJson(const MethodInfo& method) {
   for (const ParamSpec& spec : method.parameters) parameters.push_back(parameterJson(spec));
   ordered_json needs = ordered_json::array();
   if (method.needsCalibration) needs.push_back("calibration");
+  if (method.trainsModel) needs.push_back("training text");
   return {{"id", method.id},         {"name", method.name},       {"summary", method.summary},
           {"source", method.source}, {"needs", std::move(needs)}, {"parameters", std::move(parameters)}};
 }

@@ -15,9 +15,11 @@
 #include "core/quant/method_registry.h"
 #include "core/session/atomic_file.h"
 #include "core/session/demo_model.h"
+#include "core/session/model_training.h"
 #include "core/session/recipe.h"
 #include "core/session/run_groups.h"
 #include "core/session/run_quantization.h"
+#include "core/session/trained_checkpoint.h"
 
 namespace qs::cli {
 
@@ -36,6 +38,7 @@ struct QuantizeOptionsGiven {
   std::string dtype;
   double shardGigabytes = 5;
   std::string text;
+  std::string trainingText;
   bool force = false;
   bool resume = false;
 };
@@ -59,6 +62,19 @@ QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& ex
   request.scaleType = exporter.scaleType;
   request.seed = given.common.seed;
   return request;
+}
+
+// A method that trains the model takes --training-text, or else --text, to train on; what is left of --text, or the
+// built-in text, calibrates the method that it starts from.
+void chooseTexts(const QuantizeOptionsGiven& given, const Checkpoint& model, const Environment& environment,
+                 QuantRequest& request) {
+  const bool trains = trainsModel(request);
+  const std::filesystem::path builtIn = builtInCalibrationText(environment.executableFolder);
+  const bool calibrates = !trains || !given.trainingText.empty();
+  given.request.chooseCalibration(model, calibrates ? given.text : std::string(), builtIn, request);
+  if (!trains) return;
+  const std::string& own = given.trainingText.empty() ? given.text : given.trainingText;
+  request.trainingText = own.empty() ? builtInTrainingText(environment.executableFolder) : std::filesystem::path(own);
 }
 
 ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
@@ -155,12 +171,13 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   const ExporterInfo& exporter = requireExporter(given.format);
   QuantRequest request = requestOf(given, exporter);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
-  given.request.chooseCalibration(*model, given.text, builtInCalibrationText(environment.executableFolder), request);
+  chooseTexts(given, *model, environment, request);
   validateRequest(request);
   for (const std::string& warning : model->contents().warnings) printNote("warning: " + warning);
   preflight(given, *model, request, exporter);
   Progress progress;
   const RunContext context = contextOf(environment, given.common, &progress);
+  if (trainsModel(request)) printNote(trainingPreflight(*model, request, context));
   QuantReport report;
   ExportResult result;
   PrivateStore store(findRunsFolder(), *model, request, given.resume);
@@ -168,8 +185,10 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
     const ProgressBar bar(progress, given.common.progress);
     report = runQuantization(*model, request, store.store(), context);
     report.model = given.model;
-    if (report.total.failedLayers == 0)
-      result = exporter.write({*model, request, report, store.store()}, exportOptionsOf(given), context);
+    if (report.total.failedLayers == 0) {
+      const std::shared_ptr<const Checkpoint> trained = withTrainedVectors(model, store.store());
+      result = exporter.write({*trained, request, report, store.store()}, exportOptionsOf(given), context);
+    }
   }
   takeRemade(result, report);
   nlohmann::ordered_json json = runReportJson(report);
@@ -208,7 +227,9 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
       ->capture_default_str()
       ->check(CLI::Range(1e-6, 1e6));
   command->add_option("--text", given->text,
-                      "Calibration text that the model is run over (default: the built-in text)");
+                      "Text that the model is run over for calibration, or trained on (default: the built-in texts)");
+  command->add_option("--training-text", given->trainingText,
+                      "Text for methods that train the model (default: --text, or else the built-in one)");
   command->add_flag("--force", given->force, "Replace an output that exists");
   command->add_flag("--resume", given->resume, "Continue an interrupted run");
   given->request.addTo(*command);

@@ -43,6 +43,10 @@ bool isOn(const Settings& settings, std::string_view key) {
   return settings.contains(key) && std::holds_alternative<bool>(settings.value(key)) && settings.flag(key);
 }
 
+bool startsFromScaledInputs(const Settings& settings) {
+  return settings.contains("start") && settings.choice("start") == "awq";
+}
+
 PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor, const LayerPlan& plan,
                         ScaleType scaleType) {
   const Shape shape = linearShape(model, tensor.info);
@@ -51,8 +55,9 @@ PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor,
           .cols = shape.at(1),
           .method = plan.method->id,
           .scheme = schemeOf(plan, scaleType),
-          .quantizesInputs = plan.method->quantizesActivations,
-          .scalesInputs = plan.method->scalesInputs,
+          .quantizesInputs = plan.method->quantizesActivations || isOn(plan.settings, "quantize_inputs"),
+          .scalesInputs = plan.method->scalesInputs || startsFromScaledInputs(plan.settings),
+          .trainsModel = plan.method->trainsModel,
           .mayReorderGroups = isOn(plan.settings, "act_order") && !isOn(plan.settings, "static_groups")};
 }
 
@@ -116,6 +121,12 @@ std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const Quan
   if (request.scaleType != ScaleType::F16)
     findings.push_back(
         {true, {}, "this format stores F16 scales, and the run keeps its own: run again for this format"});
+  if (std::any_of(layers.begin(), layers.end(), [](const auto& l) { return l.scalesInputs && l.trainsModel; }))
+    findings.push_back(
+        {true,
+         {},
+         "an AWQ start scales the layers' inputs, and the norms trained behind them don't take the scales "
+         "in: start from rtn or gptq, or export as dequantized or safetensors"});
   const bool scales =
       std::any_of(layers.begin(), layers.end(), [](const PreflightLayer& layer) { return layer.scalesInputs; });
   std::string whyNot;

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
 #include "core/quant/method_registry.h"
+#include "core/quant/training_start.h"
 #include "core/session/model_activations.h"
 
 namespace qs {
@@ -15,12 +16,12 @@ constexpr std::size_t kBatchRows = 64;            // one batch of the moving-ave
 constexpr std::uint64_t kWholeSampleRows = 4096;  // up to here the sample is all rows
 
 bool mayNeedGram(const QuantRequest& request) {
-  const auto needsGram = [](const MethodInfo& method) {
-    return method.needsCalibration && !method.quantizesActivations;
+  const auto needsGram = [](const MethodInfo& method, const Settings& settings) {
+    return needsCalibration(method, settings) && !method.quantizesActivations;
   };
-  return needsGram(requireMethod(request.method)) ||
+  return needsGram(requireMethod(request.method), request.settings) ||
          std::any_of(request.overrides.begin(), request.overrides.end(), [&](const LayerOverride& change) {
-           return !change.method.empty() && needsGram(requireMethod(change.method));
+           return !change.method.empty() && needsGram(requireMethod(change.method), change.settings);
          });
 }
 

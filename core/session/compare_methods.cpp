@@ -9,6 +9,7 @@
 #include "core/model/runner/checkpoint_weights.h"
 #include "core/quant/method_registry.h"
 #include "core/session/decode_speed.h"
+#include "core/session/model_training.h"
 #include "core/session/run_quantization.h"
 #include "core/session/run_weights.h"
 
@@ -132,6 +133,7 @@ class Comparison {
     request.method = row.method;
     request.settings = m_request.methods[index].settings;
     request.scaleType = ScaleType::F16;
+    if (!trainsModel(request)) request.trainingText.clear();
     const auto store = std::make_shared<RunStore>(m_storeRoot, *m_model, request);
     const auto stored = std::make_shared<const QuantReport>(runQuantization(*m_model, request, *store, m_context));
     const QuantReport& report = *stored;

@@ -22,6 +22,10 @@ std::filesystem::path builtInCalibrationText(const std::filesystem::path& execut
   return demoModelFolder(executableFolder) / "calibration.txt";
 }
 
+std::filesystem::path builtInTrainingText(const std::filesystem::path& executableFolder) {
+  return demoModelFolder(executableFolder) / "training.txt";
+}
+
 std::filesystem::path builtInEvaluationText(const std::filesystem::path& executableFolder) {
   return demoModelFolder(executableFolder) / "evaluation.txt";
 }

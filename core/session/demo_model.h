@@ -16,8 +16,10 @@ namespace qs {
 [[nodiscard]] std::shared_ptr<const Checkpoint> openModel(const std::string& pathOrDemo,
                                                           const std::filesystem::path& executableFolder);
 
-/// The built-in texts: what a model is calibrated on, and measured on, where no text is named. They are never the same.
+/// The built-in texts: what a model is calibrated on, trained on, and measured on, where no text is named. No two are
+/// the same.
 [[nodiscard]] std::filesystem::path builtInCalibrationText(const std::filesystem::path& executableFolder);
+[[nodiscard]] std::filesystem::path builtInTrainingText(const std::filesystem::path& executableFolder);
 [[nodiscard]] std::filesystem::path builtInEvaluationText(const std::filesystem::path& executableFolder);
 
 }  // namespace qs

@@ -6,6 +6,7 @@
 #include "core/base/glob.h"
 #include "core/quant/method_registry.h"
 #include "core/quant/param_check.h"
+#include "core/quant/training_start.h"
 
 namespace qs {
 
@@ -74,7 +75,8 @@ void validateRequest(const QuantRequest& request) {
     throw requestError("hold-out", "keeps every Nth calibration row out: 0 (none) or at least 2, not " +
                                        std::to_string(request.calibration.holdOutEvery));
   for (const MethodInfo* method : methods)
-    if (method->needsCalibration && !hasCalibration(request))
+    if (needsCalibration(*method, method->id == request.method ? request.settings : Settings()) &&
+        !hasCalibration(request))
       throw requestError("method '" + method->id + "'",
                          "needs calibration inputs and there are none: give an activations file (--calibration "
                          "ACTS.safetensors), or a model with config.json and tokenizer to run over a text (--text)");

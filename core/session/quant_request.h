@@ -42,6 +42,7 @@ struct QuantRequest {
   std::vector<LayerOverride> overrides;
   std::vector<std::string> shareInput;  ///< globs of layers that read the same input
   CalibrationSource calibration;
+  std::filesystem::path trainingText;  ///< what methods that train the model train on; never the evaluation text
   ScaleType scaleType = ScaleType::F32;
   std::uint64_t seed = 0;
   bool operator==(const QuantRequest&) const = default;

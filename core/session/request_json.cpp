@@ -13,6 +13,7 @@ nlohmann::json toJson(const QuantRequest& request) {
           {"share_input", request.shareInput},
           {"scale_type", static_cast<int>(request.scaleType)},
           {"seed", request.seed},
+          {"training_text", request.trainingText.string()},
           {"calibration",
            {{"activations", calibration.activationsFile.string()},
             {"text", calibration.textFile.string()},
@@ -34,6 +35,7 @@ QuantRequest requestFromJson(const nlohmann::json& json, const std::string& file
     if (scaleType < 0 || scaleType > static_cast<int>(ScaleType::E8M0)) throw inputError(file, "unknown scale type");
     request.scaleType = static_cast<ScaleType>(scaleType);
     request.seed = json.value("seed", request.seed);
+    request.trainingText = json.value("training_text", std::string());
     const nlohmann::json calibration = json.value("calibration", nlohmann::json::object());
     request.calibration.activationsFile = calibration.value("activations", std::string());
     request.calibration.textFile = calibration.value("text", std::string());

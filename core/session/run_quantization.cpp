@@ -10,6 +10,7 @@
 #include "core/session/activation_provider.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
+#include "core/session/model_training.h"
 #include "core/session/run_groups.h"
 
 namespace qs {
@@ -252,12 +253,20 @@ class Run {
 
 QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
                             const RunContext& context, const LayerSink& sink) {
+  return runQuantization(model, request, store, context, RunObservers{.layers = sink});
+}
+
+QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
+                            const RunContext& context, const RunObservers& observers) {
   validateRequest(request);
   QuantReport report{.model = model.path().string(),
                      .method = request.method,
                      .settings = resolveSettings(requireMethod(request.method), request.settings)};
   try {
-    inWorkerArena(context, [&] { report.layers = Run(model, request, store, context, sink).all(); });
+    if (trainsModel(request))
+      report.layers = trainLayers(model, request, store, context, observers);
+    else
+      inWorkerArena(context, [&] { report.layers = Run(model, request, store, context, observers.layers).all(); });
   } catch (const StoreFault& fault) {
     throw Error(fault.error);
   }

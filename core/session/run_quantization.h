@@ -15,9 +15,21 @@ namespace qs {
 /// call at a time.
 using LayerSink = std::function<void(LayerReportPtr)>;
 
+/// Told now and then of a training's curves as far as they have come; called from a worker thread.
+using TrainingCurveSink = std::function<void(const std::string& title, const std::vector<MethodCurve>& curves)>;
+
+/// Who hears of a run while it goes on; either may be empty.
+struct RunObservers {
+  LayerSink layers = {};
+  TrainingCurveSink curves = {};
+};
+
 /// Quantizes every layer that the request chooses, streaming: map → quantize → measure → store → release. Memory is
-/// bounded by a few layers. Layers that the store holds already are taken from it. One bad layer is a failed report,
-/// not the end. Throws Error (Request, Input, full disk) or Cancelled; finished layers stay in the store.
+/// bounded by a few layers; methods that train the whole model say what they need instead (model_training.h). Layers
+/// that the store holds already are taken from it. One bad layer is a failed report, not the end. Throws Error
+/// (Request, Input, full disk) or Cancelled; finished layers stay in the store.
+[[nodiscard]] QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
+                                          const RunContext& context, const RunObservers& observers);
 [[nodiscard]] QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request, RunStore& store,
                                           const RunContext& context, const LayerSink& sink = {});
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "core/base/error.h"
 #include "core/session/atomic_file.h"
 #include "core/session/fingerprint.h"
@@ -15,14 +17,22 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".layer";
+constexpr const char* kVectorsFile = "trained.vectors";
+constexpr std::size_t kHashDigits = 16;
 constexpr std::size_t kLongestName = 180;  // file systems take 255 bytes; aside names add to it
 
 std::string keyOf(const Checkpoint& model, const QuantRequest& request) {
   Hash64 hash;
   hash.add(modelFingerprint(model));
   hash.add(toJson(request).dump());
-  for (const fs::path& file : {request.calibration.activationsFile, request.calibration.textFile})
+  for (const fs::path& file : {request.calibration.activationsFile, request.calibration.textFile, request.trainingText})
     if (!file.empty()) addFileFingerprint(file, hash);
+  return hash.toText();
+}
+
+std::string checksumOf(std::string_view bytes) {
+  Hash64 hash;
+  hash.add(bytes);
   return hash.toText();
 }
 
@@ -48,7 +58,8 @@ struct StoredRun {
 std::uint64_t folderBytes(const fs::path& folder) {
   std::uint64_t bytes = 0;
   std::error_code ignored;
-  for (const fs::directory_entry& file : fs::directory_iterator(folder, ignored)) {
+  for (const fs::directory_entry& file : fs::recursive_directory_iterator(folder, ignored)) {
+    if (file.is_directory(ignored)) continue;
     const std::uint64_t size = file.file_size(ignored);
     if (!ignored) bytes += size;
   }
@@ -121,8 +132,27 @@ std::optional<LayerReport> RunStore::loadReport(std::string_view layer) const {
   return report;
 }
 
+void RunStore::saveVectors(const std::map<std::string, std::vector<float>>& vectors) {
+  nlohmann::json value = nlohmann::json::object();
+  for (const auto& [name, values] : vectors) value[name] = values;
+  std::string bytes;
+  nlohmann::json::to_cbor(value, bytes);
+  writeFileAtomically(m_folder / kVectorsFile, checksumOf(bytes) + bytes);
+}
+
+std::optional<std::map<std::string, std::vector<float>>> RunStore::loadVectors() const {
+  const std::optional<std::string> file = bytesOf(m_folder / kVectorsFile);
+  if (!file || file->size() < kHashDigits) return std::nullopt;
+  const std::string_view bytes = std::string_view(*file).substr(kHashDigits);
+  if (checksumOf(bytes) != file->substr(0, kHashDigits)) return std::nullopt;
+  const nlohmann::json value = nlohmann::json::from_cbor(bytes, true, false);
+  if (!value.is_object()) return std::nullopt;
+  return value.get<std::map<std::string, std::vector<float>>>();
+}
+
 void RunStore::clear() {
   std::error_code ignored;
+  for (const fs::path& rest : {trainingFile(), startFolder(), m_folder / kVectorsFile}) fs::remove_all(rest, ignored);
   for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored)) {
     const std::string name = file.path().filename().string();
     if (name.find(kSuffix) != std::string::npos) fs::remove(file.path(), ignored);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +36,15 @@ class RunStore {
   /// The layer's tensor without its codes, which aren't read: quick, and blind to damage in them.
   [[nodiscard]] std::optional<QuantizedTensor> loadHead(std::string_view layer) const;
   [[nodiscard]] std::optional<LayerReport> loadReport(std::string_view layer) const;
-  /// Forgets every layer of this run.
+  /// Keeps the 1-D tensors (norms, biases) that a training of the whole model changed, by name.
+  void saveVectors(const std::map<std::string, std::vector<float>>& vectors);
+  /// Nothing where none are kept, or the file is damaged.
+  [[nodiscard]] std::optional<std::map<std::string, std::vector<float>>> loadVectors() const;
+  /// File of an unfinished training's state; it need not exist.
+  [[nodiscard]] std::filesystem::path trainingFile() const { return m_folder / "training.state"; }
+  /// Folder for the store of the run that a training starts from.
+  [[nodiscard]] std::filesystem::path startFolder() const { return m_folder / "start"; }
+  /// Forgets every layer of this run, and what an unfinished training left.
   void clear();
 
   /// Removes whole runs below `root`, least recently used first, until at most `maximumBytes` remain; `keep` is spared.

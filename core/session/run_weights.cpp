@@ -8,7 +8,7 @@ namespace qs {
 
 RunWeights::RunWeights(const ArchitectureSpec& spec, const Checkpoint& model, const QuantReport& report,
                        const RunStore& store)
-    : CheckpointWeights(spec, model), m_store(store) {
+    : CheckpointWeights(spec, model), m_store(store), m_trained(store.loadVectors().value_or(TrainedVectors{})) {
   for (const LayerReportPtr& layer : report.layers) {
     if (!layer->error.empty()) continue;
     const QuantizedTensor tensor = load(layer->name);
@@ -50,7 +50,8 @@ void RunWeights::headRows(std::size_t first, MatrixSpan out) const {
 }
 
 std::vector<float> RunWeights::vector(const std::string& tensor) const {
-  std::vector<float> values = CheckpointWeights::vector(tensor);
+  const auto trained = m_trained.find(tensor);
+  std::vector<float> values = trained != m_trained.end() ? trained->second : CheckpointWeights::vector(tensor);
   if (const auto fold = m_folds.find(tensor); fold != m_folds.end()) applyFold(fold->second, values);
   return values;
 }

@@ -11,8 +11,9 @@
 namespace qs {
 
 /// A model's weights with the layers of a run in place of its own, as an export holds them: quantized values in the
-/// scaled domain, input scales folded into the operation before, and the inputs of W8A8 layers really quantized. Layers
-/// that the run didn't quantize are the checkpoint's. Everything passed in must outlive it.
+/// scaled domain, input scales folded into the operation before, the inputs of W8A8 layers really quantized, and the
+/// norms and biases that were trained. Layers that the run didn't quantize are the checkpoint's. Everything passed in
+/// must outlive it.
 class RunWeights : public CheckpointWeights {
  public:
   /// Throws Error (Failed) where a finished layer is missing from the store, or a scale can't be folded.
@@ -32,7 +33,10 @@ class RunWeights : public CheckpointWeights {
   };
   [[nodiscard]] QuantizedTensor load(const std::string& layer) const;
 
+  using TrainedVectors = std::map<std::string, std::vector<float>>;
+
   const RunStore& m_store;
+  TrainedVectors m_trained;
   std::map<std::string, Layer> m_layers;
   InputScaleFolds m_folds;
   std::shared_ptr<const QuantizedTensor> m_head;  // where the head is quantized: it is read in tiles
