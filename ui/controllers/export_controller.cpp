@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
 #include "core/session/run_quantization.h"
+#include "core/session/trained_checkpoint.h"
 #include "ui/controllers/error_message.h"
 
 namespace qs {
@@ -38,12 +39,16 @@ ExportResult writeRun(const FinishedRun& run, const ExporterInfo& exporter, cons
                       const RunContext& context) {
   const QuantRequest request = requestFor(run, exporter);
   requireExportable(exporter, *run.model, request, options);
-  if (request == run.request) return exporter.write({*run.model, request, *run.report, *run.store}, options, context);
+  const auto write = [&](const QuantReport& report, const RunStore& store) {
+    const CheckpointPtr model = withTrainedVectors(run.model, store);
+    return exporter.write({*model, request, report, store}, options, context);
+  };
+  if (request == run.request) return write(*run.report, *run.store);
   RunStore store(run.store->folder().parent_path(), *run.model, request);
   const QuantReport report = runQuantization(*run.model, request, store, context);
   for (const LayerReportPtr& layer : report.layers)
     if (!layer->error.empty()) throw failedError("layer '" + layer->name + "'", layer->error);
-  return exporter.write({*run.model, request, report, store}, options, context);
+  return write(report, store);
 }
 
 }  // namespace

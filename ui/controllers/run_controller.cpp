@@ -23,12 +23,17 @@ void RunController::start(const CheckpointPtr& model, const QuantRequest& reques
   if (!model || isBusy()) return;
   const int id = ++m_lastId;
   m_layers = std::make_shared<Mailbox<LayerReportPtr>>();
+  m_curves = std::make_shared<Mailbox<Curves>>();
   Q_EMIT started(id, request);
   m_runner.start(
-      [model, request, layers = m_layers, root = m_storeRoot](const RunContext& context) {
+      [model, request, layers = m_layers, curves = m_curves, root = m_storeRoot](const RunContext& context) {
         auto store = std::make_shared<RunStore>(root, *model, request);
-        const auto sink = [&layers](LayerReportPtr report) { layers->post(std::move(report)); };
-        auto report = std::make_shared<QuantReport>(runQuantization(*model, request, *store, context, sink));
+        const RunObservers observers{.layers = [&layers](LayerReportPtr report) { layers->post(std::move(report)); },
+                                     .curves =
+                                         [&curves](const std::string& title, const std::vector<MethodCurve>& grown) {
+                                           curves->post({QString::fromStdString(title), grown});
+                                         }};
+        auto report = std::make_shared<QuantReport>(runQuantization(*model, request, *store, context, observers));
         RunStore::trim(root, kStoreBytes, store->folder());
         return Result{std::move(report), std::move(store)};
       },
@@ -38,6 +43,8 @@ void RunController::start(const CheckpointPtr& model, const QuantRequest& reques
 void RunController::deliverLayers() {
   const auto layers = m_layers->take();
   if (!layers.empty()) Q_EMIT layersReady(m_lastId, layers);
+  const auto curves = m_curves->take();
+  if (!curves.empty()) Q_EMIT curvesGrown(curves.back().title, curves.back().curves);
 }
 
 void RunController::take(int id, const CheckpointPtr& model, const QuantRequest& request,

@@ -45,6 +45,8 @@ class RunController : public QObject {
  Q_SIGNALS:
   void started(int id, const qs::QuantRequest& request);
   void layersReady(int id, const std::vector<qs::LayerReportPtr>& layers);
+  /// The curves of a model's training as far as they have come.
+  void curvesGrown(const QString& title, const std::vector<qs::MethodCurve>& curves);
   void finished(const qs::FinishedRunPtr& run);
   void cancelled(int id);
   void failed(int id, const qs::UserMessage& message);
@@ -57,11 +59,17 @@ class RunController : public QObject {
     std::shared_ptr<const RunStore> store;
   };
 
+  struct Curves {
+    QString title;
+    std::vector<MethodCurve> curves;
+  };
+
   void deliverLayers();
   void take(int id, const CheckpointPtr& model, const QuantRequest& request, const JobOutcome<Result>& outcome);
 
   std::filesystem::path m_storeRoot;
   std::shared_ptr<Mailbox<LayerReportPtr>> m_layers;
+  std::shared_ptr<Mailbox<Curves>> m_curves;
   int m_lastId = 0;
   JobRunner<Result> m_runner;
 };

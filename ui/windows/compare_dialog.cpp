@@ -141,6 +141,7 @@ ComparisonPlan CompareDialog::plan() const {
   plan.request.base.calibration.runModel = true;
   plan.request.base.calibration.sequential = m_sequential->isChecked();
   plan.request.base.calibration.textFile = chosen(*m_calibration, m_texts.calibration);
+  plan.request.base.trainingText = m_texts.training;
   plan.evaluationTextFile = chosen(*m_evaluation, m_texts.evaluation);
   plan.request.windows.maxWindows = static_cast<std::size_t>(m_windows->value());
   return plan;

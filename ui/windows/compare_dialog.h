@@ -19,6 +19,7 @@ namespace qs {
 struct BuiltInTexts {
   std::filesystem::path calibration;
   std::filesystem::path evaluation;
+  std::filesystem::path training = {};
 };
 
 /// Which methods a comparison runs, and on which texts it calibrates and measures them.

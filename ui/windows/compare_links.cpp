@@ -21,7 +21,8 @@ namespace {
 
 BuiltInTexts builtInTexts(const MainWindow& window) {
   const auto folder = demoModelFolder(window.folders().executable);
-  return {builtInTextPath(folder, BuiltInText::Calibration), builtInTextPath(folder, BuiltInText::Evaluation)};
+  return {builtInTextPath(folder, BuiltInText::Calibration), builtInTextPath(folder, BuiltInText::Evaluation),
+          builtInTextPath(folder, BuiltInText::Training)};
 }
 
 void start(Workbench& bench, const ComparisonPlan& plan) {
@@ -47,6 +48,7 @@ ComparisonPlan planFor(MainWindow& window, std::vector<ComparedMethod> methods) 
   CalibrationSource& calibration = plan.request.base.calibration;
   calibration.runModel = calibration.activationsFile.empty();
   if (calibration.runModel && calibration.textFile.empty()) calibration.textFile = texts.calibration;
+  plan.request.base.trainingText = texts.training;
   return plan;
 }
 
@@ -108,6 +110,7 @@ void makeRoom(MainWindow& window) {
 void linkComparison(MainWindow& window) {
   Workbench& bench = window.workbench();
   window.docks().method->calibration()->setBuiltInText(builtInTexts(window).calibration);
+  bench.setBuiltInTexts(builtInTexts(window).calibration, builtInTexts(window).training);
   ComparisonPanel* table = window.docks().comparison;
   const auto compare = [&window, &bench] { start(bench, planFor(window, defaultComparison())); };
   const auto ask = [&window] { askForComparison(window); };

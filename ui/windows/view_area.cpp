@@ -212,8 +212,8 @@ void ViewArea::setTradeoff(const std::vector<TradeoffPoint>& points, const QStri
   }
 }
 
-void ViewArea::setLiveCurve(const QString& layer, const MethodCurve& curve, const MethodStyle& style) {
-  m_curves->setCurves({curve}, layer, style);
+void ViewArea::setLiveCurves(const QString& layer, const std::vector<MethodCurve>& curves, const MethodStyle& style) {
+  m_curves->setCurves(curves, layer, style);
 }
 
 void ViewArea::selectLayer(const QString& layer) { m_layers->selectLayer(layer); }

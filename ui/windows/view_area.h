@@ -57,7 +57,7 @@ class ViewArea : public QWidget {
   void setReports(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
   void addReports(const std::vector<qs::LayerReportPtr>& reports);
   void setTradeoff(const std::vector<qs::TradeoffPoint>& points, const QString& valueTitle);
-  void setLiveCurve(const QString& layer, const qs::MethodCurve& curve, const qs::MethodStyle& style);
+  void setLiveCurves(const QString& layer, const std::vector<qs::MethodCurve>& curves, const qs::MethodStyle& style);
   void selectLayer(const QString& layer);
   void highlightChannel(quint32 channel);
 

@@ -187,7 +187,7 @@ void linkPreview(MainWindow& window) {
   QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
   QObject::connect(&bench.preview, &PreviewController::curveGrown, &views,
                    [&bench, &views](const QString& layer, const MethodCurve& curve) {
-                     views.setLiveCurve(layer, curve, styleOf(bench.request.request().method));
+                     views.setLiveCurves(layer, {curve}, styleOf(bench.request.request().method));
                    });
   QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
 }
@@ -224,6 +224,10 @@ void linkRuns(MainWindow& window) {
   });
   QObject::connect(&bench.run, &RunController::layersReady, &views,
                    [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
+  QObject::connect(&bench.run, &RunController::curvesGrown, &views,
+                   [&bench, &views](const QString& title, const std::vector<MethodCurve>& curves) {
+                     views.setLiveCurves(title, curves, styleOf(bench.request.request().method));
+                   });
   QObject::connect(&bench, &Workbench::runShown, &views, [&window, &views, table](const FinishedRunPtr& run) {
     views.setRunLayers(runLayers(window.workbench(), run->request));
     views.setReports(run->report->layers, styleOf(run->request.method));

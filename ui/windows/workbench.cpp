@@ -3,6 +3,7 @@
 #include <QFileInfo>
 
 #include "core/session/layer_filter.h"
+#include "core/session/model_training.h"
 #include "ui/windows/run_description.h"
 
 namespace qs {
@@ -160,7 +161,16 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
 
 void Workbench::startRun() {
   if (isRunning() || !model.model()) return;
-  run.start(model.model(), request.request());
+  run.start(model.model(), runRequest());
+}
+
+QuantRequest Workbench::runRequest() const {
+  QuantRequest wanted = request.request();
+  if (!trainsModel(wanted)) return wanted;
+  const bool hasOwnText = wanted.calibration.runModel && !wanted.calibration.textFile.empty() &&
+                          wanted.calibration.textFile != m_calibrationText;
+  wanted.trainingText = hasOwnText ? wanted.calibration.textFile : m_trainingText;
+  return wanted;
 }
 
 void Workbench::showRun(int id) {

@@ -56,6 +56,12 @@ class Workbench : public QObject {
   [[nodiscard]] FinishedRunPtr shownRun() const { return finishedRun(m_shown); }
   [[nodiscard]] int shownId() const { return m_shown; }
   [[nodiscard]] int pinnedId() const { return m_pinned; }
+  /// The texts that come with the program: methods that train the model train on the second, unless the user chose a
+  /// text of their own.
+  void setBuiltInTexts(std::filesystem::path calibration, std::filesystem::path training) {
+    m_calibrationText = std::move(calibration);
+    m_trainingText = std::move(training);
+  }
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   /// Every layer that can be looked at: all linears.
@@ -82,6 +88,7 @@ class Workbench : public QObject {
   void message(const qs::UserMessage& message);
 
  private:
+  [[nodiscard]] QuantRequest runRequest() const;
   void takeModel(const CheckpointPtr& model);
   void tellWarnings(const Checkpoint& model);
   void takeFinished(const FinishedRunPtr& run);
@@ -93,6 +100,8 @@ class Workbench : public QObject {
   std::map<int, FinishedRunPtr> m_runs;
   int m_shown = -1;
   int m_pinned = -1;
+  std::filesystem::path m_calibrationText;
+  std::filesystem::path m_trainingText;
 };
 
 }  // namespace qs
