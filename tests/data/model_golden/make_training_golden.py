@@ -17,7 +17,7 @@ import torch.nn.functional as F
 import make_golden
 
 STEPS, WARM_UP, WINDOWS, LENGTH, BITS, GROUP = 20, 4, 4, 16, 3, 16
-RATE, STEP_RATE, NORM_RATE, DECAY, CLIP = 0.05, 0.02, 0.02, 0.1, 0.5
+RATE, STEP_RATE, NORM_RATE, DECAY, CLIP = 0.004, 0.004, 0.01, 0.1, 0.5
 TOP = 2 ** BITS - 1
 
 
