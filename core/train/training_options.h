@@ -11,7 +11,7 @@ namespace qs {
 /// How a model is trained behind its quantization. Rates are relative: of weights and steps in units of the first step
 /// size of their unit, of norms in units of the norm's own first values.
 struct TrainingOptions {
-  int steps = 400;
+  int steps = 250;
   std::size_t batch = 8;  ///< windows a step
   double weightRate = 0.005;
   double stepRate = 0.01;

@@ -95,7 +95,7 @@ ParamSpec quantizeInputsParam() {
 std::vector<ParamSpec> trainingParams() {
   return {
       startParam(),
-      integerParam("steps", "Steps", 400, 100000, 50,
+      integerParam("steps", "Steps", 250, 100000, 50,
                    "Training steps (of each block, when trained block by block); the best one seen is kept. 0 keeps "
                    "the start."),
       trainParam(),
