@@ -55,6 +55,7 @@ SharedScale findScale(std::span<const LayerTask> tasks, const AwqOptions& option
   if (!mayScaleInputs(tasks)) shared.notes.emplace_back(kNotFoldableNote);
   if (metric == nullptr) shared.notes.emplace_back("the calibration inputs are all zero: nothing is scaled or clipped");
   if (!shared.notes.empty()) return shared;
+  if (const auto note = tooFewTokensNote(*tasks.front().activations)) shared.notes.push_back(*note);
   const std::vector<AwqCandidate> candidates =
       options.globalFactor ? globalFactors(inputs) : awqCandidates(tasks, options.scheme, options.duo);
   AwqChoice choice =

@@ -364,6 +364,24 @@ class TestAllMethods : public QObject {
     QVERIFY2(best <= kCancelLimit,
              qPrintable(QString("%1 ms").arg(std::chrono::duration_cast<std::chrono::milliseconds>(best).count())));
   }
+
+  void tooFewCalibrationTokensAreTold_data() {
+    QTest::addColumn<QString>("id");
+    for (const char* id : {"gptq", "awq", "qat"}) QTest::addRow("%s", id) << QString(id);
+  }
+  void tooFewCalibrationTokensAreTold() {
+    QFETCH(QString, id);
+    const qs::Matrix weights = qs::test::randomMatrix(8, 32, 1);
+    const auto isTold = [&](std::size_t tokens) {
+      const qs::ActivationStats inputs = qs::test::statsOf(qs::test::randomMatrix(tokens, 32, 2));
+      const qs::LayerOutcome outcome = qs::test::runMethod(id.toStdString(), weights, {}, &inputs);
+      return std::ranges::any_of(outcome.notes, [](const std::string& note) {
+        return note.starts_with("only 10 calibration tokens for 32 inputs") && note.find("128") != std::string::npos;
+      });
+    };
+    QVERIFY(isTold(10));
+    QVERIFY(!isTold(200));
+  }
 };
 
 QTEST_APPLESS_MAIN(TestAllMethods)
