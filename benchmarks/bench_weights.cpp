@@ -123,10 +123,11 @@ void describe(benchmark::State& state) {
 
 void compare(benchmark::State& state) {
   const Matrix& weights = weightsOf(4096, static_cast<std::size_t>(state.range(1)));
-  const Matrix back = qs::dequantize(qs::quantizeUniform(weights.view(), {}, false, {}));
+  const qs::QuantizedTensor tensor = qs::quantizeUniform(weights.view(), {}, false, {});
   const qs::WeightDescription description = qs::describeWeights(weights.view(), {});
   overMatrix(state, [&](const Matrix&, const qs::RunContext& context) {
-    benchmark::DoNotOptimize(qs::compareWeights(weights.view(), back.view(), description, 128, context));
+    qs::ComparisonMaps maps;
+    benchmark::DoNotOptimize(qs::compareWeights(weights.view(), tensor, description, 128, context, &maps));
   });
 }
 

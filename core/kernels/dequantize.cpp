@@ -32,6 +32,8 @@ void dequantizeGroups(const QuantizedTensor& tensor, std::size_t row, std::span<
   }
 }
 
+}  // namespace
+
 void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out) {
   if (!tensor.groupIndex.empty()) return dequantizeRows(tensor, firstRow, out);
   for (std::size_t r = 0; r < out.rows; ++r) {
@@ -40,8 +42,6 @@ void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixS
     for (std::size_t c = 0; c < tensor.inputScale.size(); ++c) row[c] /= tensor.inputScale[c];
   }
 }
-
-}  // namespace
 
 void dequantizeMatrix(const QuantizedTensor& tensor, MatrixSpan out, const RunContext& context) {
   assert(out.rows == tensor.rows && out.cols == tensor.cols);

@@ -14,20 +14,13 @@ namespace qs::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kLanes = 8;  // virtual, of F64
-using DoubleTag = hn::CappedTag<double, kLanes>;
+using DoubleTag = hn::CappedTag<double, kPairLanes>;
 using Doubles = hn::Vec<DoubleTag>;
 using HalfTag = hn::Rebind<float, DoubleTag>;
 using FloatTag = hn::CappedTag<float, 16>;
 using IntTag = hn::RebindToSigned<FloatTag>;
 
 HWY_INLINE Doubles widen(const float* values) { return hn::PromoteTo(DoubleTag(), hn::LoadU(HalfTag(), values)); }
-
-HWY_INLINE double sumOf(const double* lanes) {
-  double sum = 0;
-  for (std::size_t i = 0; i < kLanes; ++i) sum += lanes[i];
-  return sum;
-}
 
 // One vector of every 16 values of a group, those from `part` on: range, power sums into their lanes, and (kColumns)
 // the columns' ranges. Additions are not fused, so that every target gives the same sums.
@@ -115,50 +108,113 @@ void describeRowLoop(const float* values, std::size_t count, std::size_t groupLe
   }
 }
 
-PairSums pairSumsLoop(const float* reference, const float* approximation, std::size_t count) {
+// One vector of every 8 pairs of a group, those from `part` on; the squared errors also into `groupLanes`.
+HWY_INLINE void comparePart(const float* reference, const float* approximation, std::size_t whole, std::size_t part,
+                            PairLanes& sums, double* groupLanes) {
   const DoubleTag d;
-  HWY_ALIGN double lanes[6][kLanes];
-  const std::size_t whole = count / kLanes * kLanes;
-  for (std::size_t part = 0; part < kLanes; part += hn::Lanes(d)) {
-    auto xx = hn::Zero(d);
-    auto yy = hn::Zero(d);
-    auto xy = hn::Zero(d);
-    auto ee = hn::Zero(d);
-    auto abs = hn::Zero(d);
-    auto largest = hn::Zero(d);
-    for (std::size_t i = part; i < whole; i += kLanes) {
-      const auto x = widen(reference + i);
-      const auto y = widen(approximation + i);
-      const auto e = hn::Sub(y, x);
-      const auto magnitude = hn::Abs(e);
-      xx = hn::Add(xx, hn::Mul(x, x));
-      yy = hn::Add(yy, hn::Mul(y, y));
-      xy = hn::Add(xy, hn::Mul(x, y));
-      ee = hn::Add(ee, hn::Mul(e, e));
-      abs = hn::Add(abs, magnitude);
-      largest = hn::Max(largest, magnitude);
-    }
-    hn::Store(xx, d, lanes[0] + part);
-    hn::Store(yy, d, lanes[1] + part);
-    hn::Store(xy, d, lanes[2] + part);
-    hn::Store(ee, d, lanes[3] + part);
-    hn::Store(abs, d, lanes[4] + part);
-    hn::Store(largest, d, lanes[5] + part);
+  auto xx = hn::Load(d, sums.lanes[0] + part);
+  auto yy = hn::Load(d, sums.lanes[1] + part);
+  auto xy = hn::Load(d, sums.lanes[2] + part);
+  auto ee = hn::Zero(d);
+  auto abs = hn::Load(d, sums.lanes[4] + part);
+  auto largest = hn::Load(d, sums.lanes[5] + part);
+  for (std::size_t i = part; i < whole; i += kPairLanes) {
+    const auto x = widen(reference + i);
+    const auto y = widen(approximation + i);
+    const auto e = hn::Sub(y, x);
+    const auto magnitude = hn::Abs(e);
+    xx = hn::Add(xx, hn::Mul(x, x));
+    yy = hn::Add(yy, hn::Mul(y, y));
+    xy = hn::Add(xy, hn::Mul(x, y));
+    ee = hn::Add(ee, hn::Mul(e, e));
+    abs = hn::Add(abs, magnitude);
+    largest = hn::Max(largest, magnitude);
   }
-  PairSums sums{sumOf(lanes[0]), sumOf(lanes[1]), sumOf(lanes[2]),
-                sumOf(lanes[3]), sumOf(lanes[4]), *std::max_element(lanes[5], lanes[5] + kLanes)};
+  hn::Store(xx, d, sums.lanes[0] + part);
+  hn::Store(yy, d, sums.lanes[1] + part);
+  hn::Store(xy, d, sums.lanes[2] + part);
+  hn::Store(ee, d, groupLanes + part);
+  hn::Store(hn::Add(hn::Load(d, sums.lanes[3] + part), ee), d, sums.lanes[3] + part);
+  hn::Store(abs, d, sums.lanes[4] + part);
+  hn::Store(largest, d, sums.lanes[5] + part);
+}
+
+// Returns the group's squared error.
+HWY_INLINE double compareGroup(const float* reference, const float* approximation, std::size_t count, PairLanes& sums) {
+  HWY_ALIGN double squares[kPairLanes] = {};
+  const std::size_t whole = count / kPairLanes * kPairLanes;
+  for (std::size_t part = 0; part < kPairLanes && whole > 0; part += hn::Lanes(DoubleTag()))
+    comparePart(reference, approximation, whole, part, sums, squares);
   for (std::size_t i = whole; i < count; ++i) {
     const auto x = static_cast<double>(reference[i]);
     const auto y = static_cast<double>(approximation[i]);
     const double e = y - x;
-    sums.reference += x * x;
-    sums.approximation += y * y;
-    sums.product += x * y;
-    sums.squaredError += e * e;
-    sums.absError += std::abs(e);
-    sums.maxAbsError = std::max(sums.maxAbsError, std::abs(e));
+    const std::size_t lane = i - whole;
+    sums.lanes[0][lane] += x * x;
+    sums.lanes[1][lane] += y * y;
+    sums.lanes[2][lane] += x * y;
+    sums.lanes[3][lane] += e * e;
+    sums.lanes[4][lane] += std::abs(e);
+    sums.lanes[5][lane] = std::max(sums.lanes[5][lane], std::abs(e));
+    squares[lane] += e * e;
   }
-  return sums;
+  return ((squares[0] + squares[4]) + (squares[2] + squares[6])) +
+         ((squares[1] + squares[5]) + (squares[3] + squares[7]));
+}
+
+void comparePairsLoop(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
+                      PairLanes& sums, double* groupErrors) {
+  for (std::size_t first = 0; first < count; first += groupLength) {
+    const double squares =
+        compareGroup(reference + first, approximation + first, std::min(groupLength, count - first), sums);
+    if (groupErrors != nullptr) *groupErrors++ = squares;
+  }
+}
+
+HWY_INLINE float strongerOf(float a, float b) { return std::abs(b) > std::abs(a) ? b : a; }
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V strongerOf(D, V a, V b) {
+  return hn::IfThenElse(hn::Gt(hn::Abs(b), hn::Abs(a)), b, a);
+}
+
+template <bool kMinus>
+HWY_INLINE void strongestCells(const float* values, const float* minus, std::size_t rows, std::size_t cols,
+                               float* cells) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto at = [&](std::size_t i) {
+    const auto value = hn::LoadU(d, values + i);
+    if constexpr (kMinus) return hn::Sub(value, hn::LoadU(d, minus + i));
+    return value;
+  };
+  HWY_ALIGN float best[4 * 16];
+  std::size_t c = 0;
+  for (; c + 4 * lanes <= cols; c += 4 * lanes) {
+    for (std::size_t part = 0; part < 4 * lanes; part += lanes) {
+      auto strongest = at(c + part);
+      for (std::size_t r = 1; r < rows; ++r) strongest = strongerOf(d, strongest, at(r * cols + c + part));
+      hn::Store(strongest, d, best + part);
+    }
+    hn::Vec<FloatTag> v0, v1, v2, v3;  // columns 0, 4, 8 …; 1, 5, 9 …
+    hn::LoadInterleaved4(d, best, v0, v1, v2, v3);
+    hn::StoreU(strongerOf(d, strongerOf(d, strongerOf(d, v0, v1), v2), v3), d, cells + c / 4);
+  }
+  for (; c < cols; c += 4) {
+    float cell = 0;
+    for (std::size_t i = c; i < std::min(c + 4, cols); ++i) {
+      float strongest = kMinus ? values[i] - minus[i] : values[i];
+      for (std::size_t r = 1; r < rows; ++r)
+        strongest = strongerOf(strongest, kMinus ? values[r * cols + i] - minus[r * cols + i] : values[r * cols + i]);
+      cell = i == c ? strongest : strongerOf(cell, strongest);
+    }
+    cells[c / 4] = cell;
+  }
+}
+
+void strongestOfFourLoop(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells) {
+  minus != nullptr ? strongestCells<true>(values, minus, rows, cols, cells)
+                   : strongestCells<false>(values, minus, rows, cols, cells);
 }
 
 void columnSquaredErrorsLoop(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
@@ -252,7 +308,8 @@ HWY_AFTER_NAMESPACE();
 namespace qs::simd {
 
 HWY_EXPORT(describeRowLoop);
-HWY_EXPORT(pairSumsLoop);
+HWY_EXPORT(comparePairsLoop);
+HWY_EXPORT(strongestOfFourLoop);
 HWY_EXPORT(columnSquaredErrorsLoop);
 HWY_EXPORT(addWidenedLoop);
 HWY_EXPORT(binIndicesLoop);
@@ -264,12 +321,21 @@ PowerSums PowerLanes::total() const {
   return {sum(0), sum(1), sum(2), sum(3)};
 }
 
+PairSums PairLanes::total() const {
+  const auto sum = [this](std::size_t i) { return std::accumulate(lanes[i], lanes[i] + kPairLanes, 0.0); };
+  return {sum(0), sum(1), sum(2), sum(3), sum(4), *std::max_element(lanes[5], lanes[5] + kPairLanes)};
+}
+
 void describeRow(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges, PowerLanes& sums,
                  float* low, float* high) {
   HWY_DYNAMIC_DISPATCH(describeRowLoop)(values, count, groupLength, ranges, sums, low, high);
 }
-PairSums pairSums(const float* reference, const float* approximation, std::size_t count) {
-  return HWY_DYNAMIC_DISPATCH(pairSumsLoop)(reference, approximation, count);
+void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
+                  PairLanes& sums, double* groupErrors) {
+  HWY_DYNAMIC_DISPATCH(comparePairsLoop)(reference, approximation, count, groupLength, sums, groupErrors);
+}
+void strongestOfFour(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells) {
+  HWY_DYNAMIC_DISPATCH(strongestOfFourLoop)(values, minus, rows, cols, cells);
 }
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums) {

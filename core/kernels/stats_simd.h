@@ -38,11 +38,25 @@ struct PairSums {
   double absError = 0;       ///< Σ|e|
   double maxAbsError = 0;
 };
-[[nodiscard]] PairSums pairSums(const float* reference, const float* approximation, std::size_t count);
+
+inline constexpr std::size_t kPairLanes = 8;
+/// The same as they grow: pair i of a group goes to lane i % 8. In the order of PairSums.
+struct PairLanes {
+  alignas(64) double lanes[6][kPairLanes] = {};
+  [[nodiscard]] PairSums total() const;
+};
+/// Adds `count` pairs to `sums`; unless null, groupErrors[g] gets the Σe² of each `groupLength` of them (the last group
+/// may be shorter).
+void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
+                  PairLanes& sums, double* groupErrors = nullptr);
 
 /// sums[c] += Σ over the rows of (approximation − reference)², in F32, rows in order.
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums);
+
+/// cells[i] = the value of largest magnitude among columns 4i..4i+3 of `rows` rows, the first of equals by row, then by
+/// column; with `minus` of the same shape, of the difference. The last cell may have fewer columns.
+void strongestOfFour(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells);
 
 /// sums[i] += values[i].
 void addWidened(const float* values, std::size_t count, double* sums);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/dequantize.h"
 #include "core/quant/output_error.h"
 #include "core/session/channel_bands.h"
 
@@ -87,19 +86,19 @@ void addDescription(const WeightDescription& description, LayerReport& report) {
   report.outliers = outlierChannels(description.channels.absMax, kOutliers, kOutlierRatio);
 }
 
-Matrix measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
-                      const ActivationStats* inputs, LayerReport& report, const RunContext& context) {
+void measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+                    const ActivationStats* inputs, LayerReport& report, const RunContext& context,
+                    ComparisonMaps* maps) {
   report.notes = outcome.notes;
   report.figures = outcome.figures;
   report.curves = outcome.curves;
   if (!outcome.tensor) {
     report.error = outcome.error.empty() ? "the method gave no result" : outcome.error;
-    return {};
+    return;
   }
   const QuantizedTensor& tensor = *outcome.tensor;
-  Matrix quantized = dequantizeMatrix(tensor, context);
   const WeightComparison comparison =
-      compareWeights(weights, quantized.view(), description, tensor.scheme.groupLength(tensor.cols), context);
+      compareWeights(weights, tensor, description, tensor.scheme.groupLength(tensor.cols), context, maps);
   report.scheme = tensor.scheme;
   report.quantizedBytes = tensor.storedBytes();
   report.bitsPerWeight = tensor.bitsPerWeight();
@@ -110,7 +109,6 @@ Matrix measureOutcome(MatrixView weights, const WeightDescription& description, 
   report.before = comparison.before;
   report.after = comparison.after;
   if (inputs != nullptr) setOutputErrors(weights, outcome, *inputs, report, context);
-  return quantized;
 }
 
 }  // namespace qs

@@ -17,9 +17,10 @@ namespace qs {
 void addDescription(const WeightDescription& description, LayerReport& report);
 
 /// Fills in everything that comes from a method's outcome. `weights` are the original weights [out, in]; `report` holds
-/// reportHead() and addDescription(). Gives the dequantized weights [out, in], for maps of them. A failed outcome only
-/// sets the error. `inputs` may be null. Throws Cancelled.
-Matrix measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
-                      const ActivationStats* inputs, LayerReport& report, const RunContext& context);
+/// reportHead() and addDescription(). A failed outcome only sets the error. `inputs` may be null; `maps` are filled
+/// where there are any. Throws Cancelled.
+void measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+                    const ActivationStats* inputs, LayerReport& report, const RunContext& context,
+                    ComparisonMaps* maps = nullptr);
 
 }  // namespace qs

@@ -396,7 +396,7 @@ class ModelTraining {
     LayerReport report = reportHead(layer);
     const WeightDescription description = describeWeights(weights.view(), m_context);
     addDescription(description, report);
-    static_cast<void>(measureOutcome(weights.view(), description, outcome, nullptr, report, m_context));
+    measureOutcome(weights.view(), description, outcome, nullptr, report, m_context);
     report.seconds = secondsSince(begun);
     if (sharers > 0) report.seconds += m_trainedSeconds / static_cast<double>(sharers);
     m_store.save(report, *outcome.tensor);

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/kernels/dequantize.h"
 #include "core/session/activation_provider.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
@@ -73,21 +74,24 @@ LayerPreviewPtr makePreview(const Checkpoint& model, const LayerWeightsPtr& weig
   const RunGroup group = groupOf(model, *weights, request);
   const std::shared_ptr<const ActivationStats> inputs =
       options.inputs ? options.inputs : inputsOf(model, group, request, context);
-  const LayerOutcome outcome =
-      quantizeLayer(model, *weights, group, inputs.get(), request, options.curveObserver, context);
+  LayerOutcome outcome = quantizeLayer(model, *weights, group, inputs.get(), request, options.curveObserver, context);
   auto preview = std::make_shared<LayerPreview>();
   preview->weights = weights;
   preview->report = reportHead(plannedLayer(model, *weights, request));
   preview->report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   addDescription(weights->description, preview->report);
-  preview->quantized =
-      measureOutcome(weights->values.view(), weights->description, outcome, inputs.get(), preview->report, context);
+  measureOutcome(weights->values.view(), weights->description, outcome, inputs.get(), preview->report, context,
+                 &preview->maps);
   if (!preview->report.error.empty()) throw failedError("layer '" + weights->name + "'", preview->report.error);
-  preview->error = AbsMaxPyramid(preview->quantized.view(), weights->values.view(), context);
+  preview->quantized = std::move(*outcome.tensor);
   return preview;
 }
 
 }  // namespace
+
+void LayerPreview::dequantizeRow(std::size_t row, std::span<float> out) const {
+  dequantizeTile(quantized, row, {out.data(), 1, out.size()});
+}
 
 LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer, const RunContext& context) {
   const CheckpointTensor& tensor = requireLayer(model, layer);

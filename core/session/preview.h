@@ -1,16 +1,18 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/base/run_context.h"
 #include "core/io/checkpoint.h"
-#include "core/session/abs_max_pyramid.h"
 #include "core/session/quant_report.h"
 #include "core/session/quant_request.h"
+#include "core/stats/abs_max_pyramid.h"
 #include "core/stats/activation_stats.h"
 #include "core/stats/weight_stats.h"
 #include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
 
 namespace qs {
 
@@ -30,8 +32,11 @@ using LayerWeightsPtr = std::shared_ptr<const LayerWeights>;
 struct LayerPreview {
   LayerReport report;
   LayerWeightsPtr weights;
-  AbsMaxPyramid error;  ///< of ŵ − w
-  Matrix quantized;     ///< dequantized weights [out, in], for values under the cursor at 1:1 zoom
+  QuantizedTensor quantized;  ///< [out, in]
+  ComparisonMaps maps;
+
+  /// The values of one row of the quantized weights [in].
+  void dequantizeRow(std::size_t row, std::span<float> out) const;
 };
 using LayerPreviewPtr = std::shared_ptr<const LayerPreview>;
 

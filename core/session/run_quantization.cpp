@@ -221,7 +221,7 @@ class Run {
     report.seconds = seconds;
     const WeightDescription description = describeWeights(weights, m_context);
     addDescription(description, report);
-    static_cast<void>(measureOutcome(weights, description, outcome, inputs, report, m_context));
+    measureOutcome(weights, description, outcome, inputs, report, m_context);
     if (outcome.tensor) {
       m_context.throwIfStopped();
       const std::lock_guard lock(m_storeMutex);

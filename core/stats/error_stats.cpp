@@ -11,8 +11,13 @@ namespace qs {
 
 void ErrorStats::add(std::span<const float> reference, std::span<const float> approximation) {
   assert(reference.size() == approximation.size());
-  const simd::PairSums sums = simd::pairSums(reference.data(), approximation.data(), reference.size());
-  merge({.count = reference.size(),
+  simd::PairLanes lanes;
+  simd::comparePairs(reference.data(), approximation.data(), reference.size(), reference.size(), lanes);
+  add(lanes.total(), reference.size());
+}
+
+void ErrorStats::add(const simd::PairSums& sums, std::uint64_t pairs) {
+  merge({.count = pairs,
          .sumSquaredReference = sums.reference,
          .sumSquaredApproximation = sums.approximation,
          .sumProduct = sums.product,

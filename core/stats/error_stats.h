@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "core/kernels/stats_simd.h"
+
 namespace qs {
 
 /// Mergeable accumulator of how far approximate values are from their reference. Sums in F64.
@@ -17,6 +19,8 @@ struct ErrorStats {
 
   /// Adds pairs; both spans have the same length.
   void add(std::span<const float> reference, std::span<const float> approximation);
+  /// Adds the sums over that many pairs.
+  void add(const simd::PairSums& sums, std::uint64_t pairs);
   void merge(const ErrorStats& other);
 
   [[nodiscard]] double meanSquaredError() const;

@@ -6,6 +6,7 @@
 
 #include "core/base/parallel.h"
 #include "core/kernels/column_quantiles.h"
+#include "core/kernels/dequantize.h"
 #include "core/kernels/histogram_count.h"
 #include "core/kernels/stats_simd.h"
 #include "core/kernels/stored_rows.h"
@@ -18,9 +19,10 @@ constexpr std::size_t kQuartileRows = 1024;
 constexpr std::size_t kColumnsPerTask = 64;
 constexpr std::size_t kRowsInCache = 8;
 
-// Rows a task takes: a fixed grid, so that the sums don't depend on the thread count.
+// Rows a task takes, a multiple of those in the cache: a fixed grid, so that the sums don't depend on the thread count.
 std::size_t rowsPerTile(MatrixView matrix) {
-  return std::clamp<std::size_t>((std::size_t{1} << 19) / (matrix.cols + 1), 1, 64);
+  const std::size_t rows = std::clamp<std::size_t>((std::size_t{1} << 19) / (matrix.cols + 1), kRowsInCache, 64);
+  return rows / kRowsInCache * kRowsInCache;
 }
 std::size_t tileCount(MatrixView matrix) {
   const std::size_t step = rowsPerTile(matrix);
@@ -111,48 +113,84 @@ struct ComparedTile {
   std::vector<float> channelSquares;
 };
 
-// The errors of each group of some rows, and their sum.
-ErrorStats compareGroups(MatrixView weights, MatrixView quantized, std::size_t groupLength,
-                         std::span<float> groupErrors) {
-  ErrorStats sum;
-  std::size_t group = 0;
-  for (std::size_t r = 0; r < weights.rows; ++r) {
-    for (std::size_t first = 0; first < weights.cols; first += groupLength) {
-      const std::size_t count = std::min(groupLength, weights.cols - first);
-      ErrorStats errors;
-      errors.add(weights.row(r).subspan(first, count), quantized.row(r).subspan(first, count));
-      groupErrors[group++] = static_cast<float>(errors.meanSquaredError());
-      sum.merge(errors);
+// The comparison of one tile of rows after the other, a few rows at a time, so that every step after the first finds
+// them in the cache.
+class TileComparison {
+ public:
+  TileComparison(MatrixView weights, const QuantizedRows& quantized, std::size_t groupLength, ComparisonMaps* maps)
+      : m_weights(weights), m_quantized(quantized), m_groupLength(groupLength), m_maps(maps) {}
+
+  [[nodiscard]] ValueSpan range(std::size_t tile) const {
+    ValueSpan range;
+    forEachStrip(tile, [&](std::size_t, MatrixView, MatrixView approximate) {
+      const ValueSpan span = spanOf(approximate.values());
+      range = {std::min(range.low, span.low), std::max(range.high, span.high)};
+    });
+    return range;
+  }
+
+  // Also writes the tile's rows of the group errors and of the maps.
+  [[nodiscard]] ComparedTile compare(std::size_t tile, const Histogram& bins, std::span<float> groupErrors) const {
+    ComparedTile result;
+    simd::PairLanes errors;
+    result.after.assign(bins.counts.size(), 0);
+    result.channelSquares.assign(m_weights.cols, 0.0F);
+    const std::size_t groups = (m_weights.cols + m_groupLength - 1) / m_groupLength;
+    forEachStrip(tile, [&](std::size_t first, MatrixView exact, MatrixView approximate) {
+      for (std::size_t r = 0; r < exact.rows; ++r)
+        compareRow(exact.row(r), approximate.row(r), errors, groupErrors.subspan((first + r) * groups, groups));
+      simd::columnSquaredErrors(exact.data, approximate.data, exact.rows, exact.cols, result.channelSquares.data());
+      countValues(approximate.values(), bins.low, bins.high, result.after);
+      if (m_maps == nullptr) return;
+      m_maps->quantized.addRows(first, approximate);
+      m_maps->error.addRows(first, approximate, exact);
+    });
+    const std::size_t rows = tileOf(m_weights, tile).rows;
+    result.errors.add(errors.total(), rows * m_weights.cols);
+    return result;
+  }
+
+ private:
+  template <typename Body>
+  void forEachStrip(std::size_t tile, const Body& body) const {
+    std::vector<float> buffer;
+    const std::size_t step = rowsPerTile(m_weights);
+    const std::size_t end = std::min((tile + 1) * step, m_weights.rows);
+    for (std::size_t first = tile * step; first < end; first += kRowsInCache) {
+      const std::size_t count = std::min(kRowsInCache, end - first);
+      body(first, m_weights.middleRows(first, count), m_quantized.middleRows(first, count, buffer));
     }
   }
-  return sum;
-}
 
-// Also writes the tile's rows of the group errors. A few rows at a time, so that every step after the first finds them
-// in the cache.
-ComparedTile compareTile(MatrixView weights, MatrixView quantized, const Histogram& bins, std::size_t groupLength,
-                         std::span<float> groupErrors) {
-  ComparedTile result;
-  result.after.assign(bins.counts.size(), 0);
-  result.channelSquares.assign(weights.cols, 0.0F);
-  const std::size_t groups = (weights.cols + groupLength - 1) / groupLength;
-  for (std::size_t first = 0; first < weights.rows; first += kRowsInCache) {
-    const std::size_t count = std::min(kRowsInCache, weights.rows - first);
-    const MatrixView exact = weights.middleRows(first, count);
-    const MatrixView approximate = quantized.middleRows(first, count);
-    result.errors.merge(compareGroups(exact, approximate, groupLength, groupErrors.subspan(first * groups)));
-    simd::columnSquaredErrors(exact.data, approximate.data, count, weights.cols, result.channelSquares.data());
-    countValues(approximate.values(), bins.low, bins.high, result.after);
+  void compareRow(std::span<const float> exact, std::span<const float> approximate, simd::PairLanes& errors,
+                  std::span<float> groupErrors) const {
+    std::vector<double> squares(groupErrors.size());
+    simd::comparePairs(exact.data(), approximate.data(), exact.size(), m_groupLength, errors, squares.data());
+    for (std::size_t g = 0; g < squares.size(); ++g) {
+      const std::size_t length = std::min(m_groupLength, exact.size() - g * m_groupLength);
+      groupErrors[g] = static_cast<float>(squares[g] / static_cast<double>(length));
+    }
   }
-  return result;
-}
 
-ValueSpan rangeOfMatrix(MatrixView matrix, const RunContext& context) {
-  std::vector<ValueSpan> spans(tileCount(matrix));
-  parallelFor(context, spans.size(), [&](std::size_t tile) { spans[tile] = spanOf(tileOf(matrix, tile).values()); });
+  MatrixView m_weights;
+  const QuantizedRows& m_quantized;
+  std::size_t m_groupLength;
+  ComparisonMaps* m_maps;
+};
+
+// The bins of the original weights, widened where the quantized ones don't fit.
+Histogram commonBins(const TileComparison& tiles, MatrixView weights, const WeightDescription& description,
+                     const RunContext& context) {
+  std::vector<ValueSpan> spans(tileCount(weights));
+  parallelFor(context, spans.size(), [&](std::size_t tile) { spans[tile] = tiles.range(tile); });
   ValueSpan whole;
   for (const ValueSpan& span : spans) whole = {std::min(whole.low, span.low), std::max(whole.high, span.high)};
-  return whole;
+  const Histogram& own = description.histogram;
+  if (static_cast<double>(whole.low) >= own.low && static_cast<double>(whole.high) <= own.high) return own;
+  Histogram wider = emptyHistogram(std::min(whole.low, description.moments.minimum),
+                                   std::max(whole.high, description.moments.maximum), own.counts.size());
+  countInto(wider, weights, context);
+  return wider;
 }
 
 }  // namespace
@@ -170,29 +208,28 @@ WeightDescription describeWeights(MatrixView weights, const RunContext& context,
   return description;
 }
 
-WeightComparison compareWeights(MatrixView weights, MatrixView quantized, const WeightDescription& description,
-                                std::size_t groupLength, const RunContext& context) {
-  assert(weights.rows == quantized.rows && weights.cols == quantized.cols && groupLength > 0);
+MatrixView QuantizedRows::middleRows(std::size_t first, std::size_t count, std::vector<float>& buffer) const {
+  if (m_tensor == nullptr) return m_values.middleRows(first, count);
+  buffer.resize(count * m_tensor->cols);
+  dequantizeTile(*m_tensor, first, {buffer.data(), count, m_tensor->cols});
+  return {buffer.data(), count, m_tensor->cols};
+}
+
+WeightComparison compareWeights(MatrixView weights, const QuantizedRows& quantized,
+                                const WeightDescription& description, std::size_t groupLength,
+                                const RunContext& context, ComparisonMaps* maps) {
+  assert(weights.rows == quantized.rows() && weights.cols == quantized.cols() && groupLength > 0);
+  if (maps != nullptr) *maps = {AbsMaxPyramid(weights.rows, weights.cols), AbsMaxPyramid(weights.rows, weights.cols)};
+  const TileComparison comparer(weights, quantized, groupLength, maps);
   WeightComparison comparison;
-  comparison.before = description.histogram;
-  const ValueSpan span = rangeOfMatrix(quantized, context);
-  if (static_cast<double>(span.low) < comparison.before.low ||
-      static_cast<double>(span.high) > comparison.before.high) {
-    comparison.before =
-        emptyHistogram(std::min(span.low, description.moments.minimum),
-                       std::max(span.high, description.moments.maximum), description.histogram.counts.size());
-    countInto(comparison.before, weights, context);
-  }
+  comparison.before = commonBins(comparer, weights, description, context);
   comparison.after = comparison.before;
   std::fill(comparison.after.counts.begin(), comparison.after.counts.end(), 0);
-
   comparison.groupsPerRow = (weights.cols + groupLength - 1) / groupLength;
   comparison.groupMeanSquaredError.resize(weights.rows * comparison.groupsPerRow);
   std::vector<ComparedTile> tiles(tileCount(weights));
-  const std::size_t groupsPerTile = rowsPerTile(weights) * comparison.groupsPerRow;
   parallelFor(context, tiles.size(), [&](std::size_t i) {
-    tiles[i] = compareTile(tileOf(weights, i), tileOf(quantized, i), comparison.after, groupLength,
-                           std::span(comparison.groupMeanSquaredError).subspan(i * groupsPerTile));
+    tiles[i] = comparer.compare(i, comparison.after, comparison.groupMeanSquaredError);
   });
   std::vector<double> channelSquares(weights.cols, 0.0);
   for (const ComparedTile& tile : tiles) {
@@ -203,6 +240,9 @@ WeightComparison compareWeights(MatrixView weights, MatrixView quantized, const 
   comparison.channelMeanSquaredError.resize(weights.cols);
   for (std::size_t c = 0; c < weights.cols && weights.rows > 0; ++c)
     comparison.channelMeanSquaredError[c] = static_cast<float>(channelSquares[c] / static_cast<double>(weights.rows));
+  if (maps == nullptr) return comparison;
+  maps->quantized.finish(context);
+  maps->error.finish(context);
   return comparison;
 }
 

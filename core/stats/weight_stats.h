@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "core/base/run_context.h"
+#include "core/stats/abs_max_pyramid.h"
 #include "core/stats/channel_stats.h"
 #include "core/stats/error_stats.h"
 #include "core/stats/histogram.h"
 #include "core/stats/moments.h"
 #include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
 
 namespace qs {
 
@@ -21,7 +23,7 @@ struct WeightDescription {
   ChannelStats channels;  ///< without meanSquaredError
 };
 
-/// How quantized weights differ from the original ones. All of it from one pass over both matrices.
+/// How quantized weights differ from the original ones.
 struct WeightComparison {
   ErrorStats errors;
   Histogram before;                            ///< the original weights on equal bins over the common range
@@ -37,11 +39,35 @@ struct WeightComparison {
 [[nodiscard]] WeightDescription describeWeights(MatrixView weights, const RunContext& context,
                                                 std::size_t bins = kHistogramBins);
 
-/// Compares quantized (dequantized) weights with the original ones, both [out, in]; `groupLength` inputs make a group
-/// (QuantScheme::groupLength). `description` is that of the original weights. Runs in the arena at work. Throws
-/// Cancelled.
-[[nodiscard]] WeightComparison compareWeights(MatrixView weights, MatrixView quantized,
+/// Quantized weights [out, in] by rows: a matrix's, or a quantized tensor's, dequantized a few rows at a time. Refers
+/// to what it is made from.
+class QuantizedRows {
+ public:
+  QuantizedRows(MatrixView values) : m_values(values) {}               // NOLINT(google-explicit-constructor)
+  QuantizedRows(const QuantizedTensor& tensor) : m_tensor(&tensor) {}  // NOLINT(google-explicit-constructor)
+  QuantizedRows(QuantizedTensor&&) = delete;
+
+  [[nodiscard]] std::size_t rows() const { return m_tensor != nullptr ? m_tensor->rows : m_values.rows; }
+  [[nodiscard]] std::size_t cols() const { return m_tensor != nullptr ? m_tensor->cols : m_values.cols; }
+  /// Rows first..first+count-1; valid until `buffer` changes.
+  [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, std::vector<float>& buffer) const;
+
+ private:
+  MatrixView m_values;
+  const QuantizedTensor* m_tensor = nullptr;
+};
+
+/// Maps of a comparison for the screen.
+struct ComparisonMaps {
+  AbsMaxPyramid quantized;
+  AbsMaxPyramid error;  ///< of ŵ − w
+};
+
+/// Compares quantized weights with the original ones, both [out, in]; `groupLength` inputs make a group
+/// (QuantScheme::groupLength). `description` is that of the original weights. Fills `maps` where there are any. Runs in
+/// the arena at work. Throws Cancelled.
+[[nodiscard]] WeightComparison compareWeights(MatrixView weights, const QuantizedRows& quantized,
                                               const WeightDescription& description, std::size_t groupLength,
-                                              const RunContext& context);
+                                              const RunContext& context, ComparisonMaps* maps = nullptr);
 
 }  // namespace qs

@@ -58,8 +58,7 @@ void HeatmapView::setPreview(LayerPreviewPtr preview, const MethodStyle& style) 
 void HeatmapView::refresh(bool newLayer) {
   ++m_generation;
   if (newLayer) m_highlight.reset();
-  const bool quantized = m_preview && !m_preview->quantized.empty();
-  m_choice->setEnabled(quantized);
+  m_choice->setEnabled(m_preview != nullptr);
   QString text = m_weights ? QString::fromStdString(m_weights->name) : QString();
   if (m_preview && m_quantity != HeatmapQuantity::Weight) text = layerHeading(m_preview->report, m_style);
   setHeading(text, tr("Heatmap of the weights"));
@@ -87,16 +86,28 @@ void HeatmapView::highlightChannel(std::optional<std::uint32_t> channel) {
 }
 
 RasterSource HeatmapView::source() const {
-  if (m_preview && !m_preview->quantized.empty()) {
-    if (showsError()) return {&m_preview->error, m_preview->quantized.view(), m_weights->values.view()};
-    if (m_quantity == HeatmapQuantity::Quantized) return {nullptr, m_preview->quantized.view(), {}};
-  }
-  return {&m_weights->pyramid, m_weights->values.view(), {}};
+  const auto exact = [weights = m_weights.get()](std::size_t row, std::span<float>) {
+    return weights->values.row(row).data();
+  };
+  if (!m_preview || m_quantity == HeatmapQuantity::Weight) return {&m_weights->pyramid, exact};
+  const LayerPreview& preview = *m_preview;
+  const auto quantized = [&preview](std::size_t row, std::span<float> buffer) {
+    preview.dequantizeRow(row, buffer);
+    return buffer.data();
+  };
+  if (!showsError()) return {&preview.maps.quantized, quantized};
+  const auto error = [&preview](std::size_t row, std::span<float> buffer) {
+    preview.dequantizeRow(row, buffer);
+    const std::span<const float> original = preview.weights->values.row(row);
+    for (std::size_t c = 0; c < buffer.size(); ++c) buffer[c] -= original[c];
+    return buffer.data();
+  };
+  return {&preview.maps.error, error};
 }
 
 RasterColors HeatmapView::rasterColors(const Palette& colors) const {
   if (!showsError()) return {Palette::magnitudes().data(), m_weights->pyramid.largestMagnitude(), false};
-  return {colors.signedErrors().data(), m_preview->error.largestMagnitude(), true};
+  return {colors.signedErrors().data(), m_preview->maps.error.largestMagnitude(), true};
 }
 
 void HeatmapView::drawData(QPainter& painter, const PlotFrame& frame) const {
@@ -167,8 +178,10 @@ std::optional<PlotReadout> HeatmapView::readoutAt(const QPointF& at) const {
   readout.anchor = {static_cast<double>(col) + 0.5, static_cast<double>(row) + 0.5};
   const auto weight = static_cast<double>(values(row, col));
   readout.entries.push_back({.label = tr("weight"), .value = number::significant(weight, 4)});
-  if (m_preview && !m_preview->quantized.empty()) {
-    const auto quantized = static_cast<double>(m_preview->quantized(row, col));
+  if (m_preview) {
+    std::vector<float> line(values.cols());
+    m_preview->dequantizeRow(row, line);
+    const auto quantized = static_cast<double>(line[col]);
     readout.entries.push_back({.label = tr("quantized"), .value = number::significant(quantized, 4)});
     readout.entries.push_back({.label = tr("error"), .value = number::significant(quantized - weight, 3)});
   }
@@ -194,24 +207,26 @@ void HeatmapView::activate(const QPointF& at) {
 PlotTable HeatmapView::tableData() const {
   PlotTable table{heading(), {tr("output channel"), tr("input channel"), tr("weight")}, {}};
   if (!m_weights) return table;
-  const bool quantized = m_preview && !m_preview->quantized.empty();
-  if (quantized) table.headers << tr("quantized") << tr("error");
+  if (m_preview) table.headers << tr("quantized") << tr("error");
   constexpr std::size_t kMostPerSide = 256;  // a table of the part in view stays readable
   const auto first = [](const AxisRange& view) { return static_cast<std::size_t>(std::floor(view.low)); };
   const auto end = [&](const AxisRange& view, std::size_t size) {
     return std::min({static_cast<std::size_t>(std::ceil(view.high)), first(view) + kMostPerSide, size});
   };
-  for (std::size_t r = first(yAxis().view); r < end(yAxis().view, m_weights->values.rows()); ++r)
+  std::vector<float> line(m_weights->values.cols());
+  for (std::size_t r = first(yAxis().view); r < end(yAxis().view, m_weights->values.rows()); ++r) {
+    if (m_preview) m_preview->dequantizeRow(r, line);
     for (std::size_t c = first(xAxis().view); c < end(xAxis().view, m_weights->values.cols()); ++c) {
       const auto weight = static_cast<double>(m_weights->values(r, c));
       std::vector<PlotCell> row{static_cast<double>(r), static_cast<double>(c), weight};
-      if (quantized) {
-        const auto value = static_cast<double>(m_preview->quantized(r, c));
+      if (m_preview) {
+        const auto value = static_cast<double>(line[c]);
         row.emplace_back(value);
         row.emplace_back(value - weight);
       }
       table.rows.push_back(std::move(row));
     }
+  }
   return table;
 }
 

@@ -11,8 +11,7 @@ namespace {
 
 /// One level to read from: the matrix itself has a pool of 1.
 struct Cells {
-  const float* values = nullptr;
-  const float* minus = nullptr;
+  std::function<const float*(std::size_t row, std::span<float> buffer)> row;
   std::size_t rows = 0;
   std::size_t cols = 0;
   double pool = 1;
@@ -24,13 +23,13 @@ struct CellRange {
 };
 
 Cells cellsFor(const RasterSource& source, double valuesPerPixel, bool coarse) {
-  Cells cells{source.values.data, source.minus.data, source.values.rows, source.values.cols, 1};
   const double allowed = coarse ? valuesPerPixel * 2 : valuesPerPixel;
-  if (!source.pyramid) return cells;
+  const AbsMaxPyramid::Level* coarsest = nullptr;
   for (const AbsMaxPyramid::Level& level : source.pyramid->levels())
-    if (static_cast<double>(level.pool) <= allowed || !cells.values)
-      cells = {level.values.data(), nullptr, level.rows, level.cols, static_cast<double>(level.pool)};
-  return cells;
+    if (static_cast<double>(level.pool) <= allowed) coarsest = &level;
+  if (coarsest == nullptr) return {source.exactRow, source.pyramid->rows(), source.pyramid->cols(), 1};
+  const auto row = [coarsest](std::size_t r, std::span<float>) { return coarsest->values.data() + r * coarsest->cols; };
+  return {row, coarsest->rows, coarsest->cols, static_cast<double>(coarsest->pool)};
 }
 
 std::vector<CellRange> rangesOf(double start, double span, int pixels, double pool, std::size_t count) {
@@ -52,14 +51,12 @@ float stronger(float a, float b) {
   return std::abs(b) > std::abs(a) ? b : a;
 }
 
-void poolRows(const Cells& cells, CellRange rows, CellRange cols, std::vector<float>& line) {
+/// The strongest of each column of some rows, into `line`; `buffer` is for the rows.
+void poolRows(const Cells& cells, CellRange rows, CellRange cols, std::vector<float>& line, std::span<float> buffer) {
   for (std::size_t r = rows.first; r < rows.end; ++r) {
-    const float* values = cells.values + r * cells.cols;
-    const float* minus = cells.minus ? cells.minus + r * cells.cols : nullptr;
-    for (std::size_t c = cols.first; c < cols.end; ++c) {
-      const float value = minus ? values[c] - minus[c] : values[c];
-      line[c] = r == rows.first ? value : stronger(line[c], value);
-    }
+    const float* values = cells.row(r, buffer);
+    for (std::size_t c = cols.first; c < cols.end; ++c)
+      line[c] = r == rows.first ? values[c] : stronger(line[c], values[c]);
   }
 }
 
@@ -75,15 +72,16 @@ QImage rasterize(const RasterSource& source, const RasterColors& colors, const Q
                  bool coarse) {
   QImage image(pixels, QImage::Format_RGB32);
   const double perPixel = std::min(view.width() / pixels.width(), view.height() / pixels.height());
-  const Cells cells = cellsFor(source, perPixel, coarse);
-  if (!cells.values || cells.rows == 0 || cells.cols == 0) {
+  if (source.pyramid == nullptr || source.pyramid->empty()) {
     image.fill(Qt::transparent);
     return image;
   }
+  const Cells cells = cellsFor(source, perPixel, coarse);
   const auto cols = rangesOf(view.left(), view.width(), pixels.width(), cells.pool, cells.cols);
   const auto rows = rangesOf(view.top(), view.height(), pixels.height(), cells.pool, cells.rows);
   const CellRange used{cols.front().first, cols.back().end};
   std::vector<float> line(cells.cols);
+  std::vector<float> buffer(cells.cols);
   CellRange pooled;
   for (int y = 0; y < pixels.height(); ++y) {
     auto* out = reinterpret_cast<QRgb*>(image.scanLine(y));
@@ -92,7 +90,7 @@ QImage rasterize(const RasterSource& source, const RasterColors& colors, const Q
       std::copy_n(reinterpret_cast<const QRgb*>(image.constScanLine(y - 1)), pixels.width(), out);
       continue;
     }
-    poolRows(cells, range, used, line);
+    poolRows(cells, range, used, line, buffer);
     pooled = range;
     for (int x = 0; x < pixels.width(); ++x) {
       const CellRange across = cols[static_cast<std::size_t>(x)];

@@ -3,16 +3,18 @@
 #include <QImage>
 #include <QRectF>
 
-#include "core/session/abs_max_pyramid.h"
-#include "core/tensor/matrix.h"
+#include <functional>
+#include <span>
+
+#include "core/stats/abs_max_pyramid.h"
 
 namespace qs {
 
-/// What a raster shows: a matrix, or the difference of two of the same shape, with the pyramid of it.
+/// What a raster shows: the pyramid of a matrix, and its exact values row by row.
 struct RasterSource {
   const AbsMaxPyramid* pyramid = nullptr;
-  MatrixView values;
-  MatrixView minus;  ///< no data: nothing is subtracted
+  /// The values of a row: its own, or written into `buffer` [columns].
+  std::function<const float*(std::size_t row, std::span<float> buffer)> exactRow;
 };
 
 /// How values become colours: by the square root of their share of `largest`, so that small values differ visibly

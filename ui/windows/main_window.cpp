@@ -227,7 +227,13 @@ void MainWindow::saveRecipe() {
   dialog->setDefaultSuffix(QStringLiteral("json"));
   connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
     try {
-      writeRecipe(recipeOf(m_workbench->request.request()), path.toStdString());
+      const QuantRequest& request = m_workbench->request.request();
+      writeRecipe(recipeOf(request), path.toStdString());
+      if (request.layers == LayerFilter()) return;
+      m_messages->showMessage({UserMessage::Severity::Information,
+                               tr("The recipe was saved without the layer patterns"),
+                               tr("A recipe fits any model and holds method, settings and overrides."),
+                               tr("“Copy as command line” keeps the patterns too.")});
     } catch (const Error& error) {
       m_messages->showMessage(errorMessage(tr("The recipe was not saved"), toJobError(error)));
     }

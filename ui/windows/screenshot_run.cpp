@@ -17,7 +17,10 @@ constexpr int kSettleMs = 200;  ///< the docks take the room that the progress l
 ScreenshotRun::ScreenshotRun(MainWindow& window, ScreenshotOptions options)
     : QObject(&window), m_window(window), m_options(std::move(options)) {
   Workbench& bench = m_window.workbench();
-  connect(&bench.model, &ModelController::modelChanged, this, [&bench] { bench.startRun(); });
+  connect(&bench.model, &ModelController::modelChanged, this, [&bench, &views = m_window.views()] {
+    if (bench.tensor().isEmpty()) Q_EMIT views.nextLayerRequested();
+    bench.startRun();
+  });
   connect(&bench.run, &RunController::finished, this, [this] {
     m_hasRun = true;
     continueWhenReady();

@@ -54,6 +54,7 @@ void ViewArea::addViews() {
   }
   connect(m_layers, &PlotView::actionRequested, this, &ViewArea::runRequested);
   connect(m_tradeoff, &PlotView::actionRequested, this, &ViewArea::runRequested);
+  for (PlotView* view : layerViews()) connect(view, &PlotView::actionRequested, this, &ViewArea::nextLayerRequested);
 }
 
 void ViewArea::joinSelections() {
@@ -139,7 +140,6 @@ void ViewArea::showViews() { m_stack->setCurrentWidget(m_tabs); }
 void ViewArea::setView(View view) { m_tabs->setCurrentWidget(plot(view)); }
 
 void ViewArea::setLayers(const QStringList& layers) {
-  for (PlotView* view : layerViews()) view->setEmpty(tr("No layer selected: pick one in the model tree."));
   m_curves->setEmpty(tr("No curve: methods that search or train leave one for the selected layer."));
   m_distribution->setReport({});
   m_channels->setReport({});
@@ -148,7 +148,10 @@ void ViewArea::setLayers(const QStringList& layers) {
   m_layers->setReports({});
   m_layers->setEmpty(tr("No run yet: run a method over all layers to see which of them suffer."),
                      layers.isEmpty() ? QString() : tr("Run on all layers"));
-  for (PlotView* view : layerViews()) view->setEmpty(tr("No layer selected: pick one in the model tree."));
+  for (PlotView* view : layerViews()) {
+    view->setEmpty(tr("No layer selected: pick one in the model tree."),
+                   layers.isEmpty() ? QString() : tr("Show the first layer"));
+  }
   setTradeoff({}, {});
 }
 
@@ -179,6 +182,7 @@ void ViewArea::setPinned(const LayerReportPtr& report, const MethodStyle& style)
 
 void ViewArea::setPreviewBusy(bool busy) {
   for (PlotView* view : layerViews()) {
+    if (view->state() == PlotState::Empty && busy) view->setBusy(tr("Reading the layer"));
     if (view->state() == PlotState::Ready && busy) view->setBusy(tr("Quantizing"));
     if (view->state() == PlotState::Busy && !busy) view->setIdle();
   }

@@ -65,6 +65,7 @@ class ViewArea : public QWidget {
   void layerSelected(const QString& layer);
   void runSelected(const QString& id);
   void runRequested();
+  void nextLayerRequested();
   void readoutChanged(const QString& text);
 
  private:

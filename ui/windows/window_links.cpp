@@ -84,12 +84,30 @@ void showChosenLayers(MainWindow& window) {
   bench.tree.setChosenLayers(chosen);
 }
 
-/// The layer that is selected first: the first linear.
+void selectLayer(Workbench& bench, const QString& layer) {
+  const QModelIndex index = bench.tree.indexOfLayer(layer);
+  if (index.isValid()) bench.selectTensor(index.data(NameRole).toString(), layer);
+}
+
+/// Selects the first linear of a model of small layers. Opening reads headers only: a large layer waits until it is
+/// asked for.
 void selectFirstLayer(Workbench& bench) {
+  constexpr std::uint64_t kMostWeights = 4'000'000;
   const QStringList names = bench.layerNames();
   if (names.isEmpty()) return;
-  const QModelIndex index = bench.tree.indexOfLayer(names.front());
-  bench.selectTensor(index.data(NameRole).toString(), names.front());
+  const QString tensor = bench.tree.indexOfLayer(names.front()).data(NameRole).toString();
+  const CheckpointTensor* stored = bench.model.model()->find(tensor.toStdString());
+  if (stored != nullptr && elementCount(stored->info.shape).value_or(kMostWeights + 1) <= kMostWeights)
+    selectLayer(bench, names.front());
+}
+
+/// Selects the layer that stands `by` places after the selected one, the worst first; without a run, in file order.
+void stepLayer(Workbench& bench, const ViewArea& views, int by) {
+  QStringList layers = views.worstLayers();
+  if (layers.isEmpty()) layers = bench.layerNames();
+  if (layers.isEmpty()) return;
+  const qsizetype now = layers.indexOf(bench.preview.layer());
+  selectLayer(bench, layers[std::clamp<qsizetype>(now + by, 0, layers.size() - 1)]);
 }
 
 void linkModel(MainWindow& window) {
@@ -130,20 +148,14 @@ void linkSelection(MainWindow& window) {
                      window.docks().model->selectLayer(layer);
                      views.selectLayer(layer);
                    });
-  const auto selectLayer = [&bench](const QString& layer) {
-    const QModelIndex index = bench.tree.indexOfLayer(layer);
-    if (index.isValid()) bench.selectTensor(index.data(NameRole).toString(), layer);
-  };
-  QObject::connect(&views, &ViewArea::layerSelected, &bench, selectLayer);
+  QObject::connect(&views, &ViewArea::layerSelected, &bench,
+                   [&bench](const QString& layer) { selectLayer(bench, layer); });
+  QObject::connect(&views, &ViewArea::nextLayerRequested, &bench, [&bench, &views] { stepLayer(bench, views, 1); });
   QObject::connect(window.docks().inspector, &InspectorPanel::channelSelected, &views, &ViewArea::highlightChannel);
-  const auto step = [&bench, &views, selectLayer](int by) {
-    const QStringList worst = views.worstLayers();
-    if (worst.isEmpty()) return;
-    const qsizetype now = worst.indexOf(bench.preview.layer());
-    selectLayer(worst[std::clamp<qsizetype>(now + by, 0, worst.size() - 1)]);
-  };
-  QObject::connect(window.actions().worse, &QAction::triggered, &bench, [step] { step(1); });
-  QObject::connect(window.actions().better, &QAction::triggered, &bench, [step] { step(-1); });
+  QObject::connect(window.actions().worse, &QAction::triggered, &bench,
+                   [&bench, &views] { stepLayer(bench, views, 1); });
+  QObject::connect(window.actions().better, &QAction::triggered, &bench,
+                   [&bench, &views] { stepLayer(bench, views, -1); });
 }
 
 void showPinned(MainWindow& window) {
@@ -185,6 +197,10 @@ void linkPreview(MainWindow& window) {
                      }
                    });
   QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
+  QObject::connect(&bench.preview, &PreviewController::previewFailed, &views,
+                   [&bench, &views](const UserMessage& text) {
+                     if (!bench.preview.weights()) views.setPreviewFailed(text.why);
+                   });
   QObject::connect(&bench.preview, &PreviewController::curveGrown, &views,
                    [&bench, &views](const QString& layer, const MethodCurve& curve) {
                      views.setLiveCurves(layer, {curve}, styleOf(bench.request.request().method));

@@ -33,6 +33,12 @@ qs::simd::PowerSums powerSums(std::span<const float> values) {
   return lanes.total();
 }
 
+qs::simd::PairSums pairSums(std::span<const float> reference, std::span<const float> approximation) {
+  qs::simd::PairLanes lanes;
+  qs::simd::comparePairs(reference.data(), approximation.data(), reference.size(), reference.size(), lanes);
+  return lanes.total();
+}
+
 // Awkward lengths: shorter than any vector, whole vectors, and tails.
 constexpr std::array<std::size_t, 7> kLengths = {1, 3, 16, 31, 64, 100, 517};
 
@@ -137,7 +143,7 @@ class TestVectorKernels : public QObject {
           largest = std::max(largest, std::abs(b - a));
         }
         const qs::simd::PowerSums powers = powerSums(x.row(0));
-        const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), length);
+        const qs::simd::PairSums pairs = pairSums(x.row(0), y.row(0));
         QVERIFY(std::abs(powers.third - cubes) <= kTolerance * cubeMagnitudes);
         QVERIFY(std::abs(pairs.product - products) <= kTolerance * productMagnitudes);
         QVERIFY(std::abs(pairs.squaredError - errors) <= kTolerance * errors);
@@ -152,11 +158,29 @@ class TestVectorKernels : public QObject {
     std::vector<double> first;
     onEveryTarget([&](std::int64_t) {
       const qs::simd::PowerSums powers = powerSums(x.row(0));
-      const qs::simd::PairSums pairs = qs::simd::pairSums(x.row(0).data(), y.row(0).data(), 1001);
+      const qs::simd::PairSums pairs = pairSums(x.row(0), y.row(0));
       const std::vector<double> sums = {powers.first,    powers.second, powers.third,       powers.fourth,
                                         pairs.reference, pairs.product, pairs.squaredError, pairs.absError};
       if (first.empty()) first = sums;
       QVERIFY(sums == first);
+    });
+  }
+
+  void groupsOfPairsAreTheirSquaredErrors() {
+    const Matrix x = qs::test::randomMatrix(1, 203, 23);
+    const Matrix y = qs::test::randomMatrix(1, 203, 24);
+    onEveryTarget([&](std::int64_t) {
+      qs::simd::PairLanes lanes;
+      std::array<double, 4> groups{};
+      qs::simd::comparePairs(x.row(0).data(), y.row(0).data(), 203, 64, lanes, groups.data());
+      double sum = 0;
+      for (std::size_t g = 0; g < groups.size(); ++g) {
+        const std::size_t length = std::min<std::size_t>(64, 203 - g * 64);
+        const double alone = pairSums(x.row(0).subspan(g * 64, length), y.row(0).subspan(g * 64, length)).squaredError;
+        QVERIFY(std::abs(groups[g] - alone) <= 1e-14 * alone);
+        sum += alone;
+      }
+      QVERIFY(std::abs(lanes.total().squaredError - sum) <= 1e-14 * sum);
     });
   }
 

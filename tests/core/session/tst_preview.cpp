@@ -35,7 +35,7 @@ class TestPreview : public QObject {
       copy.seconds = layer->seconds;
       QVERIFY(copy == *layer);
     }
-    QCOMPARE(static_cast<double>(preview->error.largestMagnitude()), preview->report.metrics.weightMaxAbsError);
+    QCOMPARE(static_cast<double>(preview->maps.error.largestMagnitude()), preview->report.metrics.weightMaxAbsError);
   }
 
   void refuses() {

@@ -115,6 +115,31 @@ class TestWeightStats : public QObject {
     QCOMPARE(total(comparison.before), total(comparison.after));
   }
 
+  // From codes the comparison, and its maps, are those of the matrix that they stand for.
+  void codesAreComparedAsTheirValues() {
+    qs::QuantizedTensor tensor;
+    tensor.scheme.groupSize = 32;
+    tensor.rows = 150;
+    tensor.cols = 77;
+    tensor.codes.resize(150 * 77);
+    tensor.scales.assign(150 * 3, 0.05F);
+    tensor.zeroPoints.assign(150 * 3, 7.0F);
+    for (std::size_t i = 0; i < tensor.codes.size(); ++i) tensor.codes[i] = static_cast<std::uint8_t>(i * 7 % 16);
+    const Matrix values = qs::dequantize(tensor);
+    Matrix error = values;
+    for (std::size_t i = 0; i < error.values().size(); ++i) error.values()[i] -= m_weights.values()[i];
+    const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
+    qs::ComparisonMaps maps;
+    const auto fromCodes = qs::compareWeights(m_weights.view(), tensor, description, 32, {}, &maps);
+    const auto fromValues = qs::compareWeights(m_weights.view(), values.view(), description, 32, {});
+    QVERIFY(fromCodes.errors.sumSquaredError == fromValues.errors.sumSquaredError);
+    QVERIFY(fromCodes.before == fromValues.before && fromCodes.after == fromValues.after);
+    QVERIFY(fromCodes.groupMeanSquaredError == fromValues.groupMeanSquaredError);
+    QCOMPARE(maps.quantized.levels().front().values, qs::AbsMaxPyramid(values.view(), {}).levels().front().values);
+    QCOMPARE(maps.error.levels().front().values, qs::AbsMaxPyramid(error.view(), {}).levels().front().values);
+    QVERIFY(static_cast<double>(maps.error.largestMagnitude()) == fromCodes.errors.maxAbsError);
+  }
+
   void equalWeightsHaveABinAroundThem() {
     Matrix weights(4, 8);
     std::fill(weights.values().begin(), weights.values().end(), -0.5F);

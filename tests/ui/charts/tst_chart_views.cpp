@@ -174,7 +174,8 @@ class TestChartViews : public QObject {
   void aRasterKeepsTheStrongestValue() {
     QFETCH(int, pixels);
     const auto preview = test::buildPreview({.outlier = -3.0F});
-    const RasterSource source{&preview->weights->pyramid, preview->weights->values.view(), {}};
+    const auto exact = [&](std::size_t row, std::span<float>) { return preview->weights->values.row(row).data(); };
+    const RasterSource source{&preview->weights->pyramid, exact};
     const RasterColors colors{Palette::magnitudes().data(), 3.0F, false};
     const QImage image = rasterize(source, colors, {0, 0, 320, 96}, {pixels, std::max(4, pixels / 3)}, pixels == 40);
     int strongest = 0;

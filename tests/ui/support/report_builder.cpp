@@ -74,6 +74,18 @@ void describe(LayerReport& report, const Matrix& weights, const Matrix& quantize
     report.levels.push_back(static_cast<float>(level));
 }
 
+QuantizedTensor rounded(const Matrix& weights, double step) {
+  QuantizedTensor tensor{.scheme = {.bits = 8, .symmetric = true, .groupSize = kPerTensor},
+                         .rows = weights.rows(),
+                         .cols = weights.cols(),
+                         .scales = {static_cast<float>(step)}};
+  for (const float value : weights.values()) {
+    const double code = std::clamp(std::round(static_cast<double>(value) / step), -127.0, 127.0);
+    tensor.codes.push_back(static_cast<std::uint8_t>(static_cast<std::int8_t>(code)));
+  }
+  return tensor;
+}
+
 }  // namespace
 
 LayerPreviewPtr buildPreview(const BuiltReport& what) {
@@ -83,18 +95,17 @@ LayerPreviewPtr buildPreview(const BuiltReport& what) {
   weights->shape = {what.rows, what.cols};
   weights->pyramid = AbsMaxPyramid(weights->values.view(), {});
   auto preview = std::make_shared<LayerPreview>();
-  preview->quantized = weights->values;
-  for (float& value : preview->quantized.values())
-    value = static_cast<float>(std::round(static_cast<double>(value) / what.step) * what.step);
-  Matrix error = preview->quantized;
-  for (std::size_t i = 0; i < error.values().size(); ++i) error.values()[i] -= weights->values.values()[i];
-  preview->error = AbsMaxPyramid(error.view(), {});
+  preview->quantized = rounded(weights->values, what.step);
+  const Matrix quantized = dequantize(preview->quantized);
+  const WeightDescription description = describeWeights(weights->values.view(), {});
+  static_cast<void>(
+      compareWeights(weights->values.view(), preview->quantized, description, what.cols, {}, &preview->maps));
   preview->weights = weights;
   LayerReport& report = preview->report;
   report.name = what.name;
   report.shape = weights->shape;
   report.method = "gptq";
-  describe(report, weights->values, preview->quantized, what.step);
+  describe(report, weights->values, quantized, what.step);
   report.metrics = {.weightMse = 3.1e-5, .weightSqnrDb = 30.2, .weightRelativeError = 0.0312};
   report.bitsPerWeight = 4.16;
   return preview;

@@ -93,6 +93,22 @@ class TestMainWindow : public QObject {
     QCOMPARE(f.bench().recent.paths().front(), f.model);
   }
 
+  // Opening reads headers only: a layer of more than four million weights waits until it is asked for.
+  void aLargeLayerIsReadWhenItIsAskedFor() {
+    Fixture f;
+    const qs::Matrix large(2, 2'100'000);
+    qs::test::writeModel(f.model.toStdString(), {{"model.layers.0.mlp.down_proj.weight", large}});
+    QSignalSpy opened(&f.bench().model, &qs::ModelController::modelChanged);
+    f.window.open(f.model);
+    QVERIFY(opened.wait(kPatience));
+    qs::PlotView* plot = f.window.views().plot(View::Distribution);
+    QVERIFY(!f.bench().preview.isBusy() && f.bench().preview.layer().isEmpty());
+    QCOMPARE(plot->state(), qs::PlotState::Empty);
+    QTest::mouseClick(plot->findChild<QPushButton*>(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() != nullptr, kPatience);
+    QCOMPARE(plot->state(), qs::PlotState::Ready);
+  }
+
   void aMissingOrMalformedFileIsAMessageAndKeepsTheModel_data() {
     QTest::addColumn<QByteArray>("bytes");
     QTest::newRow("a file that isn't there") << QByteArray();

@@ -1,7 +1,7 @@
 #include <QtTest>
 
 #include "core/base/error.h"
-#include "core/session/abs_max_pyramid.h"
+#include "core/stats/abs_max_pyramid.h"
 #include "tests/support/random_matrix.h"
 
 class TestAbsMaxPyramid : public QObject {
@@ -52,7 +52,10 @@ class TestAbsMaxPyramid : public QObject {
     qs::Matrix difference(67, 101);
     for (std::size_t i = 0; i < difference.values().size(); ++i) difference.values()[i] = a.values()[i] - b.values()[i];
     const qs::AbsMaxPyramid stored(difference.view(), {});
-    const qs::AbsMaxPyramid direct(a.view(), b.view(), {});
+    qs::AbsMaxPyramid direct(67, 101);
+    direct.addRows(32, a.view().middleRows(32, 35), b.view().middleRows(32, 35));
+    direct.addRows(0, a.view().middleRows(0, 32), b.view().middleRows(0, 32));
+    direct.finish({});
     QCOMPARE(direct.levels().size(), stored.levels().size());
     for (std::size_t level = 0; level < stored.levels().size(); ++level)
       QCOMPARE(direct.levels()[level].values, stored.levels()[level].values);
