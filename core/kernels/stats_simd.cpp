@@ -178,9 +178,23 @@ HWY_INLINE V strongerOf(D, V a, V b) {
   return hn::IfThenElse(hn::Gt(hn::Abs(b), hn::Abs(a)), b, a);
 }
 
-template <bool kMinus>
-HWY_INLINE void strongestCells(const float* values, const float* minus, std::size_t rows, std::size_t cols,
-                               float* cells) {
+// The strongest of each kPool neighbours of `best`, one vector of cells.
+template <std::size_t kPool>
+HWY_INLINE hn::Vec<FloatTag> strongestNeighbours(const float* best) {
+  const FloatTag d;
+  hn::Vec<FloatTag> v0, v1;  // columns 0, kPool, 2·kPool …; 1, kPool + 1 …
+  if constexpr (kPool == 2) {
+    hn::LoadInterleaved2(d, best, v0, v1);
+    return strongerOf(d, v0, v1);
+  } else {
+    hn::Vec<FloatTag> v2, v3;
+    hn::LoadInterleaved4(d, best, v0, v1, v2, v3);
+    return strongerOf(d, strongerOf(d, strongerOf(d, v0, v1), v2), v3);
+  }
+}
+
+template <std::size_t kPool, bool kMinus>
+void poolStrongestOf(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
   const auto at = [&](std::size_t i) {
@@ -188,33 +202,35 @@ HWY_INLINE void strongestCells(const float* values, const float* minus, std::siz
     if constexpr (kMinus) return hn::Sub(value, hn::LoadU(d, minus + i));
     return value;
   };
-  HWY_ALIGN float best[4 * 16];
+  HWY_ALIGN float best[kPool * 16];
   std::size_t c = 0;
-  for (; c + 4 * lanes <= cols; c += 4 * lanes) {
-    for (std::size_t part = 0; part < 4 * lanes; part += lanes) {
+  for (; c + kPool * lanes <= cols; c += kPool * lanes) {
+    for (std::size_t part = 0; part < kPool * lanes; part += lanes) {
       auto strongest = at(c + part);
       for (std::size_t r = 1; r < rows; ++r) strongest = strongerOf(d, strongest, at(r * cols + c + part));
       hn::Store(strongest, d, best + part);
     }
-    hn::Vec<FloatTag> v0, v1, v2, v3;  // columns 0, 4, 8 …; 1, 5, 9 …
-    hn::LoadInterleaved4(d, best, v0, v1, v2, v3);
-    hn::StoreU(strongerOf(d, strongerOf(d, strongerOf(d, v0, v1), v2), v3), d, cells + c / 4);
+    hn::StoreU(strongestNeighbours<kPool>(best), d, cells + c / kPool);
   }
-  for (; c < cols; c += 4) {
-    float cell = 0;
-    for (std::size_t i = c; i < std::min(c + 4, cols); ++i) {
-      float strongest = kMinus ? values[i] - minus[i] : values[i];
-      for (std::size_t r = 1; r < rows; ++r)
-        strongest = strongerOf(strongest, kMinus ? values[r * cols + i] - minus[r * cols + i] : values[r * cols + i]);
+  const auto one = [&](std::size_t i) { return kMinus ? values[i] - minus[i] : values[i]; };
+  for (; c < cols; c += kPool) {
+    float& cell = cells[c / kPool];
+    for (std::size_t i = c; i < std::min(c + kPool, cols); ++i) {
+      float strongest = one(i);
+      for (std::size_t r = 1; r < rows; ++r) strongest = strongerOf(strongest, one(r * cols + i));
       cell = i == c ? strongest : strongerOf(cell, strongest);
     }
-    cells[c / 4] = cell;
   }
 }
 
-void strongestOfFourLoop(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells) {
-  minus != nullptr ? strongestCells<true>(values, minus, rows, cols, cells)
-                   : strongestCells<false>(values, minus, rows, cols, cells);
+void poolStrongestLoop(std::size_t pool, const float* values, const float* minus, std::size_t rows, std::size_t cols,
+                       float* cells) {
+  if (minus != nullptr)
+    pool == 2 ? poolStrongestOf<2, true>(values, minus, rows, cols, cells)
+              : poolStrongestOf<4, true>(values, minus, rows, cols, cells);
+  else
+    pool == 2 ? poolStrongestOf<2, false>(values, minus, rows, cols, cells)
+              : poolStrongestOf<4, false>(values, minus, rows, cols, cells);
 }
 
 void columnSquaredErrorsLoop(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
@@ -309,7 +325,7 @@ namespace qs::simd {
 
 HWY_EXPORT(describeRowLoop);
 HWY_EXPORT(comparePairsLoop);
-HWY_EXPORT(strongestOfFourLoop);
+HWY_EXPORT(poolStrongestLoop);
 HWY_EXPORT(columnSquaredErrorsLoop);
 HWY_EXPORT(addWidenedLoop);
 HWY_EXPORT(binIndicesLoop);
@@ -334,8 +350,9 @@ void comparePairs(const float* reference, const float* approximation, std::size_
                   PairLanes& sums, double* groupErrors) {
   HWY_DYNAMIC_DISPATCH(comparePairsLoop)(reference, approximation, count, groupLength, sums, groupErrors);
 }
-void strongestOfFour(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells) {
-  HWY_DYNAMIC_DISPATCH(strongestOfFourLoop)(values, minus, rows, cols, cells);
+void poolStrongest(std::size_t pool, const float* values, const float* minus, std::size_t rows, std::size_t cols,
+                   float* cells) {
+  HWY_DYNAMIC_DISPATCH(poolStrongestLoop)(pool, values, minus, rows, cols, cells);
 }
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums) {

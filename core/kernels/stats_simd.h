@@ -54,9 +54,10 @@ void comparePairs(const float* reference, const float* approximation, std::size_
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
                          float* sums);
 
-/// cells[i] = the value of largest magnitude among columns 4i..4i+3 of `rows` rows, the first of equals by row, then by
-/// column; with `minus` of the same shape, of the difference. The last cell may have fewer columns.
-void strongestOfFour(const float* values, const float* minus, std::size_t rows, std::size_t cols, float* cells);
+/// Pools `rows` rows into cells of `pool` columns, 2 or 4 (the last may have fewer): each gets its value of largest
+/// magnitude, the first of equals; with `minus` of the same shape, that of the difference.
+void poolStrongest(std::size_t pool, const float* values, const float* minus, std::size_t rows, std::size_t cols,
+                   float* cells);
 
 /// sums[i] += values[i].
 void addWidened(const float* values, std::size_t count, double* sums);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <optional>
 
 #include "core/base/parallel.h"
 #include "core/kernels/column_quantiles.h"
@@ -178,7 +179,20 @@ class TileComparison {
   ComparisonMaps* m_maps;
 };
 
-// The bins of the original weights, widened where the quantized ones don't fit.
+// Bins of the same width on either side, as many as `span` needs; nothing beyond twice as many bins.
+std::optional<Histogram> extended(const Histogram& own, ValueSpan span) {
+  const double width = own.binWidth();
+  const double below = std::ceil(std::max(0.0, own.low - static_cast<double>(span.low)) / width);
+  const double above = std::ceil(std::max(0.0, static_cast<double>(span.high) - own.high) / width);
+  if (!(below + above <= static_cast<double>(own.counts.size()))) return std::nullopt;
+  Histogram wider{.low = own.low - below * width, .high = own.high + above * width};
+  wider.counts.assign(static_cast<std::size_t>(below), 0);
+  wider.counts.insert(wider.counts.end(), own.counts.begin(), own.counts.end());
+  wider.counts.resize(wider.counts.size() + static_cast<std::size_t>(above));
+  return wider;
+}
+
+// The bins of the original weights; where the quantized ones don't fit, with more bins beside them, or wider ones.
 Histogram commonBins(const TileComparison& tiles, MatrixView weights, const WeightDescription& description,
                      const RunContext& context) {
   std::vector<ValueSpan> spans(tileCount(weights));
@@ -186,7 +200,7 @@ Histogram commonBins(const TileComparison& tiles, MatrixView weights, const Weig
   ValueSpan whole;
   for (const ValueSpan& span : spans) whole = {std::min(whole.low, span.low), std::max(whole.high, span.high)};
   const Histogram& own = description.histogram;
-  if (static_cast<double>(whole.low) >= own.low && static_cast<double>(whole.high) <= own.high) return own;
+  if (const std::optional<Histogram> wider = extended(own, whole)) return *wider;
   Histogram wider = emptyHistogram(std::min(whole.low, description.moments.minimum),
                                    std::max(whole.high, description.moments.maximum), own.counts.size());
   countInto(wider, weights, context);

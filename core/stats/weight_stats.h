@@ -26,7 +26,9 @@ struct WeightDescription {
 /// How quantized weights differ from the original ones.
 struct WeightComparison {
   ErrorStats errors;
-  Histogram before;                            ///< the original weights on equal bins over the common range
+  /// The original weights: the description's bins, and more of them on either side where quantized weights lie beyond;
+  /// 256 new bins over the common range where that took more than as many again.
+  Histogram before;
   Histogram after;                             ///< the quantized weights on the same bins
   std::vector<float> channelMeanSquaredError;  ///< [in]
   std::vector<float> groupMeanSquaredError;    ///< [out, groups of groupLength inputs], row-major

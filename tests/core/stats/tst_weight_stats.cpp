@@ -103,15 +103,31 @@ class TestWeightStats : public QObject {
     }
   }
 
-  void binsWidenToHoldTheQuantizedWeights() {
+  void binsAreAddedToHoldTheQuantizedWeights() {
+    const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
+    const qs::Histogram& own = description.histogram;
     Matrix quantized = m_weights;
-    quantized(5, 5) = 3.0F;
+    quantized(5, 5) = static_cast<float>(own.high + 9.5 * own.binWidth());
+    const qs::WeightComparison comparison = qs::compareWeights(m_weights.view(), quantized.view(), description, 77, {});
+    QCOMPARE(comparison.before.low, own.low);
+    QVERIFY(close(comparison.before.high, own.high + 10 * own.binWidth()));
+    QVERIFY(std::equal(own.counts.begin(), own.counts.end(), comparison.before.counts.begin()));
+    QCOMPARE(comparison.before.counts.size(), own.counts.size() + 10);
+    QCOMPARE(comparison.after.counts.size(), own.counts.size() + 10);
+    QCOMPARE(comparison.after.counts.back(), std::uint64_t{1});
+    QCOMPARE(total(comparison.before), total(comparison.after));
+  }
+
+  void binsWidenToHoldAnOutlier() {
+    Matrix quantized = m_weights;
+    quantized(5, 5) = -1000.0F;
     const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
     const qs::WeightComparison comparison = qs::compareWeights(m_weights.view(), quantized.view(), description, 77, {});
-    QCOMPARE(comparison.after.high, 3.0);
-    QCOMPARE(comparison.before.high, 3.0);
-    QCOMPARE(comparison.before.low, description.histogram.low);
-    QCOMPARE(comparison.after.counts.back(), std::uint64_t{1});
+    QCOMPARE(comparison.after.low, -1000.0);
+    QCOMPARE(comparison.before.low, -1000.0);
+    QCOMPARE(comparison.before.high, description.histogram.high);
+    QCOMPARE(comparison.after.counts.size(), qs::kHistogramBins);
+    QCOMPARE(comparison.after.counts.front(), std::uint64_t{1});
     QCOMPARE(total(comparison.before), total(comparison.after));
   }
 
