@@ -188,6 +188,9 @@ void ComparisonPanel::setNote(const QString& text) { m_note->setText(text); }
 
 void ComparisonPanel::updateEmpty() {
   m_table->setVisible(m_proxy->rowCount() > 0);
+  // Two whole rows in the smallest window: the unquantized model and a run.
+  m_table->setMinimumHeight(m_table->horizontalHeader()->sizeHint().height() +
+                            2 * m_table->verticalHeader()->defaultSectionSize() + 2);
   fitColumns();
 }
 

@@ -1,5 +1,6 @@
 #include "ui/panels/model_panel.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -52,6 +53,7 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_tree->setItemDelegate(new BarDelegate(m_tree));
   m_tree->setAllColumnsShowFocus(true);
   m_tree->setAutoScroll(false);
+  m_tree->viewport()->installEventFilter(this);
   m_count = new QLabel(this);
   m_count->setProperty("textStyle", QLatin1String("muted"));
 
@@ -112,9 +114,9 @@ void ModelPanel::fitName() {
   m_tree->header()->resizeSection(0, std::max(kLeastNameWidth, room));
 }
 
-void ModelPanel::resizeEvent(QResizeEvent* event) {
-  QWidget::resizeEvent(event);
-  fitName();
+bool ModelPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize) fitName();
+  return QWidget::eventFilter(watched, event);
 }
 
 void ModelPanel::applyFilter() {

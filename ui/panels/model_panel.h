@@ -34,7 +34,8 @@ class ModelPanel : public QWidget {
   void tensorSelected(const QString& tensor, const QString& layer);
 
  protected:
-  void resizeEvent(QResizeEvent* event) override;
+  /// The name gets the room that a resized tree leaves.
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void fitName();

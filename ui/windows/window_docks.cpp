@@ -39,7 +39,6 @@ WindowDocks::WindowDocks(QMainWindow* owner) : window(owner) {
   model->setMinimumWidth(200);
   method->setMinimumHeight(120);
   inspector->setMinimumSize(220, 80);
-  comparison->setMinimumHeight(96);
   modelDock = dock(window, QObject::tr("Model"), QStringLiteral("modelDock"), model);
   methodDock = dock(window, QObject::tr("Method"), QStringLiteral("methodDock"), method);
   inspectorDock = dock(window, QObject::tr("Inspector"), QStringLiteral("inspectorDock"), inspector);
