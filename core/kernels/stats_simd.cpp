@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/stats_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -22,89 +23,139 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 
 HWY_INLINE Doubles widen(const float* values) { return hn::PromoteTo(DoubleTag(), hn::LoadU(HalfTag(), values)); }
 
-// One vector of every 16 values of a group, those from `part` on: range, power sums into their lanes, and (kColumns)
-// the columns' ranges. Additions are not fused, so that every target gives the same sums.
-template <bool kColumns>
-HWY_INLINE void describePart(const float* values, std::size_t whole, std::size_t part, PowerLanes& sums, float* low,
-                             float* high, ValueSpan& range) {
+// Values whose power sums are kept in F32 before they are added in F64.
+constexpr std::size_t kBlock = 128;
+// Magnitudes whose fourth powers, and sums of them, F32 holds without loss.
+constexpr float kLeastInSingle = 1e-8F;
+constexpr float kMostInSingle = 1e8F;
+
+HWY_INLINE ValueSpan rangeOfBlock(const float* values, std::size_t whole) {
   const FloatTag d;
-  const hn::Half<FloatTag> dHalf;
-  const hn::Rebind<double, decltype(dHalf)> dd;
-  const std::size_t half = hn::Lanes(dd);
-  const auto lanes = [&](std::size_t power, std::size_t side) { return sums.lanes[power] + part + side * half; };
-  auto a1 = hn::Load(dd, lanes(0, 0));
-  auto b1 = hn::Load(dd, lanes(0, 1));
-  auto a2 = hn::Load(dd, lanes(1, 0));
-  auto b2 = hn::Load(dd, lanes(1, 1));
-  auto a3 = hn::Load(dd, lanes(2, 0));
-  auto b3 = hn::Load(dd, lanes(2, 1));
-  auto a4 = hn::Load(dd, lanes(3, 0));
-  auto b4 = hn::Load(dd, lanes(3, 1));
-  auto least = hn::LoadU(d, values + part);
+  auto least = hn::LoadU(d, values);
   auto most = least;
-  for (std::size_t i = part; i < whole; i += kPowerLanes) {
+  for (std::size_t i = hn::Lanes(d); i < whole; i += hn::Lanes(d)) {
     const auto x = hn::LoadU(d, values + i);
     least = hn::Min(least, x);
     most = hn::Max(most, x);
-    if constexpr (kColumns) {
-      // Both loads first: a load that follows a store at an alike address waits for it.
-      const auto lower = hn::Min(hn::LoadU(d, low + i), x);
-      const auto upper = hn::Max(hn::LoadU(d, high + i), x);
-      hn::StoreU(lower, d, low + i);
-      hn::StoreU(upper, d, high + i);
-    }
-    const auto a = hn::PromoteTo(dd, hn::LoadU(dHalf, values + i));
-    const auto b = hn::PromoteTo(dd, hn::LoadU(dHalf, values + i + half));
-    const auto aa = hn::Mul(a, a);
-    const auto bb = hn::Mul(b, b);
-    a1 = hn::Add(a1, a);
-    b1 = hn::Add(b1, b);
-    a2 = hn::Add(a2, aa);
-    b2 = hn::Add(b2, bb);
-    a3 = hn::Add(a3, hn::Mul(aa, a));
-    b3 = hn::Add(b3, hn::Mul(bb, b));
-    a4 = hn::Add(a4, hn::Mul(aa, aa));
-    b4 = hn::Add(b4, hn::Mul(bb, bb));
   }
-  hn::Store(a1, dd, lanes(0, 0));
-  hn::Store(b1, dd, lanes(0, 1));
-  hn::Store(a2, dd, lanes(1, 0));
-  hn::Store(b2, dd, lanes(1, 1));
-  hn::Store(a3, dd, lanes(2, 0));
-  hn::Store(b3, dd, lanes(2, 1));
-  hn::Store(a4, dd, lanes(3, 0));
-  hn::Store(b4, dd, lanes(3, 1));
-  range.low = std::min(range.low, hn::GetLane(hn::MinOfLanes(d, least)));
-  range.high = std::max(range.high, hn::GetLane(hn::MaxOfLanes(d, most)));
+  return {hn::GetLane(hn::MinOfLanes(d, least)), hn::GetLane(hn::MaxOfLanes(d, most))};
 }
 
-template <bool kColumns>
-ValueSpan describeGroup(const float* values, std::size_t count, PowerLanes& sums, float* low, float* high) {
+HWY_INLINE void addSingles(hn::Vec<FloatTag> sums, double* lanes) {
+  const hn::Half<FloatTag> dHalf;
+  const hn::Rebind<double, decltype(dHalf)> dd;
+  double* const upper = lanes + hn::Lanes(dd);
+  hn::Store(hn::Add(hn::Load(dd, lanes), hn::PromoteTo(dd, hn::LowerHalf(dHalf, sums))), dd, lanes);
+  hn::Store(hn::Add(hn::Load(dd, upper), hn::PromoteTo(dd, hn::UpperHalf(dHalf, sums))), dd, upper);
+}
+
+// Nothing is fused, so that every target gives the same sums.
+HWY_INLINE void addPowersInSingle(const float* values, std::size_t whole, PowerLanes& sums) {
+  const FloatTag d;
+  for (std::size_t part = 0; part < kPowerLanes; part += hn::Lanes(d)) {
+    auto first = hn::Zero(d);
+    auto second = hn::Zero(d);
+    auto third = hn::Zero(d);
+    auto fourth = hn::Zero(d);
+    for (std::size_t i = part; i < whole; i += kPowerLanes) {
+      const auto x = hn::LoadU(d, values + i);
+      const auto square = hn::Mul(x, x);
+      first = hn::Add(first, x);
+      second = hn::Add(second, square);
+      third = hn::Add(third, hn::Mul(square, x));
+      fourth = hn::Add(fourth, hn::Mul(square, square));
+    }
+    addSingles(first, sums.lanes[0] + part);
+    addSingles(second, sums.lanes[1] + part);
+    addSingles(third, sums.lanes[2] + part);
+    addSingles(fourth, sums.lanes[3] + part);
+  }
+}
+
+HWY_INLINE void addPowers(const float* values, std::size_t count, PowerLanes& sums) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto x = static_cast<double>(values[i]);
+    const std::size_t lane = i % kPowerLanes;
+    sums.lanes[0][lane] += x;
+    sums.lanes[1][lane] += x * x;
+    sums.lanes[2][lane] += x * x * x;
+    sums.lanes[3][lane] += (x * x) * (x * x);
+  }
+}
+
+HWY_INLINE ValueSpan describeBlock(const float* values, std::size_t count, PowerLanes& sums) {
   ValueSpan range;
   const std::size_t whole = count / kPowerLanes * kPowerLanes;
-  for (std::size_t part = 0; part < kPowerLanes && whole > 0; part += hn::Lanes(FloatTag()))
-    describePart<kColumns>(values, whole, part, sums, low, high, range);
-  for (std::size_t i = whole; i < count; ++i) {
-    const auto x = static_cast<double>(values[i]);
-    sums.lanes[0][i - whole] += x;
-    sums.lanes[1][i - whole] += x * x;
-    sums.lanes[2][i - whole] += x * x * x;
-    sums.lanes[3][i - whole] += (x * x) * (x * x);
-    range = {std::min(range.low, values[i]), std::max(range.high, values[i])};
-    if (kColumns) {
-      low[i] = std::min(low[i], values[i]);
-      high[i] = std::max(high[i], values[i]);
-    }
+  if (whole > 0) {
+    range = rangeOfBlock(values, whole);
+    const float largest = std::max(-range.low, range.high);
+    const bool isHeld = largest == 0.0F || (largest >= kLeastInSingle && largest <= kMostInSingle);
+    isHeld ? addPowersInSingle(values, whole, sums) : addPowers(values, whole, sums);
+  }
+  addPowers(values + whole, count - whole, sums);
+  for (std::size_t i = whole; i < count; ++i) range = {std::min(range.low, values[i]), std::max(range.high, values[i])};
+  return range;
+}
+
+HWY_INLINE ValueSpan describeGroup(const float* values, std::size_t count, PowerLanes& sums) {
+  ValueSpan range;
+  for (std::size_t first = 0; first < count; first += kBlock) {
+    const ValueSpan block = describeBlock(values + first, std::min(kBlock, count - first), sums);
+    range = {std::min(range.low, block.low), std::max(range.high, block.high)};
   }
   return range;
 }
 
+HWY_INLINE void askFor(const std::byte* bytes, std::size_t count) {
+  constexpr std::size_t kLine = 64;
+  for (std::size_t i = 0; i < count; i += kLine) hwy::Prefetch(bytes + i);
+}
+
 void describeRowLoop(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges,
-                     PowerLanes& sums, float* low, float* high) {
+                     PowerLanes& sums, MemoryAhead ahead) {
   for (std::size_t first = 0; first < count; first += groupLength) {
     const std::size_t length = std::min(groupLength, count - first);
-    *ranges++ = low != nullptr ? describeGroup<true>(values + first, length, sums, low + first, high + first)
-                               : describeGroup<false>(values + first, length, sums, low, high);
+    if (ahead.bytes != nullptr) askFor(ahead.bytes + first * ahead.bytesPerValue, length * ahead.bytesPerValue);
+    *ranges++ = describeGroup(values + first, length, sums);
+  }
+}
+
+// kVectors vectors of columns from `c` on.
+template <std::size_t kVectors>
+HWY_INLINE void widenColumns(const float* values, std::size_t rows, std::size_t cols, float* low, float* high) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  hn::Vec<FloatTag> lower[kVectors];
+  hn::Vec<FloatTag> upper[kVectors];
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    lower[v] = hn::LoadU(d, low + v * lanes);
+    upper[v] = hn::LoadU(d, high + v * lanes);
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const auto value = hn::LoadU(d, values + r * cols + v * lanes);
+      lower[v] = hn::Min(lower[v], value);
+      upper[v] = hn::Max(upper[v], value);
+    }
+  }
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    hn::StoreU(lower[v], d, low + v * lanes);
+    hn::StoreU(upper[v], d, high + v * lanes);
+  }
+}
+
+void widenColumnRangesLoop(const float* values, std::size_t rows, std::size_t cols, float* low, float* high) {
+  constexpr std::size_t kVectors = 4;
+  const std::size_t lanes = hn::Lanes(FloatTag());
+  std::size_t c = 0;
+  for (; c + kVectors * lanes <= cols; c += kVectors * lanes)
+    widenColumns<kVectors>(values + c, rows, cols, low + c, high + c);
+  for (; c + lanes <= cols; c += lanes) widenColumns<1>(values + c, rows, cols, low + c, high + c);
+  for (; c < cols; ++c) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      low[c] = std::min(low[c], values[r * cols + c]);
+      high[c] = std::max(high[c], values[r * cols + c]);
+    }
   }
 }
 
@@ -324,6 +375,7 @@ HWY_AFTER_NAMESPACE();
 namespace qs::simd {
 
 HWY_EXPORT(describeRowLoop);
+HWY_EXPORT(widenColumnRangesLoop);
 HWY_EXPORT(comparePairsLoop);
 HWY_EXPORT(poolStrongestLoop);
 HWY_EXPORT(columnSquaredErrorsLoop);
@@ -343,8 +395,11 @@ PairSums PairLanes::total() const {
 }
 
 void describeRow(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges, PowerLanes& sums,
-                 float* low, float* high) {
-  HWY_DYNAMIC_DISPATCH(describeRowLoop)(values, count, groupLength, ranges, sums, low, high);
+                 MemoryAhead ahead) {
+  HWY_DYNAMIC_DISPATCH(describeRowLoop)(values, count, groupLength, ranges, sums, ahead);
+}
+void widenColumnRanges(const float* values, std::size_t rows, std::size_t cols, float* low, float* high) {
+  HWY_DYNAMIC_DISPATCH(widenColumnRangesLoop)(values, rows, cols, low, high);
 }
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
                   PairLanes& sums, double* groupErrors) {

@@ -122,6 +122,7 @@ class TestVectorKernels : public QObject {
 
   void sumsAgreeWithPlainSums() {
     constexpr double kTolerance = 1e-13;  // F64 sums in another order
+    constexpr double kSingle = 1e-6;      // powers are F32 within 128 values
     onEveryTarget([&](std::int64_t) {
       for (const std::size_t length : kLengths) {
         const Matrix x = qs::test::randomMatrix(1, length, 11);
@@ -144,7 +145,7 @@ class TestVectorKernels : public QObject {
         }
         const qs::simd::PowerSums powers = powerSums(x.row(0));
         const qs::simd::PairSums pairs = pairSums(x.row(0), y.row(0));
-        QVERIFY(std::abs(powers.third - cubes) <= kTolerance * cubeMagnitudes);
+        QVERIFY(std::abs(powers.third - cubes) <= kSingle * cubeMagnitudes);
         QVERIFY(std::abs(pairs.product - products) <= kTolerance * productMagnitudes);
         QVERIFY(std::abs(pairs.squaredError - errors) <= kTolerance * errors);
         QCOMPARE(pairs.maxAbsError, largest);
@@ -163,6 +164,26 @@ class TestVectorKernels : public QObject {
                                         pairs.reference, pairs.product, pairs.squaredError, pairs.absError};
       if (first.empty()) first = sums;
       QVERIFY(sums == first);
+    });
+  }
+
+  // Fourth powers of these are beyond F32, or vanish in it.
+  void powersOfAnyMagnitudeAreSummed() {
+    onEveryTarget([&](std::int64_t) {
+      for (const float magnitude : {1e-15F, 1e-9F, 1e-8F, 1e8F, 1e9F, 1e15F}) {
+        Matrix x = qs::test::randomMatrix(1, 300, 25);
+        double squares = 0;
+        double fourths = 0;
+        for (float& value : x.values()) {
+          value = magnitude * (1 + std::abs(value));
+          const auto wide = static_cast<double>(value);
+          squares += wide * wide;
+          fourths += wide * wide * wide * wide;
+        }
+        const qs::simd::PowerSums powers = powerSums(x.row(0));
+        QVERIFY(std::abs(powers.second - squares) <= 1e-6 * squares);
+        QVERIFY(std::abs(powers.fourth - fourths) <= 1e-6 * fourths);
+      }
     });
   }
 
