@@ -11,6 +11,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/decode_matvec.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
@@ -186,6 +187,7 @@ HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused
 template <std::size_t kWidth>
 float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
   constexpr std::size_t kChunk = 64;
+  constexpr std::size_t kBytesAhead = 4096;
   const hn::CappedTag<std::uint8_t, kWidth> d;
   const hn::Repartition<float, decltype(d)> df;
   constexpr std::size_t kVectors = kWidth / hn::MaxLanes(d);
@@ -201,6 +203,7 @@ float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float*
     zeroPart += widenScales(m, groupSums, row * groups, first, count, scales);
     for (std::size_t g = 0; g < count; ++g) {
       const std::size_t at = (first + g) * m.groupSize;
+      hwy::Prefetch(bytes + at / 2 + kBytesAhead);
       const auto scale = hn::Set(df, scales[g]);
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < kVectors; ++v) {
