@@ -16,16 +16,17 @@ constexpr int kBits = 4;
 // Nibble i of a word holds output column kColumnOfNibble[i] of its eight.
 constexpr std::array<std::size_t, kPerWord> kColumnOfNibble{0, 2, 4, 6, 1, 3, 5, 7};
 
-// Rows of unsigned nibbles [lines, outputs], packed along the outputs.
-std::vector<std::uint32_t> packLines(std::span<const std::uint8_t> fields, std::size_t outputs) {
-  std::vector<std::uint32_t> words(fields.size() / kPerWord);
-  for (std::size_t word = 0; word < words.size(); ++word) {
-    const std::size_t line = word / (outputs / kPerWord);
-    const std::uint8_t* first = fields.data() + line * outputs + word % (outputs / kPerWord) * kPerWord;
+// Unsigned nibbles [lines, outputs], packed along the outputs.
+PackedTensor packLines(std::string suffix, std::span<const std::uint8_t> fields, std::size_t lines,
+                       std::size_t outputs) {
+  PackedTensor part = emptyPart(std::move(suffix), DType::I32, {lines, outputs / kPerWord});
+  const std::uint8_t* first = fields.data();
+  for (std::uint32_t& word : valuesIn<std::uint32_t>(part)) {
     for (std::size_t nibble = 0; nibble < kPerWord; ++nibble)
-      words[word] |= static_cast<std::uint32_t>(first[kColumnOfNibble[nibble]] & 15U) << (4 * nibble);
+      word |= static_cast<std::uint32_t>(first[kColumnOfNibble[nibble]] & 15U) << (4 * nibble);
+    first += kPerWord;
   }
-  return words;
+  return part;
 }
 
 std::vector<std::uint8_t> unpackLines(std::span<const std::uint32_t> words) {
@@ -65,21 +66,16 @@ const PackedTensor& requireMatrix(const PackedTensors& parts, std::string_view s
 PackedTensors packAwq(const QuantizedTensor& tensor, const std::string& layer) {
   requirePackable(tensor, layer);
   const std::size_t groups = tensor.scheme.groupsPerRow(tensor.cols);
-  std::vector<std::uint8_t> byInput(tensor.codes.size());
-  std::vector<std::uint8_t> row(tensor.cols);
-  for (std::size_t o = 0; o < tensor.rows; ++o) {
-    unsignedRow(tensor, o, row);
-    for (std::size_t k = 0; k < tensor.cols; ++k) byInput[k * tensor.rows + o] = row[k];
-  }
+  std::vector<std::uint8_t> byOutput(tensor.codes.size());
+  for (std::size_t o = 0; o < tensor.rows; ++o)
+    unsignedRow(tensor, o, std::span(byOutput).subspan(o * tensor.cols, tensor.cols));
+  const std::vector<std::uint8_t> byInput =
+      transposed(std::span<const std::uint8_t>(byOutput), tensor.rows, tensor.cols);
   const std::vector<std::uint8_t> zerosByRow = unsignedZeroPoints(tensor);
   const std::vector<std::uint8_t> zeros = transposed(std::span<const std::uint8_t>(zerosByRow), tensor.rows, groups);
   const std::vector<float> scalesByRow = scalesPerGroup(tensor);
   const std::vector<float> scales = transposed(std::span<const float>(scalesByRow), tensor.rows, groups);
-  const std::vector<std::uint32_t> weightWords = packLines(byInput, tensor.rows);
-  const std::vector<std::uint32_t> zeroWords = packLines(zeros, tensor.rows);
-  const std::size_t wordCols = tensor.rows / kPerWord;
-  return {packedTensor("qweight", DType::I32, {tensor.cols, wordCols}, std::span<const std::uint32_t>(weightWords)),
-          packedTensor("qzeros", DType::I32, {groups, wordCols}, std::span<const std::uint32_t>(zeroWords)),
+  return {packLines("qweight", byInput, tensor.cols, tensor.rows), packLines("qzeros", zeros, groups, tensor.rows),
           packedFloats("scales", DType::F16, {groups, tensor.rows}, scales)};
 }
 
@@ -94,9 +90,9 @@ QuantizedTensor unpackAwq(const PackedTensors& parts, std::int64_t groupSize, co
   if (scalePart.shape != Shape{groups, tensor.rows})
     throw mismatchError(layer, "scales", toText({groups, tensor.rows}), toText(scalePart.shape));
 
-  const std::vector<std::uint8_t> byInput = unpackLines(valuesOf<std::uint32_t>(weights));
+  const std::vector<std::uint8_t> byInput = unpackLines(valuesIn<std::uint32_t>(weights));
   tensor.codes = transposed(std::span<const std::uint8_t>(byInput), tensor.cols, tensor.rows);
-  const std::vector<std::uint8_t> zerosByGroup = unpackLines(valuesOf<std::uint32_t>(zeroPart));
+  const std::vector<std::uint8_t> zerosByGroup = unpackLines(valuesIn<std::uint32_t>(zeroPart));
   const std::vector<std::uint8_t> zeros = transposed(std::span<const std::uint8_t>(zerosByGroup), groups, tensor.rows);
   tensor.zeroPoints.assign(zeros.begin(), zeros.end());
   const std::vector<float> scalesByGroup = floatsOf(scalePart, layer);
@@ -117,10 +113,10 @@ QuantizedTensor unpackAwqGemv(const PackedTensors& parts, std::int64_t groupSize
   if (scalePart.shape != Shape{tensor.rows, padded})
     throw mismatchError(layer, "scales", toText({tensor.rows, padded}), toText(scalePart.shape));
   tensor.codes.resize(tensor.rows * tensor.cols);
-  const std::vector<std::uint32_t> codeWords = valuesOf<std::uint32_t>(weights);
+  const std::span<const std::uint32_t> codeWords = valuesIn<std::uint32_t>(weights);
   unpackFields(codeWords.data(), 1, kBits, tensor.codes);
   std::vector<std::uint8_t> zeros(tensor.rows * padded);
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(zeroPart);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(zeroPart);
   unpackFields(words.data(), 1, kBits, zeros);
   const std::vector<float> scales = floatsOf(scalePart, layer);
   for (std::size_t row = 0; row < tensor.rows; ++row)

@@ -25,6 +25,8 @@ void packFields(std::span<const std::uint8_t> fields, int bits, std::uint32_t* w
 }
 
 void unpackFields(const std::uint32_t* words, std::size_t stride, int bits, std::span<std::uint8_t> fields) {
+  if (bits == 4 && stride == 1 && fields.size() % 8 == 0)
+    return unpackNibbles({reinterpret_cast<const std::uint8_t*>(words), fields.size() / 2}, false, fields);
   const auto width = static_cast<unsigned>(bits);
   const std::uint32_t mask = (1U << width) - 1U;
   std::uint64_t pending = 0;

@@ -125,7 +125,7 @@ void unpackWords(const PackedTensors& parts, QuantizedTensor& tensor, const std:
   if (packed->dtype != DType::I32 || packed->shape.size() != 2 || packed->shape[0] != tensor.rows)
     throw mismatchError(layer, "weight_packed", "I32 with " + std::to_string(tensor.rows) + " rows",
                         toText(packed->shape));
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(*packed);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(*packed);
   const std::size_t count = packed->shape[1];
   const bool legacy = isLegacy(words, count, tensor.cols, tensor.scheme.bits, layer, "weight_packed");
   const auto unpack = legacy ? unpackLegacy : unpackFields;
@@ -140,7 +140,7 @@ void unpackZeros(const PackedTensors& parts, QuantizedTensor& tensor, const std:
   if (part->dtype != DType::I32 || part->shape.size() != 2 || part->shape[1] != groups)
     throw mismatchError(layer, "weight_zero_point", "I32 with " + std::to_string(groups) + " columns",
                         toText(part->shape));
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(*part);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(*part);
   const bool legacy = isLegacy(words, part->shape[0], tensor.rows, tensor.scheme.bits, layer, "weight_zero_point");
   const auto unpack = legacy ? unpackLegacy : unpackFields;
   std::vector<std::uint8_t> column(tensor.rows);

@@ -13,6 +13,7 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kWordBits = 32;
+constexpr std::size_t kStrip = 16;  // words of a cache line
 
 std::uint8_t mask(int bits) { return static_cast<std::uint8_t>((1U << static_cast<unsigned>(bits)) - 1U); }
 
@@ -26,16 +27,39 @@ void requirePackable(const QuantizedTensor& tensor, const std::string& layer) {
     throw failedError(layer, "GPTQ stores integer codes with integer zero points only");
 }
 
+// A column of qweight is one output's stream. Outputs are taken in strips, so that the file's rows fill by cache lines.
 PackedTensor packWeights(const QuantizedTensor& tensor) {
   const int bits = tensor.scheme.bits;
   const std::size_t wordRows = wordsOfFields(tensor.cols, bits);
-  std::vector<std::uint32_t> words(wordRows * tensor.rows);
+  PackedTensor part = emptyPart("qweight", DType::I32, {wordRows, tensor.rows});
+  const std::span<std::uint32_t> words = valuesIn<std::uint32_t>(part);
+  std::vector<std::uint32_t> strip(kStrip * wordRows);
   std::vector<std::uint8_t> row(tensor.cols);
-  for (std::size_t o = 0; o < tensor.rows; ++o) {
-    unsignedRow(tensor, o, row);
-    packFields(row, bits, words.data() + o, tensor.rows);  // a column of qweight is one output's stream
+  for (std::size_t first = 0; first < tensor.rows; first += kStrip) {
+    const std::size_t count = std::min(kStrip, tensor.rows - first);
+    for (std::size_t o = 0; o < count; ++o) {
+      unsignedRow(tensor, first + o, row);
+      packFields(row, bits, &strip[o * wordRows]);
+    }
+    for (std::size_t w = 0; w < wordRows; ++w)
+      for (std::size_t o = 0; o < count; ++o) words[w * tensor.rows + first + o] = strip[o * wordRows + w];
   }
-  return packedTensor("qweight", DType::I32, {wordRows, tensor.rows}, std::span<const std::uint32_t>(words));
+  return part;
+}
+
+void unpackWeights(const PackedTensor& part, QuantizedTensor& tensor) {
+  const std::size_t wordRows = wordsOfFields(tensor.cols, tensor.scheme.bits);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(part);
+  tensor.codes.resize(tensor.rows * tensor.cols);
+  std::vector<std::uint32_t> strip(kStrip * wordRows);
+  for (std::size_t first = 0; first < tensor.rows; first += kStrip) {
+    const std::size_t count = std::min(kStrip, tensor.rows - first);
+    for (std::size_t w = 0; w < wordRows; ++w)
+      for (std::size_t o = 0; o < count; ++o) strip[o * wordRows + w] = words[w * tensor.rows + first + o];
+    for (std::size_t o = 0; o < count; ++o)
+      unpackFields(&strip[o * wordRows], 1, tensor.scheme.bits,
+                   std::span(tensor.codes).subspan((first + o) * tensor.cols, tensor.cols));
+  }
 }
 
 PackedTensor packZeros(const QuantizedTensor& tensor, GptqVersion version, const std::string& layer) {
@@ -62,7 +86,7 @@ std::vector<std::int32_t> plainGroupIndex(std::size_t cols, std::size_t groupLen
 
 // The zero points [rows, groups] as stored in the file, before the version's correction.
 std::vector<std::uint8_t> storedZeros(const PackedTensor& part, std::size_t rows, std::size_t groups, int bits) {
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(part);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(part);
   const std::size_t wordCols = wordsOfFields(rows, bits);
   std::vector<std::uint8_t> zeros(groups * rows);
   for (std::size_t g = 0; g < groups; ++g)
@@ -117,7 +141,7 @@ PackedTensors packGptq(const QuantizedTensor& tensor, GptqVersion version, const
 }
 
 GptqZeroPoints zeroPointsOf(const PackedTensor& zeros, std::size_t outputs, const GptqScheme& scheme) {
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(zeros);
+  const std::span<const std::uint32_t> words = valuesIn<std::uint32_t>(zeros);
   const std::size_t rowWords = zeros.shape.empty() ? words.size() : zeros.shape.back();
   const std::size_t fields = std::min(outputs, rowWords * kWordBits / static_cast<std::size_t>(scheme.bits));
   const auto middle = static_cast<std::uint8_t>(1U << static_cast<unsigned>(scheme.bits - 1));
@@ -151,11 +175,7 @@ QuantizedTensor unpackGptq(const PackedTensors& parts, const GptqScheme& scheme,
   tensor.scales = transposed(std::span<const float>(scales), groups, rows);
   readGroupIndex(parts, groups, tensor, layer);
 
-  const std::vector<std::uint32_t> words = valuesOf<std::uint32_t>(*findPart(parts, "qweight"));
-  tensor.codes.resize(rows * cols);
-  for (std::size_t o = 0; o < rows; ++o)
-    unpackFields(words.data() + o, rows, scheme.bits, std::span(tensor.codes).subspan(o * cols, cols));
-
+  unpackWeights(*findPart(parts, "qweight"), tensor);
   std::vector<std::uint8_t> zeros = storedZeros(zeroPart, rows, groups, scheme.bits);
   const auto middle = static_cast<std::uint8_t>(1U << static_cast<unsigned>(scheme.bits - 1));
   const bool allMiddle = std::all_of(zeros.begin(), zeros.end(), [middle](std::uint8_t z) { return z == middle; });

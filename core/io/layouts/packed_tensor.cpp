@@ -14,11 +14,16 @@ const PackedTensor* findPart(const PackedTensors& parts, std::string_view suffix
   return found == parts.end() ? nullptr : &*found;
 }
 
+PackedTensor emptyPart(std::string suffix, DType dtype, Shape shape) {
+  const std::uint64_t bytes = byteSize(dtype, elementCount(shape).value_or(0)).value_or(0);
+  return {std::move(suffix), dtype, std::move(shape), std::vector<std::byte>(bytes)};
+}
+
 std::vector<float> floatsOf(const PackedTensor& part, const std::string& subject) {
   if (part.dtype == DType::F32) return valuesOf<float>(part);
   if (part.dtype != DType::F16 && part.dtype != DType::BF16)
     throw mismatchError(subject, part.suffix, "F16, BF16 or F32", name(part.dtype));
-  const std::vector<std::uint16_t> bits = valuesOf<std::uint16_t>(part);
+  const std::span<const std::uint16_t> bits = valuesIn<std::uint16_t>(part);
   std::vector<float> values(bits.size());
   std::transform(bits.begin(), bits.end(), values.begin(), part.dtype == DType::F16 ? halfToFloat : bfloat16ToFloat);
   return values;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,12 +32,24 @@ template <typename T>
   return {std::move(suffix), dtype, std::move(shape), {bytes.begin(), bytes.end()}};
 }
 
-/// The component's bytes as values of T (copied: files don't align).
+/// A component of zeros, to be filled through valuesIn(). Throws nothing: the shape is one of a tensor in memory.
+[[nodiscard]] PackedTensor emptyPart(std::string suffix, DType dtype, Shape shape);
+
+/// The component's bytes as values of T, where they stand: vectors align for every T.
+template <typename T>
+[[nodiscard]] std::span<T> valuesIn(PackedTensor& part) {
+  return {reinterpret_cast<T*>(part.bytes.data()), part.bytes.size() / sizeof(T)};
+}
+template <typename T>
+[[nodiscard]] std::span<const T> valuesIn(const PackedTensor& part) {
+  return {reinterpret_cast<const T*>(part.bytes.data()), part.bytes.size() / sizeof(T)};
+}
+
+/// The component's bytes as values of T, copied.
 template <typename T>
 [[nodiscard]] std::vector<T> valuesOf(const PackedTensor& part) {
-  std::vector<T> values(part.bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), part.bytes.data(), values.size() * sizeof(T));
-  return values;
+  const std::span<const T> values = valuesIn<T>(part);
+  return {values.begin(), values.end()};
 }
 
 /// F16, BF16 or F32 component as F32. Throws Error (Input) naming `subject` for another dtype.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,9 +19,12 @@ void unsignedRow(const QuantizedTensor& tensor, std::size_t row, std::span<std::
 /// [rows, groups] → [groups, rows].
 template <typename T>
 [[nodiscard]] std::vector<T> transposed(std::span<const T> values, std::size_t rows, std::size_t cols) {
+  constexpr std::size_t kBlock = 64;  // both sides of a block stay in the cache
   std::vector<T> out(values.size());
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < cols; ++c) out[c * rows + r] = values[r * cols + c];
+  for (std::size_t r0 = 0; r0 < rows; r0 += kBlock)
+    for (std::size_t c0 = 0; c0 < cols; c0 += kBlock)
+      for (std::size_t r = r0; r < std::min(r0 + kBlock, rows); ++r)
+        for (std::size_t c = c0; c < std::min(c0 + kBlock, cols); ++c) out[c * rows + r] = values[r * cols + c];
   return out;
 }
 
