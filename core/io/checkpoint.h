@@ -36,6 +36,8 @@ class TensorSource {
   [[nodiscard]] virtual std::optional<TensorView> stored() const = 0;
   /// The codes and scales, where the tensor is stored quantized in a form that QuantizedTensor holds.
   [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantized() const { return nullptr; }
+  /// Tells the system that the tensor will be read soon, so that the disk begins.
+  virtual void prefetch() const {}
   /// Tells the system that the pages of the tensor won't be needed soon; reading again is always possible.
   virtual void release() const = 0;
 };

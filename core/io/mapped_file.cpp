@@ -67,14 +67,18 @@ std::span<const std::byte> MappedFile::bytes(std::uint64_t offset, std::uint64_t
   return m_bytes.subspan(offset, length);
 }
 
-void MappedFile::release(std::span<const std::byte> range) const {
+void MappedFile::prefetch(std::span<const std::byte> range) const { advise(range, MADV_WILLNEED); }
+
+void MappedFile::release(std::span<const std::byte> range) const { advise(range, MADV_DONTNEED); }
+
+void MappedFile::advise(std::span<const std::byte> range, int advice) const {
   if (range.empty()) return;
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const auto offset = static_cast<std::size_t>(range.data() - m_bytes.data());
   const std::size_t first = offset / page * page;
   const std::size_t last = std::min((offset + range.size() + page - 1) / page * page, m_bytes.size());
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the system call wants it so
-  madvise(const_cast<std::byte*>(m_bytes.data()) + first, last - first, MADV_DONTNEED);
+  madvise(const_cast<std::byte*>(m_bytes.data()) + first, last - first, advice);
 }
 
 }  // namespace qs

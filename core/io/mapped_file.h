@@ -24,11 +24,15 @@ class MappedFile {
   [[nodiscard]] std::span<const std::byte> bytes() const { return m_bytes; }
   /// `length` bytes from `offset`. Throws Error (Input) where they pass the end of the file.
   [[nodiscard]] std::span<const std::byte> bytes(std::uint64_t offset, std::uint64_t length) const;
+  /// Lets the system read the pages that hold `range`, a part of bytes(), ahead of their use.
+  void prefetch(std::span<const std::byte> range) const;
   /// Lets the system drop the pages that hold `range`, a part of bytes(); reading again maps them anew.
   void release(std::span<const std::byte> range) const;
 
  private:
   MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+
+  void advise(std::span<const std::byte> range, int advice) const;
 
   std::filesystem::path m_path;
   std::span<const std::byte> m_bytes;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/kernels/dequantize.h"
 
 namespace qs {
 
@@ -28,7 +29,7 @@ void PackedLayerSource::read(std::uint64_t first, std::span<float> out) const {
     const std::size_t left = out.size() - done;
     if (col == 0 && left >= tensor->cols) {
       const std::size_t rows = left / tensor->cols;
-      dequantizeRows(*tensor, row, {out.data() + done, rows, tensor->cols});
+      dequantizeTile(*tensor, row, {out.data() + done, rows, tensor->cols});
       done += rows * tensor->cols;
       continue;
     }

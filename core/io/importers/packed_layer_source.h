@@ -23,6 +23,8 @@ class PackedLayerSource final : public TensorSource {
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantized() const override;
   void release() const override;
+  /// The stored tensors that it is decoded from.
+  [[nodiscard]] const LayerParts& parts() const { return m_parts; }
 
  private:
   LayerParts m_parts;
