@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/kernels/convert.h"
+#include "core/kernels/dequantize.h"
 #include "core/session/linear_weights.h"
 
 namespace qs {
@@ -12,7 +13,7 @@ namespace qs {
 namespace {
 
 constexpr std::uint64_t kTileBytes = std::uint64_t{8} << 20U;
-constexpr std::uint64_t kTileElements = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kTileElements = std::uint64_t{1} << 18U;
 constexpr int kMostUnitsAtATime = 8;
 
 bool isCopied(const PromisedModel& model, const CheckpointTensor& tensor) {
@@ -28,6 +29,7 @@ void copyBytes(const CheckpointTensor& tensor, const TensorSink& sink, RoundTrip
                const RunContext& context) {
   const auto bytes = tensor.source->stored()->bytes;
   check.promiseBytes(tensor.info.name, {});
+  tensor.source->prefetch();
   for (std::uint64_t first = 0; first < bytes.size(); first += kTileBytes) {
     context.throwIfStopped();
     const auto tile = bytes.subspan(first, std::min<std::uint64_t>(kTileBytes, bytes.size() - first));
@@ -52,10 +54,12 @@ void copyValues(const PromisedModel& model, const CheckpointTensor& tensor, cons
 template <typename Use>
 void forDequantizedRows(const QuantizedTensor& layer, const RunContext& context, const Use& use) {
   const std::size_t step = std::max<std::size_t>(1, kTileElements / std::max<std::size_t>(1, layer.cols));
+  Matrix tile;
   for (std::size_t first = 0; first < layer.rows; first += step) {
     context.throwIfStopped();
-    Matrix tile(std::min(step, layer.rows - first), layer.cols);
-    dequantizeRows(layer, first, tile.span());
+    if (const std::size_t rows = std::min(step, layer.rows - first); rows != tile.rows())
+      tile = Matrix(rows, layer.cols);
+    dequantizeTile(layer, first, tile.span());
     use(tile);
   }
 }

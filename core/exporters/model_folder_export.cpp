@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/exporters/sharded_writer.h"
 #include "core/exporters/single_file_export.h"
+#include "core/io/mapped_file.h"
 #include "core/io/output_folder.h"
 #include "core/io/reader_registry.h"
 #include "core/session/linear_weights.h"
@@ -14,6 +15,13 @@ namespace qs {
 namespace {
 
 namespace fs = std::filesystem;
+
+void copyFile(const fs::path& from, const fs::path& to) {
+  const auto source = MappedFile::open(from);
+  OutputFile file(to, false, source->size());
+  file.writeAt(0, source->bytes());
+  file.place();
+}
 
 class FolderExport {
  public:
@@ -33,25 +41,31 @@ class FolderExport {
     // First, because it may decide how layers are packed.
     const nlohmann::json configuration = m_format.configuration(m_model.layers(), m_model.unquantizedLinears());
     OutputFolder folder(m_options.path, m_options.replace);
-    {
-      ShardedWriter shards(folder.inside(), m_units, m_options.shardBytes);
-      const TensorSink sink = [&shards](std::string_view tensor, std::span<const std::byte> bytes) {
-        shards.append(tensor, bytes);
-      };
-      streamUnits(
-          m_units, [&](const ExportUnit& unit) { writeUnit(unit, sink); }, m_context);
-      shards.commit();
-    }
-    writeConfiguration(folder.inside(), configuration);
-    copyTokenizer(folder.inside());
     ExportResult result;
-    m_check.compare(*openCheckpoint(folder.inside()), result, m_context);
+    try {
+      write(folder.inside(), configuration);
+      m_check.compare(*openCheckpoint(folder.inside()), result, m_context);
+    } catch (const Error& error) {
+      throw folder.inItsPlace(error);
+    }
     folder.commit();
     result.bytes = bytesOnDisk(m_options.path);
     return result;
   }
 
  private:
+  void write(const fs::path& folder, const nlohmann::json& configuration) {
+    ShardedWriter shards(folder, m_units, m_options.shardBytes);
+    const TensorSink sink = [&shards](std::string_view tensor, std::span<const std::byte> bytes) {
+      shards.append(tensor, bytes);
+    };
+    streamUnits(
+        m_units, [&](const ExportUnit& unit) { writeUnit(unit, sink); }, m_context);
+    shards.place();
+    writeConfiguration(folder, configuration);
+    copyTokenizer(folder);
+  }
+
   // A quantized layer is read back under the name that its weights had.
   [[nodiscard]] static std::string nameOf(const ExportUnit& unit) {
     return unit.layer.empty() ? unit.tensor->info.name : unit.layer + ".weight";
@@ -77,11 +91,9 @@ class FolderExport {
     static constexpr std::array kFiles{"tokenizer.json",    "tokenizer.model",     "tokenizer_config.json",
                                        "vocab.json",        "merges.txt",          "special_tokens_map.json",
                                        "added_tokens.json", "chat_template.jinja", "generation_config.json"};
-    for (const char* name : kFiles) {
-      std::error_code failure;
-      if (fs::exists(from / name, failure)) fs::copy_file(from / name, folder / name, failure);
-      if (failure) throw failedError((m_options.path / name).string(), "can't be written: " + failure.message());
-    }
+    std::error_code ignored;
+    for (const char* name : kFiles)
+      if (fs::exists(from / name, ignored)) copyFile(from / name, folder / name);
   }
 
   const ExportSource& m_source;

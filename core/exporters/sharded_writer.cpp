@@ -52,8 +52,8 @@ void ShardedWriter::append(std::string_view tensor, std::span<const std::byte> b
   m_shards.at(position == m_shardOfTensor.end() ? 0 : position->second)->append(tensor, bytes);
 }
 
-void ShardedWriter::commit() {
-  for (const auto& shard : m_shards) shard->commit();
+void ShardedWriter::place() {
+  for (const auto& shard : m_shards) shard->place();
   if (m_shards.size() == 1) return;
   nlohmann::json weightMap = nlohmann::json::object();
   for (const auto& [tensor, shard] : m_shardOfTensor) weightMap[tensor] = m_names[shard];

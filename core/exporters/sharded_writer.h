@@ -20,7 +20,8 @@ class ShardedWriter {
 
   /// The next bytes of a tensor. Thread-safe across tensors.
   void append(std::string_view tensor, std::span<const std::byte> bytes);
-  void commit();
+  /// As OutputFile::place().
+  void place();
 
  private:
   std::filesystem::path m_folder;

@@ -29,8 +29,10 @@ class OutputFile {
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
   /// Thread-safe.
   void writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const;
-  /// Makes the contents durable and puts the file in place.
+  /// Lets `inspect` look at the contents, makes them durable and puts the file in place.
   void commit(const Inspect& inspect = {});
+  /// Puts the file in place, not yet durable: for files of an OutputFolder, whose commit() makes all of them so.
+  void place();
 
  private:
   void discard() noexcept;

@@ -1,5 +1,9 @@
 #include "core/io/output_folder.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <system_error>
 
 #include "core/base/error.h"
@@ -12,6 +16,16 @@ namespace {
 // "out/" names the folder "out".
 std::filesystem::path withoutTrailingSlash(const std::filesystem::path& path) {
   return path.has_filename() ? path : path.parent_path();
+}
+
+// Throws Error (Failed) naming the file as it will be called in `folder`.
+void syncFile(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int reason = fd < 0 || (fsync(fd) != 0 && errno != EINVAL) ? errno : 0;
+  if (fd >= 0) close(fd);
+  if (reason != 0)
+    throw failedError((folder / file.filename()).string(),
+                      "can't be written: " + std::generic_category().message(reason));
 }
 
 }  // namespace
@@ -29,7 +43,16 @@ OutputFolder::~OutputFolder() {
   if (!m_isCommitted) std::filesystem::remove_all(m_aside, ignored);
 }
 
+Error OutputFolder::inItsPlace(const Error& error) const {
+  std::string subject = error.subject();
+  const std::string aside = m_aside.string();
+  if (const std::size_t at = subject.find(aside); at != std::string::npos)
+    subject.replace(at, aside.size(), m_path.string());
+  return {error.kind(), std::move(subject), error.reason()};
+}
+
 void OutputFolder::commit() {
+  for (const auto& file : std::filesystem::directory_iterator(m_aside)) syncFile(file.path(), m_path);
   syncFolder(m_aside);
   renameIntoPlace(m_aside, m_path, m_replace);
   m_isCommitted = true;

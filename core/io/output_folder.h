@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "core/base/error.h"
+
 namespace qs {
 
 /// As OutputFile, for a folder: its files are written into inside(), and commit() puts the folder in place as a whole.
@@ -17,6 +19,9 @@ class OutputFolder {
 
   /// Where to write meanwhile.
   [[nodiscard]] const std::filesystem::path& inside() const { return m_aside; }
+  /// An error about a file inside, with the name that the file would have had.
+  [[nodiscard]] Error inItsPlace(const Error& error) const;
+  /// Makes the files durable and puts the folder in place. It holds no folders.
   void commit();
 
  private:

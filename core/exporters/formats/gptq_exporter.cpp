@@ -123,6 +123,13 @@ std::string faultOf(const PreflightLayer& layer) {
   return groupFault(layer);
 }
 
+// Which groups get a zero point of 0 shows in the weights only, so it is not left to chance.
+std::string version1Fault(const PreflightLayer& layer) {
+  if (layer.scheme.symmetric) return {};
+  return "GPTQ version 1 can't hold a zero point of 0, which an asymmetric group without negative weights gets: choose "
+         "symmetric, version 2, or auto, which takes version 1 where no group needs 0";
+}
+
 std::string schemeAdvice(const PreflightLayer& layer) {
   if (!layer.scheme.symmetric)
     return "vLLM's newest releases take symmetric GPTQ only, and GPTQModel refuses asymmetric files of version 1: "
@@ -136,9 +143,13 @@ std::string schemeAdvice(const PreflightLayer& layer) {
 
 std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
                                         const ExportOptions& options) {
-  static_cast<void>(versionChoice(options));
+  const bool isV1 = versionChoice(options) == VersionChoice::V1;
+  const auto fault = [isV1](const PreflightLayer& layer) {
+    const std::string other = faultOf(layer);
+    return other.empty() && isV1 ? version1Fault(layer) : other;
+  };
   return preflightFolder(model, request,
-                         {.oneSetting = false, .fault = faultOf, .advice = {schemeAdvice, fusedKernelAdvice}});
+                         {.oneSetting = false, .fault = fault, .advice = {schemeAdvice, fusedKernelAdvice}});
 }
 
 }  // namespace

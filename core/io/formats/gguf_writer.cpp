@@ -57,33 +57,13 @@ GgufWriter::GgufWriter(const std::filesystem::path& path, std::span<const Planne
   std::uint64_t offset = 0;
   for (const PlannedTensor& tensor : plan) {
     const std::uint64_t bytes = bytesOf(tensor);
-    if (!m_slots.emplace(tensor.name, Slot{offset, offset + bytes}).second)
+    if (!m_file.reserve(tensor.name, offset, bytes))
       throw failedError(path.string(), "tensor name '" + tensor.name + "' occurs twice");
     appendInfo(header, tensor, offset);
     offset += padded(bytes);
   }
   header.resize(padded(header.size()), '\0');
-  for (auto& [tensor, slot] : m_slots) slot = {slot.offset + header.size(), slot.end + header.size()};
-  m_file = std::make_unique<OutputFile>(path, replace, header.size() + offset);
-  m_file->writeAt(0, std::as_bytes(std::span(header.data(), header.size())));
-  const std::byte last{0};  // gives the file its whole length where nothing was reserved: padding reads as zeros
-  if (offset > 0) m_file->writeAt(header.size() + offset - 1, std::span(&last, 1));
-}
-
-void GgufWriter::append(std::string_view tensor, std::span<const std::byte> bytes) {
-  const auto position = m_slots.find(tensor);
-  if (position == m_slots.end() || bytes.size() > position->second.end - position->second.offset)
-    throw failedError(m_file->path().string(), "tensor '" + std::string(tensor) + "' has more bytes than were planned");
-  m_file->writeAt(position->second.offset, bytes);
-  position->second.offset += bytes.size();
-}
-
-void GgufWriter::commit(const OutputFile::Inspect& inspect) {
-  for (const auto& [tensor, slot] : m_slots)
-    if (slot.offset != slot.end)
-      throw failedError(m_file->path().string(),
-                        "tensor '" + tensor + "' lacks " + std::to_string(slot.end - slot.offset) + " bytes");
-  m_file->commit(inspect);
+  m_file.open(path, header, offset, replace);
 }
 
 }  // namespace qs

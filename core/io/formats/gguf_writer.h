@@ -1,17 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/io/formats/gguf_pairs.h"
 #include "core/io/formats/safetensors_writer.h"
-#include "core/io/output_file.h"
 
 namespace qs {
 
@@ -26,19 +20,12 @@ class GgufWriter {
   GgufWriter(const std::filesystem::path& path, std::span<const PlannedTensor> plan, const GgufPairs& metadata,
              bool replace);
 
-  /// The next bytes of a tensor. Thread-safe across tensors; one thread a tensor.
-  void append(std::string_view tensor, std::span<const std::byte> bytes);
-  /// Throws Error (Failed) naming a tensor that is incomplete, or what `inspect` throws.
-  void commit(const OutputFile::Inspect& inspect = {});
+  /// As SlottedFile.
+  void append(std::string_view tensor, std::span<const std::byte> bytes) { m_file.append(tensor, bytes); }
+  void commit(const OutputFile::Inspect& inspect = {}) { m_file.commit(inspect); }
 
  private:
-  struct Slot {
-    std::uint64_t offset = 0;  ///< of its next byte
-    std::uint64_t end = 0;
-  };
-
-  std::map<std::string, Slot, std::less<>> m_slots;
-  std::unique_ptr<OutputFile> m_file;
+  SlottedFile m_file;
 };
 
 }  // namespace qs

@@ -62,32 +62,14 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::spa
   for (const PlannedTensor* tensor : inFileOrder(plan)) {
     const std::uint64_t end = offset + plannedBytes(*tensor);
     if (end < offset) throw failedError(path.string(), "the tensors take more than 2^64 bytes");
-    if (tensor->name == "__metadata__" || !m_slots.emplace(tensor->name, Slot{offset, end}).second)
+    if (tensor->name == "__metadata__" || !m_file.reserve(tensor->name, offset, end - offset))
       throw failedError(path.string(), "tensor name '" + tensor->name + "' occurs twice or is reserved");
     header[tensor->name] = {{"dtype", name(tensor->dtype)}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   const std::string framed = frame(header, path);
   m_fileBytes = framed.size() + offset;
-  for (auto& [tensor, slot] : m_slots) slot = {slot.offset + framed.size(), slot.end + framed.size()};
-  m_file = std::make_unique<OutputFile>(path, replace, m_fileBytes);
-  m_file->writeAt(0, std::as_bytes(std::span(framed)));
-}
-
-void SafetensorsWriter::append(std::string_view tensor, std::span<const std::byte> bytes) {
-  const auto position = m_slots.find(tensor);
-  if (position == m_slots.end() || bytes.size() > position->second.end - position->second.offset)
-    throw failedError(m_file->path().string(), "tensor '" + std::string(tensor) + "' has more bytes than were planned");
-  m_file->writeAt(position->second.offset, bytes);
-  position->second.offset += bytes.size();
-}
-
-void SafetensorsWriter::commit(const OutputFile::Inspect& inspect) {
-  for (const auto& [tensor, slot] : m_slots)
-    if (slot.offset != slot.end)
-      throw failedError(m_file->path().string(),
-                        "tensor '" + tensor + "' lacks " + std::to_string(slot.end - slot.offset) + " bytes");
-  m_file->commit(inspect);
+  m_file.open(path, framed, offset, replace);
 }
 
 }  // namespace qs

@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/io/output_file.h"
+#include "core/io/formats/slotted_file.h"
 #include "core/tensor/tensor_info.h"
 
 namespace qs {
@@ -35,21 +34,15 @@ class SafetensorsWriter {
   SafetensorsWriter(const std::filesystem::path& path, std::span<const PlannedTensor> plan,
                     std::map<std::string, std::string> metadata, bool replace);
 
-  /// The next bytes of a tensor. Thread-safe across tensors; one thread a tensor.
-  void append(std::string_view tensor, std::span<const std::byte> bytes);
-  /// Throws Error (Failed) naming a tensor that is incomplete, or what `inspect` throws.
-  void commit(const OutputFile::Inspect& inspect = {});
+  /// As SlottedFile.
+  void append(std::string_view tensor, std::span<const std::byte> bytes) { m_file.append(tensor, bytes); }
+  void commit(const OutputFile::Inspect& inspect = {}) { m_file.commit(inspect); }
+  void place() { m_file.place(); }
   [[nodiscard]] std::uint64_t fileBytes() const { return m_fileBytes; }
 
  private:
-  struct Slot {
-    std::uint64_t offset = 0;  ///< of its next byte
-    std::uint64_t end = 0;
-  };
-
-  std::map<std::string, Slot, std::less<>> m_slots;
   std::uint64_t m_fileBytes = 0;
-  std::unique_ptr<OutputFile> m_file;
+  SlottedFile m_file;
 };
 
 }  // namespace qs

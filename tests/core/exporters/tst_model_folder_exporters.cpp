@@ -257,6 +257,23 @@ class TestModelFolderExporters : public QObject {
     }
   }
 
+  void gptqVersionOneIsForSymmetricLayers() {
+    Exported e;
+    e.make(64, 64);
+    const ExporterInfo& exporter = requireExporter("gptq");
+    const ExportOptions options{.path = e.folder.path() / "out", .extra = {{"gptq_version", "v1"}}};
+    e.request.settings = rtn(4, 32, true);
+    requireExportable(exporter, *e.model, e.request, options);
+    e.request.settings = rtn(4, 32, false);
+    try {
+      requireExportable(exporter, *e.model, e.request, options);
+      QFAIL("accepted");
+    } catch (const Error& error) {
+      QVERIFY(error.kind() == ErrorKind::Request);
+      QVERIFY2(QString(error.what()).contains("zero point of 0"), error.what());
+    }
+  }
+
   void scalesInF32AndAModelWithoutConfigurationAreRefused() {
     Exported e;
     e.make(64, 64);
@@ -319,7 +336,7 @@ class TestModelFolderExporters : public QObject {
     e.make(64, 64);
     e.request.settings = rtn(4, 32, true);
     e.run();
-    for (const char* format : {"gptq", "dequantized"}) {
+    for (const char* format : {"gptq", "awq", "compressed-tensors", "safetensors", "dequantized"}) {
       rlimit before{};
       getrlimit(RLIMIT_FSIZE, &before);
       const rlimit small{4096, before.rlim_max};
@@ -335,6 +352,7 @@ class TestModelFolderExporters : public QObject {
       setrlimit(RLIMIT_FSIZE, &before);
       (void)std::signal(SIGXFSZ, handler);
       QVERIFY2(fault.contains("can't be written"), qPrintable(fault));
+      QVERIFY2(fault.startsWith(QString::fromStdString((e.folder.path() / "full").string())), qPrintable(fault));
       for (const auto& entry : fs::directory_iterator(e.folder.path()))
         QVERIFY2(entry.path().filename().string().find("full") == std::string::npos, entry.path().c_str());
     }
