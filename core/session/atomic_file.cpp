@@ -72,10 +72,18 @@ void writeFileAtomically(const std::filesystem::path& target, std::string_view b
 std::string readWholeFile(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream || std::filesystem::is_directory(path)) throw inputError(path.string(), "can't be read");
-  std::ostringstream text;
-  text << stream.rdbuf();
+  std::error_code unknown;  // of a pipe: it is read as it comes
+  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
+  std::string text(unknown ? 0 : size, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (stream) {
+    std::ostringstream rest;
+    if (stream.peek() != std::char_traits<char>::eof()) rest << stream.rdbuf();
+    text += rest.view();
+  }
   if (stream.bad()) throw inputError(path.string(), "can't be read");
-  return std::move(text).str();
+  return text;
 }
 
 }  // namespace qs

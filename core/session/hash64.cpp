@@ -19,25 +19,29 @@ std::uint64_t scrambled(std::uint64_t x) {
 
 }  // namespace
 
-void Hash64::mix(std::uint64_t word) { m_state = std::rotl(m_state ^ (word * kMultiplier), 29) * 5 + 0x52DCE729U; }
+void Hash64::mix(const std::byte* block, Lanes& lanes) {
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, block + 8 * lane, sizeof(word));
+    lanes[lane] = std::rotl(lanes[lane] ^ (word * kMultiplier), 29) * 5 + 0x52DCE729U;
+  }
+}
 
 void Hash64::add(std::span<const std::byte> bytes) {
-  std::size_t i = 0;
-  while (i < bytes.size() && (m_length % 8 != 0 || bytes.size() - i < 8)) {
-    m_pending |= static_cast<std::uint64_t>(bytes[i++]) << (8 * (m_length % 8));
-    if (++m_length % 8 == 0) {
-      mix(m_pending);
-      m_pending = 0;
-    }
+  if (const std::size_t held = m_length % kBlock; held > 0) {
+    const std::size_t count = std::min(kBlock - held, bytes.size());
+    std::copy_n(bytes.begin(), count, m_pending.begin() + static_cast<std::ptrdiff_t>(held));
+    m_length += count;
+    if (held + count < kBlock) return;
+    mix(m_pending.data(), m_lanes);
+    m_pending.fill(std::byte{0});
+    bytes = bytes.subspan(count);
   }
-  while (bytes.size() - i >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, 8);
-    mix(word);
-    i += 8;
-    m_length += 8;
-  }
-  if (i < bytes.size()) add(bytes.subspan(i));
+  m_length += bytes.size();
+  Lanes lanes = m_lanes;
+  for (; bytes.size() >= kBlock; bytes = bytes.subspan(kBlock)) mix(bytes.data(), lanes);
+  m_lanes = lanes;
+  std::copy(bytes.begin(), bytes.end(), m_pending.begin());
 }
 
 void Hash64::add(std::string_view text) {
@@ -47,7 +51,13 @@ void Hash64::add(std::string_view text) {
 
 void Hash64::add(std::uint64_t number) { add(std::as_bytes(std::span(&number, 1))); }
 
-std::uint64_t Hash64::value() const { return scrambled(m_state ^ scrambled(m_pending + kMultiplier) ^ m_length); }
+std::uint64_t Hash64::value() const {
+  Lanes lanes = m_lanes;
+  mix(m_pending.data(), lanes);
+  std::uint64_t sum = m_length;
+  for (const std::uint64_t lane : lanes) sum = scrambled(sum ^ scrambled(lane + kMultiplier));
+  return sum;
+}
 
 std::string Hash64::toText() const {
   static constexpr std::string_view kDigits = "0123456789abcdef";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,8 +9,8 @@
 
 namespace qs {
 
-/// A 64-bit checksum, eight bytes a step: for damage and identity, not for secrets. The sum depends on the bytes only,
-/// not on how they were handed over.
+/// A 64-bit checksum in four lanes of eight bytes, near memory speed: for damage and identity, not for secrets. The sum
+/// depends on the bytes only, not on how they were handed over.
 class Hash64 {
  public:
   void add(std::span<const std::byte> bytes);
@@ -20,10 +21,14 @@ class Hash64 {
   [[nodiscard]] std::string toText() const;
 
  private:
-  void mix(std::uint64_t word);
+  static constexpr std::size_t kLanes = 4;
+  static constexpr std::size_t kBlock = 8 * kLanes;
+  using Lanes = std::array<std::uint64_t, kLanes>;
 
-  std::uint64_t m_state = 0x9E3779B97F4A7C15U;
-  std::uint64_t m_pending = 0;  // bytes that don't fill a word yet
+  static void mix(const std::byte* block, Lanes& lanes);
+
+  Lanes m_lanes{0x9E3779B97F4A7C15U, 0xC2B2AE3D27D4EB4FU, 0x165667B19E3779F9U, 0x27D4EB2F165667C5U};
+  std::array<std::byte, kBlock> m_pending{};  // bytes that don't fill a block yet; zeros behind them
   std::uint64_t m_length = 0;
 };
 

@@ -17,8 +17,9 @@ namespace qs {
 
 namespace {
 
-// What several small groups may have together to be worked on at a time; a larger group has all threads for itself.
-constexpr std::uint64_t kBatchWeights = 12'000'000;
+// What several groups may have together to be worked on at a time, so that one is stored while another is rounded; a
+// larger group has all threads for itself.
+constexpr std::uint64_t kBatchWeights = 100'000'000;
 constexpr std::uint64_t kBatchGramEntries = 16'000'000;
 constexpr std::size_t kBatchGroups = 64;
 
@@ -84,8 +85,10 @@ class Run {
 
   std::vector<LayerReportPtr> all() {
     beginProgress();
+    prefetch(0, endOfBatch(0));
     for (std::size_t first = 0; first < m_groups.size();) {
       const std::size_t last = endOfBatch(first);
+      prefetch(last, endOfBatch(last));
       runBatch(first, last);
       first = last;
     }
@@ -114,6 +117,13 @@ class Run {
       ++last;
     }
     return last;
+  }
+
+  // The disk reads a batch while the one before is worked on.
+  void prefetch(std::size_t first, std::size_t last) const {
+    for (std::size_t g = first; g < last; ++g)
+      for (const PlannedLayer& layer : m_groups[g].layers)
+        if (!m_store.contains(layer.name)) layer.tensor->source->prefetch();
   }
 
   void runBatch(std::size_t first, std::size_t last) {
