@@ -97,7 +97,9 @@ void checkTensors(const ArchitectureSpec& spec, const Checkpoint& model) {
 ArchitectureSpec loadArchitecture(const Checkpoint& model) {
   const std::string subject = configSubject(model);
   if (model.contents().configJson.empty())
-    throw inputError(model.path().string(), "config.json is missing, so the model can't be run");
+    throw inputError(
+        model.path().string(),
+        "config.json is missing, so the model can't be run: it and the tokenizer's files belong beside the weights");
   const ModelConfig config = parseModelConfig(model.contents().configJson, subject);
   ArchitectureSpec spec = factoryOf(config)(config, model);
   checkTensors(spec, model);

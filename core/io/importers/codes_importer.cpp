@@ -1,6 +1,7 @@
 #include "core/io/importers/codes_importer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,7 @@ namespace qs {
 namespace {
 
 constexpr int kDefaultBits = 8;
+constexpr std::int64_t kMxGroup = 32;
 
 // What the metadata say of a layer beyond its tensors.
 struct CodeSettings {
@@ -24,18 +26,21 @@ nlohmann::json parsed(const Checkpoint::Contents& contents, const char* key) {
   return found == contents.metadata.end() ? nlohmann::json() : nlohmann::json::parse(found->second, nullptr, false);
 }
 
-CodeSettings settingsOf(const std::string& layer, const nlohmann::json& common, const nlohmann::json& layers) {
+CodeSettings settingsOf(const std::string& layer, const Checkpoint::Contents& contents, const nlohmann::json& common,
+                        const nlohmann::json& layers) {
   CodeSettings settings;
-  const auto take = [&settings](const nlohmann::json& from) {
+  const auto take = [&settings](const nlohmann::json& method, const nlohmann::json& from) {
+    if (method == "mxfp4") settings.groupSize = kMxGroup;  // always, so its settings don't say it
     if (!from.is_object()) return;
     const auto bits = from.find("bits");
     if (bits != from.end() && bits->is_number_integer() && *bits >= 1 && *bits <= 8) settings.bits = bits->get<int>();
     const auto group = from.find("group_size");
     if (group != from.end() && group->is_number_integer()) settings.groupSize = group->get<std::int64_t>();
   };
-  take(common);
+  const auto method = contents.metadata.find("method");
+  take(method == contents.metadata.end() ? "" : method->second, common);
   if (layers.is_object() && layers.contains(layer) && layers[layer].is_object())
-    take(layers[layer].value("settings", nlohmann::json()));
+    take(layers[layer].value("method", nlohmann::json()), layers[layer].value("settings", nlohmann::json()));
   return settings;
 }
 
@@ -107,6 +112,12 @@ QuantizedTensor unpackCodes(const PackedTensors& parts, const CodeSettings& sett
 
 }  // namespace
 
+bool isStoredCodes(const Checkpoint::Contents& contents) {
+  const auto producer = contents.metadata.find("producer");
+  return producer != contents.metadata.end() && producer->second == "QuantScope" &&
+         std::ranges::any_of(contents.tensors, [](const auto& tensor) { return tensor.info.name.ends_with(".codes"); });
+}
+
 void importStoredCodes(Checkpoint::Contents& contents) {
   const nlohmann::json common = parsed(contents, "settings");
   const nlohmann::json layers = parsed(contents, "layer_settings");
@@ -117,7 +128,9 @@ void importStoredCodes(Checkpoint::Contents& contents) {
     const std::string subject = parts.file() + ": " + parts.layer;
     if (codes.shape.size() != 2 || (codes.dtype != DType::U8 && codes.dtype != DType::I8))
       throw mismatchError(subject, "codes", "U8 or I8 with 2 dimensions", toText(codes.shape));
-    const CodeSettings settings = settingsOf(parts.layer, common, layers);
+    CodeSettings settings = settingsOf(parts.layer, contents, common, layers);
+    if (const CheckpointTensor* codebook = parts.find("codebook"))
+      settings.bits = std::clamp<int>(std::bit_width(std::max<std::uint64_t>(codebook->info.elements, 2) - 1), 1, 8);
     Shape shape = codes.shape;
     const std::string scheme = "codes of " + std::to_string(settings.bits) + " bits";
     contents.tensors.push_back(packedLayerTensor(

@@ -18,8 +18,9 @@ struct ImporterInfo {
 
 [[nodiscard]] std::span<const ImporterInfo> allImporters();
 
-/// Looks for `quantization_config` in the contents' config.json (or for quantize_config.json, quant_config.json in the
-/// folder) and imports the layers. A method that isn't known leaves a warning, and the tensors as they are stored.
+/// Decodes our own files of codes and scales; else looks for `quantization_config` in the contents' config.json (or for
+/// quantize_config.json, quant_config.json in the folder) and imports the layers. A method that isn't known leaves a
+/// warning, and the tensors as they are stored.
 void importQuantizedLayers(Checkpoint::Contents& contents);
 
 void importGptq(const QuantizationConfig& config, Checkpoint::Contents& contents);

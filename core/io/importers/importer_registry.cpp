@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/io/formats/gguf_sources.h"
 #include "core/io/formats/model_folder.h"
+#include "core/io/importers/codes_importer.h"
 #include "core/io/importers/importer.h"
 #include "core/io/strict_json.h"
 
@@ -91,6 +92,12 @@ std::span<const ImporterInfo> allImporters() {
 }
 
 void importQuantizedLayers(Checkpoint::Contents& contents) {
+  if (isStoredCodes(contents)) {
+    importStoredCodes(contents);
+    contents.format = "QuantScope codes";
+    if (isGpt2(contents)) transposeConv1d(contents);
+    return;
+  }
   const std::optional<QuantizationConfig> config = findConfig(contents);
   if (!config) return;
   for (const ImporterInfo& importer : allImporters()) {

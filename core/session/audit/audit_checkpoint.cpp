@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/parallel.h"
-#include "core/io/importers/codes_importer.h"
 #include "core/model/architecture_registry.h"
 #include "core/session/audit/fold_finder.h"
 #include "core/session/audit/opened_pair.h"
@@ -159,13 +158,6 @@ TensorAudit auditPair(const Model& model, const TensorAuditor& auditor, const Te
   return result;
 }
 
-// Our own files of codes and scales open as they are stored.
-Checkpoint withStoredCodesDecoded(const Checkpoint& model) {
-  Checkpoint::Contents contents = model.contents();
-  importStoredCodes(contents);
-  return Checkpoint(std::move(contents));
-}
-
 std::uint64_t storedBytes(const Checkpoint& model) {
   std::uint64_t bytes = 0;
   for (const CheckpointTensor& tensor : model.tensors()) bytes += tensor.info.bytes;
@@ -181,9 +173,8 @@ std::uint64_t parameterCount(const Checkpoint& model) {
 }  // namespace
 
 AuditReport auditCheckpoint(const Checkpoint& original, const Checkpoint& quantized, const RunContext& context) {
-  const Checkpoint checkpoint = withStoredCodesDecoded(quantized);
-  const std::vector<TensorPair> pairs = pairTensors(original, checkpoint);
-  const Model model = describe(original, checkpoint);
+  const std::vector<TensorPair> pairs = pairTensors(original, quantized);
+  const Model model = describe(original, quantized);
   const FoldFinder folds(original, pairs, model.spec);
   const std::vector<std::size_t> heads = model.spec ? std::vector{model.spec->headDim} : std::vector<std::size_t>{};
   const TensorAuditor auditor(original, folds, heads);

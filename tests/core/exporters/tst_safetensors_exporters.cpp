@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
+#include "core/io/formats/safetensors_reader.h"
 #include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
@@ -56,10 +57,13 @@ FinishedRun runRtn(const TempFolder& folder, const Checkpoint& model, bool isSym
   return {request, store, report};
 }
 
+// The written tensors as they are stored.
 std::shared_ptr<const Checkpoint> exportAs(const std::string& format, const fs::path& path, const Checkpoint& model,
                                            const FinishedRun& run, const RunContext& context = {}) {
   requireExporter(format).write({model, run.request, run.report, run.store}, {.path = path}, context);
-  return openCheckpoint(path);
+  WeightsFile file = readSafetensorsFile(path);
+  return std::make_shared<const Checkpoint>(
+      Checkpoint::Contents{.path = path, .tensors = std::move(file.tensors), .metadata = std::move(file.metadata)});
 }
 
 std::string storedBytes(const Checkpoint& model, std::string_view tensor) {
@@ -104,6 +108,31 @@ class TestSafetensorsExporters : public QObject {
     const auto settings = nlohmann::json::parse(out->contents().metadata.at("settings"));
     QCOMPARE(settings.at("group_size").get<int>(), 16);
     QCOMPARE(out->contents().metadata.at("format"), std::string("pt"));
+  }
+
+  void aFileOfCodesOpensAsTheWeightsThatItHolds_data() {
+    QTest::addColumn<QString>("method");
+    for (const char* method : {"rtn", "hqq", "nf4", "int8-dynamic", "mxfp4", "fp8-e4m3"})
+      QTest::newRow(method) << QString(method);
+  }
+
+  void aFileOfCodesOpensAsTheWeightsThatItHolds() {
+    QFETCH(QString, method);
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    QuantRequest request{.method = method.toStdString()};
+    RunStore store(folder.path() / "runs", *model, request);
+    const FinishedRun run{request, store, runQuantization(*model, request, store, {})};
+    const fs::path path = folder.path() / "out.safetensors";
+    (void)exportAs("safetensors", path, *model, run);
+    const auto opened = openCheckpoint(path);
+    QCOMPARE(opened->tensors().size(), model->tensors().size());
+    for (const CheckpointTensor& tensor : model->tensors())
+      QCOMPARE(opened->require(tensor.info.name).info.shape, tensor.info.shape);
+    const std::string up = "model.layers.0.mlp.up_proj";
+    QVERIFY(opened->load(opened->require(up + ".weight")) == dequantize(*run.store.loadTensor(up)));
+    QCOMPARE(opened->require(up + ".weight").info.storedScheme,
+             "codes of " + std::to_string(run.store.loadTensor(up)->scheme.bits) + " bits");
   }
 
   void dequantizedWeightsStandUnderTheOriginalNames() {
