@@ -86,29 +86,43 @@ std::string describe(const GptqScheme& scheme) {
   return "GPTQ " + general.toText();
 }
 
-// What the file holds by the name of v1 may be v2's zero points; and symmetric files may hold other zero points than
-// the middle, which fused kernels ignore. Both are worth a word to the person. Reads the zero points of one layer.
-void warnOfZeroPoints(const LayerParts& parts, const GptqScheme& scheme, Checkpoint::Contents& contents) {
+// What a layer's zero points are that should all be the middle; nothing where they can't be looked at.
+std::optional<GptqZeroPoints> zeroPointsOf(const LayerParts& parts, const GptqScheme& scheme) {
   const CheckpointTensor* const zeros = parts.find("qzeros");
-  if (zeros == nullptr || !scheme.symmetric) return;
+  if (zeros == nullptr || !scheme.symmetric) return std::nullopt;
   const std::optional<TensorView> view = zeros->source->stored();
-  if (!view || view->dtype != DType::I32 || view->bytes.empty()) return;
-  const std::string subject = parts.file() + ": " + parts.layer;
+  if (!view || view->dtype != DType::I32 || view->bytes.empty()) return std::nullopt;
   const Shape& weights = parts.find("qweight")->info.shape;
-  switch (zeroPointsOf({"qzeros", view->dtype, view->shape, {view->bytes.begin(), view->bytes.end()}},
-                       weights.empty() ? 0 : weights.back(), scheme)) {
-    case GptqZeroPoints::Middle:
-      break;
-    case GptqZeroPoints::MiddleOfOtherVersion:
-      contents.warnings.push_back(
-          subject + ": labelled as GPTQ version 1, but its zero points are version 2's; read as version 2");
-      break;
-    case GptqZeroPoints::Other:
-      contents.warnings.push_back(subject + ": \"sym\" is true, but its zero points are not all " +
-                                  std::to_string(1 << (scheme.bits - 1)) + "; read as they are stored");
-      break;
-  }
+  const PackedTensor part{"qzeros", view->dtype, view->shape, {view->bytes.begin(), view->bytes.end()}};
+  const GptqZeroPoints found = zeroPointsOf(part, weights.empty() ? 0 : weights.back(), scheme);
   zeros->source->release();
+  return found;
+}
+
+// "model.safetensors: LAYER and 3 more layers: "
+std::string subjectOf(const LayerParts& first, std::size_t count) {
+  const std::string more = count == 1 ? "" : " and " + std::to_string(count - 1) + " more layers";
+  return first.file() + ": " + first.layer + more + ": ";
+}
+
+// What the file holds by the name of v1 may be v2's zero points; and symmetric files may hold other zero points than
+// the middle, which fused kernels ignore. Both are worth a word to the person.
+void warnOfZeroPoints(const std::vector<LayerParts>& layers, const DynamicSchemes& schemes,
+                      Checkpoint::Contents& contents) {
+  std::vector<const LayerParts*> ofOtherVersion;
+  std::vector<const LayerParts*> other;
+  for (const LayerParts& parts : layers) {
+    const auto found = zeroPointsOf(parts, schemes.of(parts.layer));
+    if (found == GptqZeroPoints::MiddleOfOtherVersion) ofOtherVersion.push_back(&parts);
+    if (found == GptqZeroPoints::Other) other.push_back(&parts);
+  }
+  if (!ofOtherVersion.empty())
+    contents.warnings.push_back(subjectOf(*ofOtherVersion.front(), ofOtherVersion.size()) +
+                                "labelled as GPTQ version 1, but the zero points are version 2's; read as version 2");
+  if (!other.empty())
+    contents.warnings.push_back(
+        subjectOf(*other.front(), other.size()) + "\"sym\" is true, but the zero points are not all " +
+        std::to_string(1 << (schemes.of(other.front()->layer).bits - 1)) + "; read as they are stored");
 }
 
 }  // namespace
@@ -116,7 +130,7 @@ void warnOfZeroPoints(const LayerParts& parts, const GptqScheme& scheme, Checkpo
 void importGptq(const QuantizationConfig& config, Checkpoint::Contents& contents) {
   const DynamicSchemes schemes(baseScheme(config), config);
   std::vector<LayerParts> layers = takeLayers(contents.tensors, "qweight", {"qweight", "qzeros", "scales", "g_idx"});
-  if (!layers.empty()) warnOfZeroPoints(layers.front(), schemes.of(layers.front().layer), contents);
+  warnOfZeroPoints(layers, schemes, contents);
   for (LayerParts& parts : layers) {
     const GptqScheme scheme = schemes.of(parts.layer);
     const std::string subject = parts.file() + ": " + parts.layer;

@@ -208,6 +208,24 @@ class TestImporters : public QObject {
     QVERIFY(model->contents().warnings.front().find("zero points are not all 8") != std::string::npos);
   }
 
+  void zeroPointsOfAnotherVersionAreToldWhicheverLayerHasThem() {
+    const QuantizedTensor tensor = randomTensor(64, 96, 4, 32, true);
+    Json config = gptqConfig();
+    config["sym"] = true;
+    Folder folder(config);
+    folder.add(packGptq(tensor, GptqVersion::V1, kLayer));
+    const std::string later = "model.layers.1.mlp.up_proj";
+    for (const PackedTensor& part : packGptq(tensor, GptqVersion::V2, later))
+      folder.add(later + "." + part.suffix, name(part.dtype), part.shape,
+                 {reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size()});
+    const auto model = folder.open();
+    QCOMPARE(model->contents().warnings.size(), std::size_t{1});
+    const std::string& warning = model->contents().warnings.front();
+    QVERIFY2(warning.find(later) != std::string::npos && warning.find("version 2") != std::string::npos,
+             warning.c_str());
+    QVERIFY(model->load(model->require(later + ".weight")) == dequantize(tensor));
+  }
+
   void anUnknownMethodIsShownAsStored() {
     Folder folder(Json{{"quant_method", "novel"}});
     folder.add("layer.weight_q", "U8", {4}, "abcd");
