@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/parallel.h"
+#include "core/io/importers/packed_layer_source.h"
 
 namespace qs {
 
@@ -147,6 +148,25 @@ std::optional<std::string> badDecodedValues(const OpenedPair& pair, std::size_t 
 
 std::optional<std::string> badScales(const OpenedPair& pair, std::size_t block, const RunContext& context) {
   return pair.codes != nullptr ? badStoredScales(pair, context) : badDecodedValues(pair, block, context);
+}
+
+std::optional<std::string> turnedGroups(const CheckpointTensor& quantized) {
+  const auto* const source = dynamic_cast<const PackedLayerSource*>(quantized.source.get());
+  if (source == nullptr || quantized.info.shape.size() != 2) return std::nullopt;
+  // GPTQ and AWQ have [groups, out], the others [out, groups].
+  const CheckpointTensor* scales = source->parts().find("scales");
+  const std::size_t outputAxis = scales != nullptr ? 1 : 0;
+  if (scales == nullptr) scales = source->parts().find("weight_scale");
+  if (scales == nullptr || scales->info.shape.size() != 2) return std::nullopt;
+  const std::uint64_t outputs = quantized.info.shape[0];
+  const std::uint64_t inputs = quantized.info.shape[1];
+  const std::uint64_t along = scales->info.shape[outputAxis];
+  const std::uint64_t across = scales->info.shape[1 - outputAxis];
+  const std::string stored = "scales of shape " + toText(scales->info.shape);
+  if (along == outputs) return std::nullopt;
+  if (across == outputs) return stored + " fit groups that are laid out the other way round";
+  if (along == inputs || across == inputs) return stored + " fit groups that run along the outputs, not the inputs";
+  return std::nullopt;
 }
 
 }  // namespace qs

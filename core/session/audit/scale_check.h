@@ -12,4 +12,8 @@ namespace qs {
 [[nodiscard]] std::optional<std::string> badScales(const OpenedPair& pair, std::size_t block,
                                                    const RunContext& context);
 
+/// Says where the scales of a layer that can't be decoded are shaped as if its groups ran along the outputs, or were
+/// laid out the other way round; nothing where its scales explain nothing.
+[[nodiscard]] std::optional<std::string> turnedGroups(const CheckpointTensor& quantized);
+
 }  // namespace qs

@@ -230,7 +230,9 @@ TensorAudit TensorAuditor::audit(const TensorPair& pair, const RunContext& conte
   try {
     compare(pair, context, result);
   } catch (const Error& error) {
-    result.faults.push_back({FaultKind::Unreadable, error.what()});
+    const std::optional<std::string> turned = turnedGroups(*pair.quantized);
+    result.faults.push_back({turned ? FaultKind::GroupAxis : FaultKind::Unreadable,
+                             error.what() + (turned ? ": " + *turned : std::string())});
   }
   release(pair);
   return result;
