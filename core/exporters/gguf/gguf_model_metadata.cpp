@@ -61,7 +61,8 @@ void addSizes(const std::string& a, const ModelConfig& config, GgufPairs& pairs)
   pairs.u32(a + ".feed_forward_length", count(config.intermediateSize));
   pairs.u32(a + ".attention.head_count", count(config.heads));
   pairs.u32(a + ".attention.head_count_kv", count(config.kvHeads));
-  const char* epsilon = a == "gpt2" ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon";
+  const char* epsilon =
+      a == "gpt2" || a == "phi2" ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon";
   pairs.f32(a + epsilon, static_cast<float>(config.normEpsilon));
   if (config.headDim * config.heads != config.hiddenSize || a == "qwen3" || a.starts_with("gemma")) {
     pairs.u32(a + ".attention.key_length", count(config.headDim));
@@ -103,11 +104,12 @@ void copyPairs(const GgufMetadata& metadata, GgufPairs& pairs) {
 
 std::string ggufArchitecture(const Checkpoint& model) {
   const ModelConfig config = configOf(model);
-  const std::string name = config.modelType == "mistral" ? "llama" : config.modelType;
+  const std::string& type = config.modelType;
+  const std::string name = type == "mistral" ? "llama" : type == "phi" ? "phi2" : type;
   if (!hasKnownNames(name))
     throw requestError("architecture",
-                       "GGUF export knows llama, mistral, qwen2, qwen3, gemma, gemma2, phi3 and gpt2, not " +
-                           config.modelType + ": export to another format");
+                       "GGUF export knows llama, mistral, qwen2, qwen3, gemma, gemma2, phi, phi3 and gpt2, not " +
+                           type + ": export to another format");
   const bool isOwn = model.contents().gguf != nullptr;
   if (config.rope && config.rope->type == "longrope" && !isOwn)
     throw requestError("architecture", "rope scaling \"longrope\" isn't written to GGUF: export to another format");

@@ -102,14 +102,32 @@ Json llamaConfig(const GgufFile& gguf, const Keys& keys, const std::string& arch
   return config;
 }
 
+// Phi-1 and 2, which Hugging Face calls "phi".
+Json phi2Config(const GgufFile& gguf, const Keys& keys) {
+  Json config = llamaConfig(gguf, keys, "phi2");
+  const auto rotary = static_cast<double>(keys.count("rope.dimension_count"));
+  config["partial_rotary_factor"] = rotary / config.at("head_dim").get<double>();
+  config["layer_norm_eps"] = keys.real("attention.layer_norm_epsilon").value_or(1e-5);
+  config["hidden_act"] = "gelu_new";
+  config["model_type"] = "phi";
+  return config;
+}
+
+Json configOf(const GgufFile& gguf, const Keys& keys, const std::string& architecture) {
+  Json config = architecture == "gpt2"   ? gpt2Config(keys)
+                : architecture == "phi2" ? phi2Config(gguf, keys)
+                                         : llamaConfig(gguf, keys, architecture);
+  config.emplace("model_type", architecture);
+  return config;
+}
+
 }  // namespace
 
 std::string configFromGguf(const GgufFile& gguf) {
   const std::string architecture = gguf.metadata->text("general.architecture").value_or("");
   if (!hasKnownNames(architecture)) return {};
   const Keys keys(gguf, architecture);
-  Json config = architecture == "gpt2" ? gpt2Config(keys) : llamaConfig(gguf, keys, architecture);
-  config["model_type"] = architecture;
+  Json config = configOf(gguf, keys, architecture);
   const GgufTensor* embedding = findTensor(gguf, "token_embd.weight");
   if (embedding != nullptr && !embedding->info.shape.empty()) config["vocab_size"] = embedding->info.shape.front();
   config["tie_word_embeddings"] = findTensor(gguf, "output.weight") == nullptr;

@@ -30,11 +30,18 @@ constexpr std::array kLlamaBlock{
     NamePair{"ffn_up", "mlp.up_proj"},
     NamePair{"ffn_down", "mlp.down_proj"},
 };
-// Where Gemma 2 and Phi-3 differ from the table above.
+// Where Gemma 2, Phi-2 and Phi-3 differ from the table above.
 constexpr std::array kGemma2Block{
     NamePair{"post_attention_norm", "post_attention_layernorm"},
     NamePair{"ffn_norm", "pre_feedforward_layernorm"},
     NamePair{"post_ffw_norm", "post_feedforward_layernorm"},
+};
+constexpr std::array kPhi2Top{NamePair{"token_embd", "model.embed_tokens"},
+                              NamePair{"output_norm", "model.final_layernorm"}, NamePair{"output", "lm_head"}};
+constexpr std::array kPhi2Block{
+    NamePair{"attn_output", "self_attn.dense"},
+    NamePair{"ffn_up", "mlp.fc1"},
+    NamePair{"ffn_down", "mlp.fc2"},
 };
 constexpr std::array kPhi3Block{NamePair{"ffn_up", "mlp.gate_up_proj"}};
 constexpr std::array kGpt2Top{NamePair{"token_embd", "wte"}, NamePair{"position_embd", "wpe"},
@@ -58,6 +65,7 @@ struct Names {
 Names namesOf(std::string_view architecture) {
   if (architecture == "gpt2") return {kGpt2Top, kGpt2Block, {}, "h."};
   if (architecture == "gemma2") return {kLlamaTop, kLlamaBlock, kGemma2Block, "model.layers."};
+  if (architecture == "phi2") return {kPhi2Top, kLlamaBlock, kPhi2Block, "model.layers."};
   if (architecture == "phi3") return {kLlamaTop, kLlamaBlock, kPhi3Block, "model.layers."};
   return {kLlamaTop, kLlamaBlock, {}, "model.layers."};
 }
@@ -108,7 +116,7 @@ const NamePair* findBlock(const Names& names, std::string_view NamePair::*member
 }  // namespace
 
 bool hasKnownNames(std::string_view architecture) {
-  constexpr std::array kKnown{"llama", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "gpt2"};
+  constexpr std::array kKnown{"llama", "qwen2", "qwen3", "gemma", "gemma2", "phi2", "phi3", "gpt2"};
   for (const std::string_view known : kKnown)
     if (known == architecture) return true;
   return false;

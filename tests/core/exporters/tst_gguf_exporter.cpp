@@ -10,9 +10,12 @@
 #include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/kernels/block_encode.h"
+#include "core/model/evaluation/evaluate.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/session/run_quantization.h"
 #include "core/tensor/half.h"
+#include "tests/support/opened_model.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -284,6 +287,31 @@ class TestGgufExporter : public QObject {
     QCOMPARE(*file.metadata->text("tokenizer.ggml.pre"), std::string("gpt-2"));
     for (const GgufTensor& tensor : file.tensors)
       if (tensor.info.shape.size() == 1) QVERIFY(tensor.info.dtype == DType::F32);
+  }
+
+  // Partial rotary, biases everywhere and a head with one; names and keys as llama.cpp has them.
+  void phi2GoesOutAndComesBack() {
+    const OpenedModel original(dataFolder() / "model_golden" / "phi");
+    Exported e;
+    e.model = original.model;
+    e.request.settings = rtn(8, 32, true);
+    e.request.scaleType = ScaleType::F16;
+    e.run();
+    const GgufFile file = readGgufFile(e.out());
+    QCOMPARE(*file.metadata->text("general.architecture"), std::string("phi2"));
+    QCOMPARE(*file.metadata->integer("phi2.rope.dimension_count"), std::int64_t{4});  // half of a head of 8
+    QVERIFY(file.metadata->values().contains("phi2.attention.layer_norm_epsilon"));
+    for (const char* name : {"blk.1.attn_q.bias", "blk.1.attn_output.weight", "blk.1.ffn_up.bias",
+                             "blk.1.ffn_down.weight", "output_norm.bias", "output.bias"})
+      QVERIFY(!tensorOf(file, name).bytes.empty());
+    const OpenedModel back(e.out());
+    std::vector<int> ids;
+    for (int i = 0; i < 64; ++i) ids.push_back((i * i + 3 * i) % 37);
+    ReferenceRun reference(original.runner);
+    const Evaluation result =
+        evaluate(back.runner, cutWindows(ids, original.spec, std::nullopt, {.window = 32}, "ids"), &reference, {});
+    constexpr double kLeftBy8Bits = 1e-3;
+    QVERIFY(result.reference->meanDivergence < kLeftBy8Bits);
   }
 
   void theTokenizerCutsTextsAsBefore() {
