@@ -40,10 +40,12 @@ ExportDialog::ExportDialog(QWidget* parent) : QDialog(parent) {
   m_findings->setWordWrap(true);
   m_findings->setSelectionMode(QAbstractItemView::NoSelection);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
-  m_export = buttons->addButton(tr("Export…"), QDialogButtonBox::AcceptRole);
+  buttons->button(QDialogButtonBox::Cancel)->setIcon({});
+  m_export = new QPushButton(tr("Export…"), this);
   m_export->setObjectName(QStringLiteral("startExport"));
   m_export->setProperty("primary", true);
   m_export->setDefault(true);
+  buttons->addButton(m_export, QDialogButtonBox::AcceptRole);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(16, 16, 16, 12);
   layout->setSpacing(12);

@@ -54,7 +54,7 @@ std::vector<PreflightFinding> preflight(const Checkpoint& /*model*/, const Quant
 ExporterInfo dequantizedExporter() {
   return {.id = "dequantized",
           .name = "Dequantized weights (safetensors)",
-          .loaders = "everything that loads the original: same names, effective weights",
+          .loaders = "everything that loads the original, under the same names",
           .suffix = ".safetensors",
           .preflight = preflight,
           .write = write};

@@ -63,7 +63,7 @@ ExportResult write(const ExportSource& source, const ExportOptions& options, con
 ExporterInfo safetensorsExporter() {
   return {.id = "safetensors",
           .name = "Codes and scales (safetensors)",
-          .loaders = "scripts and research: any safetensors library",
+          .loaders = "any safetensors library, for scripts and research",
           .suffix = ".safetensors",
           .preflight = [](const Checkpoint&, const QuantRequest&,
                           const ExportOptions&) { return std::vector<PreflightFinding>{}; },
