@@ -88,12 +88,14 @@ void AuditTable::setFaultsOnly(bool on) { static_cast<FaultFilter*>(m_proxy)->se
 
 void AuditTable::showDetails() {
   const QModelIndex current = m_table->currentIndex();
-  m_details->setText(current.isValid() ? current.data(Qt::ToolTipRole).toString() : QString());
+  m_details->setText(current.isValid() ? current.data(Qt::ToolTipRole).toString()
+                                       : tr("Choose a tensor to see what was found of it."));
 }
 
 void AuditTable::showRows() {
   m_details->clear();
   if (m_proxy->rowCount() == 0) return;
+  showDetails();
   m_table->resizeColumnsToContents();
   for (int column = 0; column < m_proxy->columnCount(); ++column)
     m_table->setColumnWidth(column, std::min(m_table->columnWidth(column) + 8, kWidestColumn));

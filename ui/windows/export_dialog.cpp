@@ -118,11 +118,17 @@ void ExportDialog::askForPreflight() {
 void ExportDialog::setFindings(const std::vector<PreflightFinding>& findings) {
   m_findings->clear();
   bool isBlocked = false;
-  for (const PreflightFinding& finding : findings) {
-    isBlocked = isBlocked || finding.blocking;
-    const QString layer = finding.layer.empty() ? QString() : QString::fromStdString(finding.layer) + ": ";
-    m_findings->addItem((finding.blocking ? QStringLiteral("✕ ") : QStringLiteral("⚠ ")) + layer +
-                        QString::fromStdString(finding.message));
+  for (auto first = findings.begin(); first != findings.end(); ++first) {
+    isBlocked = isBlocked || first->blocking;
+    const auto isSame = [&](const PreflightFinding& other) { return other.message == first->message; };
+    if (std::any_of(findings.begin(), first, isSame)) continue;  // what many layers share is said once
+    const bool isShared = std::count_if(first, findings.end(), isSame) > 1;
+    const QString layer = QString::fromStdString(first->layer);
+    const QString subject = layer.isEmpty() ? QString()
+                            : isShared      ? tr("%1 and other layers: ").arg(layer)
+                                            : tr("%1: ").arg(layer);
+    m_findings->addItem((first->blocking ? QStringLiteral("✕ ") : QStringLiteral("⚠ ")) + subject +
+                        QString::fromStdString(first->message));
   }
   if (findings.empty()) m_findings->addItem(tr("✓ The format holds every layer as it is."));
   m_export->setEnabled(!isBlocked);

@@ -104,7 +104,7 @@ std::string nearestGgufTypes(const QuantScheme& scheme) {
     types = scheme.symmetric ? "q5_0, q5_k" : "q5_1, q5_k";
   else
     types = scheme.bits == 6 ? "q6_k" : "q8_0";
-  return "choose " + settings + ", or name the nearest type, which rounds anew: --gguf-type " + types;
+  return "choose " + settings + ", or choose a GGUF type, which rounds anew: " + types;
 }
 
 DType ggufTypeOf(const GgufTypeChoice& choice, std::string_view layer, int block, int blocks, std::uint64_t cols) {

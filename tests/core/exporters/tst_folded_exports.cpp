@@ -2,12 +2,11 @@
 
 #include <cmath>
 #include <map>
-#include <random>
 
 #include "core/exporters/exporter_registry.h"
-#include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/random_tensors.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -42,16 +41,7 @@ std::map<std::string, Shape> shapes() {
 void writeRandom(const fs::path& path, const std::map<std::string, Shape>& tensors, float outlier) {
   std::vector<PlannedTensor> plan;
   for (const auto& [name, shape] : tensors) plan.push_back({name, DType::F32, shape});
-  SafetensorsWriter writer(path, plan, {}, false);
-  std::mt19937 random(9);
-  std::normal_distribution<float> normal;
-  for (const PlannedTensor& tensor : plan) {
-    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = normal(random) * (i % tensor.shape.back() == 5 ? outlier : 1.0F);
-    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
-  }
-  writer.commit();
+  writeRandomTensors(path, plan, 9, 1.0F, [outlier](std::size_t column) { return column == 5 ? outlier : 1.0F; });
 }
 
 // A model with all its inputs given, so that every method that scales inputs finds an outlier to smooth.

@@ -2,12 +2,10 @@
 
 #include <cstring>
 #include <map>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
 #include "core/io/formats/gguf_file.h"
-#include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/kernels/block_encode.h"
 #include "core/model/evaluation/evaluate.h"
@@ -16,6 +14,7 @@
 #include "core/tensor/half.h"
 #include "tests/support/opened_model.h"
 #include "tests/support/project_paths.h"
+#include "tests/support/random_tensors.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -71,15 +70,7 @@ struct Exported {
     folder.write("in/tokenizer.json", kTokenizer);
     std::vector<PlannedTensor> plan;
     for (const auto& [name, shape] : shapesOf(intermediate)) plan.push_back({name, DType::F32, shape});
-    SafetensorsWriter writer(folder.path() / "in" / "model.safetensors", plan, {}, false);
-    std::mt19937 random(5);
-    std::normal_distribution<float> normal(0.0F, 0.05F);
-    for (const PlannedTensor& tensor : plan) {
-      std::vector<float> values(plannedBytes(tensor) / sizeof(float));
-      for (float& value : values) value = normal(random);
-      writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
-    }
-    writer.commit();
+    writeRandomTensors(folder.path() / "in" / "model.safetensors", plan, 5, 0.05F);
     model = openCheckpoint(folder.path() / "in");
     request.scaleType = ScaleType::F16;
   }

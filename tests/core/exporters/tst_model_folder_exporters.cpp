@@ -5,14 +5,13 @@
 #include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
 #include "core/io/formats/safetensors_reader.h"
-#include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/random_tensors.h"
 #include "tests/support/temp_folder.h"
 
 using namespace qs;
@@ -30,15 +29,7 @@ void writeModel(const fs::path& folder, std::uint64_t rows, std::uint64_t cols) 
   const std::vector<PlannedTensor> plan{{std::string(kUp) + ".weight", DType::F32, {rows, cols}},
                                         {std::string(kDown) + ".weight", DType::F32, {cols, rows}},
                                         {kNorm, DType::F32, {cols}}};
-  SafetensorsWriter writer(folder / "model.safetensors", plan, {}, false);
-  std::mt19937 random(7);
-  std::normal_distribution<float> normal;
-  for (const PlannedTensor& tensor : plan) {
-    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
-    for (float& value : values) value = 0.02F * normal(random);
-    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
-  }
-  writer.commit();
+  writeRandomTensors(folder / "model.safetensors", plan, 7, 0.02F);
 }
 
 // A model folder, a run over it and what was exported.

@@ -1,14 +1,13 @@
 #include <QtTest>
 
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
 #include "core/io/formats/safetensors_reader.h"
-#include "core/io/formats/safetensors_writer.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/random_tensors.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/temp_folder.h"
 
@@ -28,15 +27,7 @@ std::shared_ptr<const Checkpoint> makeModel(const TempFolder& folder) {
                                         {"model.layers.0.mlp.down_proj.weight", DType::F32, {kCols, kRows}},
                                         {"model.norm.weight", DType::F32, {kCols}},
                                         {"model.embed_tokens.weight", DType::F32, {5, kCols}}};
-  SafetensorsWriter writer(folder.path() / "original.safetensors", plan, {}, false);
-  std::mt19937 random(3);
-  std::normal_distribution<float> normal;
-  for (const PlannedTensor& tensor : plan) {
-    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
-    for (float& value : values) value = normal(random);
-    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
-  }
-  writer.commit();
+  writeRandomTensors(folder.path() / "original.safetensors", plan, 3, 1.0F);
   return openCheckpoint(folder.path() / "original.safetensors");
 }
 

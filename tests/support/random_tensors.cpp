@@ -1,0 +1,21 @@
+#include "tests/support/random_tensors.h"
+
+#include <random>
+
+namespace qs::test {
+
+void writeRandomTensors(const std::filesystem::path& path, const std::vector<PlannedTensor>& plan, unsigned seed,
+                        float size, const std::function<float(std::size_t column)>& factor) {
+  SafetensorsWriter writer(path, plan, {}, false);
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  for (const PlannedTensor& tensor : plan) {
+    std::vector<float> values(plannedBytes(tensor) / sizeof(float));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = size * normal(random) * (factor ? factor(i % tensor.shape.back()) : 1.0F);
+    writer.append(tensor.name, std::as_bytes(std::span<const float>(values)));
+  }
+  writer.commit();
+}
+
+}  // namespace qs::test
