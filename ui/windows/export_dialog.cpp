@@ -38,6 +38,8 @@ ExportDialog::ExportDialog(QWidget* parent) : QDialog(parent) {
   m_findings->setObjectName(QStringLiteral("findings"));
   m_findings->setAccessibleName(tr("What the format holds and what loads it"));
   m_findings->setWordWrap(true);
+  m_findings->setResizeMode(QListView::Adjust);  // the lines that a finding takes depend on the width
+  m_findings->setSpacing(3);
   m_findings->setSelectionMode(QAbstractItemView::NoSelection);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
   buttons->button(QDialogButtonBox::Cancel)->setIcon({});
