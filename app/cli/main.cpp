@@ -1,5 +1,3 @@
-#include <malloc.h>
-
 #include <iostream>
 #include <new>
 
@@ -11,16 +9,6 @@
 namespace {
 
 using namespace qs::cli;
-
-// Matrices of tens of megabytes come and go with each layer. By default each is mapped anew, and clearing its pages
-// takes longer than most of what is done with it; so freed memory stays with the program, in the one arena that grows
-// so far.
-void keepFreedMemory() {
-  constexpr int kLargest = 1 << 30;
-  mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, kLargest);
-  mallopt(M_TRIM_THRESHOLD, kLargest);
-}
 
 // The one format of every failure: a single line.
 int fail(int status, std::string message) {
@@ -64,7 +52,6 @@ int perform(const Action& action, const InterruptWatcher& interrupt) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  keepFreedMemory();
   const InterruptWatcher interrupt;
   CLI::App app("QuantScope: explore the quantization of language models", "quantscope-cli");
   app.set_version_flag("--version", QUANTSCOPE_VERSION);
