@@ -218,8 +218,9 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
   command->add_option("--report", given->report, "Write the run's report to this JSON file");
   command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
   command
-      ->add_option("--gptq-version", given->gptqVersion,
-                   "For --format gptq: v1, v2, or auto (v1 unless a zero point is 0, which only v2 holds)")
+      ->add_option(
+          "--gptq-version", given->gptqVersion,
+          "For --format gptq: v1 (symmetric layers), v2, or auto (v1 unless a zero point is 0, which only v2 holds)")
       ->check(CLI::IsMember({"auto", "v1", "v2"}));
   command->add_option("--dtype", given->dtype, "For --format dequantized: f32 (default), f16 or bf16")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
