@@ -12,6 +12,7 @@
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/session/run_quantization.h"
 #include "core/tensor/half.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/opened_model.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/random_tensors.h"
@@ -278,6 +279,25 @@ class TestGgufExporter : public QObject {
     QCOMPARE(*file.metadata->text("tokenizer.ggml.pre"), std::string("gpt-2"));
     for (const GgufTensor& tensor : file.tensors)
       if (tensor.info.shape.size() == 1) QVERIFY(tensor.info.dtype == DType::F32);
+  }
+
+  void withoutRoomThereIsAClearErrorAndNothingStays() {
+    Exported e;
+    e.make();
+    e.request.settings = rtn(8, 32, true);
+    e.run();
+    fs::remove(e.out());
+    QString fault;
+    try {
+      const FileSizeLimit full(65536);
+      (void)requireExporter("gguf").write({*e.model, e.request, e.report, *e.store}, {.path = e.out()}, {});
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::Failed) fault = error.what();
+    }
+    QVERIFY2(fault.startsWith(QString::fromStdString(e.out().string())) && fault.contains("can't be written"),
+             qPrintable(fault));
+    for (const auto& entry : fs::directory_iterator(e.folder.path()))
+      QVERIFY2(entry.path().filename().string().find("out") == std::string::npos, entry.path().c_str());
   }
 
   // Partial rotary, biases everywhere and a head with one; names and keys as llama.cpp has them.

@@ -1,8 +1,5 @@
-#include <sys/resource.h>
-
 #include <QtTest>
 
-#include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +8,7 @@
 #include "core/io/formats/safetensors_reader.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/random_tensors.h"
 #include "tests/support/temp_folder.h"
 
@@ -321,27 +319,20 @@ class TestModelFolderExporters : public QObject {
     QVERIFY(requireExporter("compressed-tensors").preflight(*e.model, e.request, {}).size() <= 2);
   }
 
-  // A limit on the size of files stands for a disk without room: neither root nor a file system of its own is needed.
   void withoutRoomThereIsAClearErrorAndNothingStays() {
     Exported e;
     e.make(64, 64);
     e.request.settings = rtn(4, 32, true);
     e.run();
     for (const char* format : {"gptq", "awq", "compressed-tensors", "safetensors", "dequantized"}) {
-      rlimit before{};
-      getrlimit(RLIMIT_FSIZE, &before);
-      const rlimit small{4096, before.rlim_max};
-      auto* handler = std::signal(SIGXFSZ, SIG_IGN);
-      setrlimit(RLIMIT_FSIZE, &small);
       QString fault;
       try {
+        const FileSizeLimit full(4096);
         (void)requireExporter(format).write({*e.model, e.request, e.report, *e.store},
                                             {.path = e.folder.path() / "full"}, {});
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::Failed) fault = error.what();
       }
-      setrlimit(RLIMIT_FSIZE, &before);
-      (void)std::signal(SIGXFSZ, handler);
       QVERIFY2(fault.contains("can't be written"), qPrintable(fault));
       QVERIFY2(fault.startsWith(QString::fromStdString((e.folder.path() / "full").string())), qPrintable(fault));
       for (const auto& entry : fs::directory_iterator(e.folder.path()))
