@@ -138,6 +138,7 @@ Shape shapeOf(const LayerParts& parts, const Group& group) {
   const CheckpointTensor* const packed = parts.find("weight_packed");
   if (plain == nullptr && !group.blockScaled) return packedShape(parts);
   const CheckpointTensor* const stored = plain != nullptr ? plain : packed;
+  if (stored == nullptr) throw inputError(subject, "the tensor .weight_packed is missing");
   Shape shape = stored->info.shape;
   if (shape.size() != 2)
     throw mismatchError(subject, plain != nullptr ? "weight" : "weight_packed", "2 dimensions", toText(shape));

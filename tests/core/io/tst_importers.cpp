@@ -301,6 +301,8 @@ class TestImporters : public QObject {
     lie("compressed-tensors with blocks of 0 rows", block, packed, "", "block_structure");
     lie("compressed-tensors in FP4 with words", compressedConfig("nvfp4-pack-quantized", 4, true), packed, "",
         "weight_packed");
+    lie("compressed-tensors in FP4 without codes", compressedConfig("nvfp4-pack-quantized", 4, true), packed,
+        "weight_packed", "weight_packed");
     Json broken = compressed;
     broken["config_groups"]["group_0"]["targets"] = {"re:("};
     lie("compressed-tensors with a broken expression", broken, packed, "", "targets");
