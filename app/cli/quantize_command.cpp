@@ -19,6 +19,7 @@
 #include "core/session/recipe.h"
 #include "core/session/run_groups.h"
 #include "core/session/run_quantization.h"
+#include "core/session/stopped_training.h"
 #include "core/session/trained_checkpoint.h"
 
 namespace qs::cli {
@@ -41,6 +42,7 @@ struct QuantizeOptionsGiven {
   std::string trainingText;
   bool force = false;
   bool resume = false;
+  bool bestSoFar = false;
 };
 
 // The recipe first; what the command line says itself goes over it.
@@ -166,8 +168,32 @@ void printSummary(const QuantReport& report) {
             << roundedText(total.seconds, 3) << " s\n";
 }
 
+struct Run {
+  QuantReport report;
+  RunStore store;
+};
+
+// Quantizes, or makes a finished run of what an interrupted training had reached.
+Run run(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request, RunStore& store,
+        const RunContext& context) {
+  if (given.bestSoFar) {
+    std::optional<StoppedTraining> stopped = convertStopped(model, request, store, context);
+    if (!stopped) throw failedError("--best-so-far", "there is no interrupted training of this command to take it of");
+    return {*stopped->report, *stopped->store};
+  }
+  try {
+    return {runQuantization(model, request, store, context), store};
+  } catch (const Cancelled&) {
+    if (std::filesystem::exists(store.trainingFile()))
+      printNote("--resume goes on with the training, --resume --best-so-far exports the best step it had come to");
+    throw;
+  }
+}
+
 void quantize(const QuantizeOptionsGiven& given, const Environment& environment) {
   if (given.out.empty()) throw requestError("quantize", "needs --out");
+  if (given.bestSoFar && !given.resume)
+    throw requestError("--best-so-far", "takes what an interrupted training had reached: give --resume too");
   const ExporterInfo& exporter = requireExporter(given.format);
   QuantRequest request = requestOf(given, exporter);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
@@ -180,14 +206,15 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   if (trainsModel(request)) printNote(trainingPreflight(*model, request, context));
   QuantReport report;
   ExportResult result;
-  PrivateStore store(findRunsFolder(), *model, request, given.resume);
+  PrivateStore own(findRunsFolder(), *model, request, given.resume);
   {
     const ProgressBar bar(progress, given.common.progress);
-    report = runQuantization(*model, request, store.store(), context);
+    Run done = run(given, *model, request, own.store(), context);
+    report = std::move(done.report);
     report.model = given.model;
     if (report.total.failedLayers == 0) {
-      const std::shared_ptr<const Checkpoint> trained = withTrainedVectors(model, store.store());
-      result = exporter.write({*trained, request, report, store.store()}, exportOptionsOf(given), context);
+      const std::shared_ptr<const Checkpoint> trained = withTrainedVectors(model, done.store);
+      result = exporter.write({*trained, request, report, done.store}, exportOptionsOf(given), context);
     }
   }
   takeRemade(result, report);
@@ -233,6 +260,8 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
                       "Text for methods that train the model (default: --text, or else the built-in one)");
   command->add_flag("--force", given->force, "Replace an output that exists");
   command->add_flag("--resume", given->resume, "Continue an interrupted run");
+  command->add_flag("--best-so-far", given->bestSoFar,
+                    "With --resume: don't train on, export the best step that an interrupted training had come to");
   given->request.addTo(*command);
   command->callback(
       [&action, given] { action = [given](const Environment& environment) { quantize(*given, environment); }; });

@@ -57,7 +57,6 @@ PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor,
           .scheme = schemeOf(plan, scaleType),
           .quantizesInputs = plan.method->quantizesActivations || isOn(plan.settings, "quantize_inputs"),
           .scalesInputs = plan.method->scalesInputs || startsFromScaledInputs(plan.settings),
-          .trainsModel = plan.method->trainsModel,
           .mayReorderGroups = isOn(plan.settings, "act_order") && !isOn(plan.settings, "static_groups")};
 }
 
@@ -121,12 +120,6 @@ std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const Quan
   if (request.scaleType != ScaleType::F16)
     findings.push_back(
         {true, {}, "this format stores F16 scales, and the run keeps its own: run again for this format"});
-  if (std::any_of(layers.begin(), layers.end(), [](const auto& l) { return l.scalesInputs && l.trainsModel; }))
-    findings.push_back(
-        {true,
-         {},
-         "an AWQ start scales the layers' inputs, and the norms trained behind them don't take the scales "
-         "in: start from rtn or gptq, or export as dequantized or safetensors"});
   const bool scales =
       std::any_of(layers.begin(), layers.end(), [](const PreflightLayer& layer) { return layer.scalesInputs; });
   std::string whyNot;

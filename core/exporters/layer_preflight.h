@@ -18,7 +18,6 @@ struct PreflightLayer {
   QuantScheme scheme;
   bool quantizesInputs = false;
   bool scalesInputs = false;      ///< may leave an input scale, which has to be folded
-  bool trainsModel = false;       ///< norms were trained behind the input scales, which then don't fold into them
   bool mayReorderGroups = false;  ///< the method may leave a group index that isn't plain
 
   [[nodiscard]] bool groupsDivide() const {

@@ -12,6 +12,7 @@
 #include "core/session/model_training.h"
 #include "core/session/run_quantization.h"
 #include "core/session/run_weights.h"
+#include "core/session/training_results.h"
 
 namespace qs {
 
@@ -145,6 +146,7 @@ class Comparison {
     row.meanWeightRelativeError = report.total.meanWeightRelativeError;
     row.meanOutputRelativeError = report.total.meanOutputRelativeError;
     row.seconds = report.total.seconds;
+    row.error = trainingEndedEarly(report);
     tell(index);
     if (m_runnable) evaluateRun(row);
   }

@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".layer";
+constexpr std::string_view kStoppedPrefix = "stopped-";
 constexpr const char* kVectorsFile = "trained.vectors";
 constexpr std::size_t kHashDigits = 16;
 constexpr std::size_t kLongestName = 180;  // file systems take 255 bytes; aside names add to it
@@ -154,12 +155,17 @@ std::optional<std::map<std::string, std::vector<float>>> RunStore::loadVectors()
   return value.get<std::map<std::string, std::vector<float>>>();
 }
 
+fs::path RunStore::stoppedFolder(std::size_t block, int step) const {
+  return m_folder / (std::string(kStoppedPrefix) + std::to_string(block) + "-" + std::to_string(step));
+}
+
 void RunStore::clear() {
   std::error_code ignored;
   for (const fs::path& rest : {trainingFile(), startFolder(), m_folder / kVectorsFile}) fs::remove_all(rest, ignored);
   for (const fs::directory_entry& file : fs::directory_iterator(m_folder, ignored)) {
     const std::string name = file.path().filename().string();
-    if (name.find(kSuffix) != std::string::npos) fs::remove(file.path(), ignored);
+    if (name.find(kSuffix) != std::string::npos || name.starts_with(kStoppedPrefix))
+      fs::remove_all(file.path(), ignored);
   }
 }
 

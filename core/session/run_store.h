@@ -44,6 +44,8 @@ class RunStore {
   [[nodiscard]] std::filesystem::path trainingFile() const { return m_folder / "training.state"; }
   /// Folder for the store of the run that a training starts from.
   [[nodiscard]] std::filesystem::path startFolder() const { return m_folder / "start"; }
+  /// Folder for the store of what a training had reached when it was stopped there: one for each such step.
+  [[nodiscard]] std::filesystem::path stoppedFolder(std::size_t block, int step) const;
   /// Forgets every layer of this run, and what an unfinished training left.
   void clear();
 

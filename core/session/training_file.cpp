@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
+#include "core/session/atomic_file.h"
 #include "core/session/hash64.h"
 #include "core/session/layer_file.h"
 
@@ -13,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kMagic = "QSTRAIN1";
+constexpr std::string_view kMagic = "QSTRAIN2";
 
 json floatsToValue(const std::vector<float>& values) {
   std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
@@ -60,6 +62,7 @@ std::string encodeTraining(const TrainingState& state, std::size_t block) {
                       {"step", state.step},
                       {"best_step", state.bestStep},
                       {"best_loss", state.bestLoss},
+                      {"seconds", state.seconds},
                       {"end", static_cast<int>(state.end)},
                       {"steps", state.curves.step},
                       {"losses", state.curves.loss},
@@ -91,6 +94,7 @@ std::optional<StoredTraining> decodeTraining(std::string_view bytes) {
     stored.state.step = value.at("step");
     stored.state.bestStep = value.at("best_step");
     stored.state.bestLoss = value.at("best_loss");
+    stored.state.seconds = value.at("seconds");
     stored.state.end = static_cast<TrainingEnd>(value.at("end").get<int>());
     stored.state.curves = {value.at("steps"), value.at("losses"), value.at("validation_steps"),
                            value.at("validation_losses")};
@@ -100,6 +104,16 @@ std::optional<StoredTraining> decodeTraining(std::string_view bytes) {
     for (const json& part : value.at("parameters")) stored.state.parameters.push_back(floatsFromValue(part));
     return stored;
   } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<StoredTraining> loadTraining(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  try {
+    return decodeTraining(readWholeFile(file));
+  } catch (const Error&) {
     return std::nullopt;
   }
 }

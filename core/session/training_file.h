@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,7 +9,7 @@
 
 namespace qs {
 
-/// An unfinished training as a file's bytes: "QSTRAIN1", the state as CBOR, checksum of everything before it (u64).
+/// An unfinished training as a file's bytes: "QSTRAIN2", the state as CBOR, checksum of everything before it (u64).
 /// `block` is the one in training, where a model is trained block by block.
 [[nodiscard]] std::string encodeTraining(const TrainingState& state, std::size_t block);
 
@@ -18,5 +19,7 @@ struct StoredTraining {
 };
 /// What decodes; nothing where the bytes are damaged or of another version.
 [[nodiscard]] std::optional<StoredTraining> decodeTraining(std::string_view bytes);
+/// The same from a file; nothing as well where it can't be read.
+[[nodiscard]] std::optional<StoredTraining> loadTraining(const std::filesystem::path& file);
 
 }  // namespace qs

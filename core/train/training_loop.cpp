@@ -1,6 +1,7 @@
 #include "core/train/training_loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -83,6 +84,9 @@ bool TrainingLoop::stopsAt(double loss) {
 }
 
 void TrainingLoop::run(const Observer& observer, const RunContext& context) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begun = Clock::now();
+  const double before = m_state.seconds;
   m_parameters.apply(context);
   RunContext whole = context;  // an update is never left half done
   whole.stop = {};
@@ -102,6 +106,7 @@ void TrainingLoop::run(const Observer& observer, const RunContext& context) {
     ++m_state.step;
     m_parameters.apply(whole);
     if (validatesAt(m_state.step)) validate(context);
+    m_state.seconds = before + std::chrono::duration<double>(Clock::now() - begun).count();
     context.advance(1);
     if (observer) observer(m_state);
   }

@@ -24,6 +24,7 @@ struct TrainingState {
   int bestStep = 0;
   double bestLoss = std::numeric_limits<double>::infinity();  ///< on the text kept out
   TrainingEnd end = TrainingEnd::Finished;
+  double seconds = 0;  ///< that the steps took, those before an interruption included
   TrainingCurves curves;
   TrainedTensors best;
   std::vector<std::vector<float>> parameters;  ///< as ParameterSet::state() orders them

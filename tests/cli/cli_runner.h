@@ -27,4 +27,7 @@ struct CliResult {
 /// As runCli; sends `signal` as soon as the first quantized layer is stored. Needs XDG_CACHE_HOME in the environment.
 [[nodiscard]] CliResult interruptCli(const QStringList& arguments, int signal);
 
+/// As runCli with --progress; sends `signal` as soon as a line of progress begins with `line`.
+[[nodiscard]] CliResult signalCli(const QStringList& arguments, int signal, const QByteArray& line);
+
 }  // namespace qs::test

@@ -26,7 +26,8 @@ struct FinishedRun {
 using FinishedRunPtr = std::shared_ptr<const FinishedRun>;
 
 /// Quantizes all layers of the model in the background, one run at a time. Layers arrive while it runs, at most 20
-/// times a second. A cancelled run leaves nothing but layers that a later run may take from the store.
+/// times a second. A cancelled run leaves nothing but layers that a later run may take from the store; a cancelled
+/// training is made a finished run of its best step so far, and the same run later goes on training.
 class RunController : public QObject {
   Q_OBJECT
 
@@ -40,7 +41,10 @@ class RunController : public QObject {
 
  public Q_SLOTS:
   void start(const qs::CheckpointPtr& model, const qs::QuantRequest& request);
+  /// Stops the run; a training then converts its best step so far, which a second cancel gives up.
   void cancel() { m_runner.cancel(); }
+  /// Stops the run and keeps nothing of it in view.
+  void abandon();
 
  Q_SIGNALS:
   void started(int id, const qs::QuantRequest& request);
@@ -65,12 +69,14 @@ class RunController : public QObject {
   };
 
   void deliverLayers();
+  void convertStopped(int id, const CheckpointPtr& model, const QuantRequest& request);
   void take(int id, const CheckpointPtr& model, const QuantRequest& request, const JobOutcome<Result>& outcome);
 
   std::filesystem::path m_storeRoot;
   std::shared_ptr<Mailbox<LayerReportPtr>> m_layers;
   std::shared_ptr<Mailbox<Curves>> m_curves;
   int m_lastId = 0;
+  bool m_keepsBest = false;  ///< whether a cancel leaves something to convert
   JobRunner<Result> m_runner;
 };
 

@@ -19,6 +19,8 @@ QString statusText(ComparisonEntry::Status status) {
       return ComparisonModel::tr("done");
     case ComparisonEntry::Status::Stored:
       return ComparisonModel::tr("stored");
+    case ComparisonEntry::Status::Stopped:
+      return ComparisonModel::tr("stopped early");
     case ComparisonEntry::Status::Failed:
       return ComparisonModel::tr("failed");
     case ComparisonEntry::Status::Cancelled:

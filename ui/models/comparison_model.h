@@ -9,7 +9,7 @@ namespace qs {
 
 /// One row of the comparison: a run of one method, or the unquantized model. Absent numbers were not measured.
 struct ComparisonEntry {
-  enum class Status { Waiting, Running, Done, Stored, Failed, Cancelled };
+  enum class Status { Waiting, Running, Done, Stored, Stopped, Failed, Cancelled };
 
   int id = 0;  ///< names the row for as long as it stands
   QString method;

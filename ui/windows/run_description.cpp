@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
+#include "core/session/training_results.h"
 #include "ui/panels/layer_filter_form.h"
 #include "ui/support/number_format.h"
 
@@ -126,6 +127,10 @@ ComparisonEntry finishedRow(const Checkpoint& model, const QuantRequest& request
   const ReportTotal& total = report.total;
   if (total.failedLayers > 0)
     row.note = translate("%1 of %2 layers failed").arg(total.failedLayers).arg(report.layers.size());
+  if (const std::string early = trainingEndedEarly(report); !early.empty()) {
+    row.status = ComparisonEntry::Status::Stopped;
+    row.note = QString::fromStdString(early);
+  }
   if (total.failedLayers == report.layers.size()) {
     row.status = ComparisonEntry::Status::Failed;
     return row;

@@ -4,6 +4,7 @@
 
 #include "core/session/layer_filter.h"
 #include "core/session/model_training.h"
+#include "core/session/training_results.h"
 #include "ui/windows/run_description.h"
 
 namespace qs {
@@ -62,7 +63,7 @@ void Workbench::endRow(int id, ComparisonEntry::Status status, const QString& no
 }
 
 void Workbench::takeModel(const CheckpointPtr& opened) {
-  run.cancel();
+  run.abandon();
   compare.cancel();
   prompt.cancel();
   m_runs.clear();
@@ -117,6 +118,9 @@ void Workbench::takeFinished(const FinishedRunPtr& finished) {
   comparison.setRow(finishedRow(*finished->model, finished->request, *finished->report, finished->id));
   Q_EMIT rowsChanged();
   showRun(finished->id);
+  if (const std::string early = trainingEndedEarly(*finished->report); !early.empty())
+    Q_EMIT message({UserMessage::Severity::Information, tr("The training ended early"), QString::fromStdString(early),
+                    tr("Its row holds that step. A stopped training goes on when it is run again.")});
 }
 
 FinishedRunPtr Workbench::finishedRun(int id) const {

@@ -1,14 +1,18 @@
 #include <QtTest>
 
 #include <fstream>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
 #include "core/io/reader_registry.h"
 #include "core/session/compare_methods.h"
 #include "core/session/model_training.h"
+#include "core/session/stopped_training.h"
 #include "core/session/trained_checkpoint.h"
+#include "core/session/training_file.h"
 #include "core/session/training_preflight.h"
+#include "core/session/training_results.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
@@ -32,6 +36,21 @@ struct DemoTraining {
   qs::QuantReport run(const char* store, const qs::RunContext& context = {}, const qs::RunObservers& observers = {}) {
     stores.emplace(store, qs::RunStore(folder.path() / store, *model, request));
     return qs::runQuantization(*model, request, stores.at(store), context, observers);
+  }
+  /// Runs until the first step of the `trainings`-th training was taken: block by block there are several.
+  void interrupt(const char* store, std::size_t trainings = 1) {
+    std::stop_source stop;
+    std::set<std::string> seen;
+    const qs::RunObservers stopper{.curves = [&](const std::string& title, const std::vector<qs::MethodCurve>&) {
+      seen.insert(title);
+      if (seen.size() >= trainings) stop.request_stop();
+    }};
+    QVERIFY_EXCEPTION_THROWN(static_cast<void>(run(store, {.stop = stop.get_token()}, stopper)), qs::Cancelled);
+    QVERIFY(std::filesystem::exists(stores.at(store).trainingFile()));
+  }
+  void calibrate() {
+    request.calibration.runModel = true;
+    request.calibration.textFile = request.trainingText;
   }
   [[nodiscard]] qs::QuantizedTensor tensor(const char* store, const std::string& layer) const {
     return stores.at(store).loadTensor(layer).value();
@@ -69,21 +88,35 @@ class TestModelTraining : public QObject {
     exportAndCompare(demo, report);
   }
 
+  void withoutLearningItIsTheStart_data() {
+    QTest::addColumn<QString>("start");
+    QTest::newRow("RTN") << "rtn";
+    QTest::newRow("GPTQ") << "gptq";
+    QTest::newRow("AWQ") << "awq";
+  }
   /// With no learning rate the layers are those of the method it starts from, and nothing else changes.
   void withoutLearningItIsTheStart() {
+    QFETCH(QString, start);
     DemoTraining demo;
+    demo.calibrate();
+    demo.request.settings.set("start", start.toStdString());
     for (const char* rate : {"learning_rate", "step_learning_rate", "norm_learning_rate"})
       demo.request.settings.set(rate, 0.0);
-    static_cast<void>(demo.run("trained"));
-    qs::QuantRequest start = demo.request;
-    start.method = "rtn";
-    start.settings = {};
-    start.settings.set("bits", std::int64_t{2});
-    start.settings.set("group_size", std::int64_t{64});
-    qs::RunStore plain(demo.folder.path() / "plain", *demo.model, start);
-    const qs::QuantReport rtn = qs::runQuantization(*demo.model, start, plain, {});
-    for (const qs::LayerReportPtr& layer : rtn.layers)
-      QVERIFY2(demo.tensor("trained", layer->name) == plain.loadTensor(layer->name), layer->name.c_str());
+    const qs::QuantReport trained = demo.run("trained");
+    qs::QuantRequest alone = demo.request;
+    alone.method = start.toStdString();
+    alone.settings = {};
+    alone.settings.set("bits", std::int64_t{2});
+    alone.settings.set("group_size", std::int64_t{64});
+    qs::RunStore plain(demo.folder.path() / "plain", *demo.model, alone);
+    const qs::QuantReport expected = qs::runQuantization(*demo.model, alone, plain, {});
+    QCOMPARE(trained.layers.size(), expected.layers.size());
+    for (std::size_t i = 0; i < expected.layers.size(); ++i) {
+      const qs::LayerReport& layer = *expected.layers[i];
+      QVERIFY2(demo.tensor("trained", layer.name) == plain.loadTensor(layer.name), layer.name.c_str());
+      QVERIFY(layer.metrics.outputRelativeError.has_value());
+      QVERIFY(trained.layers[i]->metrics == layer.metrics);
+    }
     const auto model = qs::withTrainedVectors(demo.model, demo.stores.at("trained"));
     for (const qs::CheckpointTensor& tensor : demo.model->tensors())
       if (tensor.info.shape.size() == 1)
@@ -93,16 +126,65 @@ class TestModelTraining : public QObject {
   void aCancelledTrainingGoesOnToTheSameBits() {
     DemoTraining demo(3);
     static_cast<void>(demo.run("whole"));
-    std::stop_source stop;
-    const qs::RunObservers stopper{
-        .curves = [&](const std::string&, const std::vector<qs::MethodCurve>&) { stop.request_stop(); }};
-    QVERIFY_EXCEPTION_THROWN(static_cast<void>(demo.run("parts", {.stop = stop.get_token()}, stopper)), qs::Cancelled);
-    QVERIFY(std::filesystem::exists(demo.stores.at("parts").trainingFile()));
+    demo.interrupt("parts");
     const qs::QuantReport report = demo.run("parts");
     for (const qs::LayerReportPtr& layer : report.layers)
       QVERIFY2(demo.tensor("whole", layer->name) == demo.tensor("parts", layer->name), layer->name.c_str());
     QVERIFY(demo.stores.at("whole").loadVectors().has_value());
     QVERIFY(demo.stores.at("whole").loadVectors() == demo.stores.at("parts").loadVectors());
+  }
+
+  void aStoppedTrainingGivesItsBestStepAndGoesOn_data() {
+    QTest::addColumn<QString>("form");
+    QTest::addColumn<std::size_t>("trainings");
+    QTest::newRow("the whole model") << "whole" << std::size_t{1};
+    QTest::newRow("in the second block") << "blocks" << std::size_t{2};
+  }
+  void aStoppedTrainingGivesItsBestStepAndGoesOn() {
+    QFETCH(QString, form);
+    QFETCH(std::size_t, trainings);
+    DemoTraining demo(4);
+    demo.request.settings.set("training", form.toStdString());
+    static_cast<void>(demo.run("whole"));
+    demo.interrupt("parts", trainings);
+    qs::RunStore& store = demo.stores.at("parts");
+    const qs::StoredTraining reached = qs::loadTraining(store.trainingFile()).value();
+    const auto stopped = qs::convertStopped(*demo.model, demo.request, store, {});
+    QVERIFY(stopped.has_value());
+    QCOMPARE(stopped->report->layers.size(), std::size_t{28});
+    QCOMPARE(reached.block, trainings - 1);
+    const std::string early = qs::trainingEndedEarly(*stopped->report);
+    QVERIFY2(early.find("at step 1 of 4; the best step so far") != std::string::npos, early.c_str());
+    for (const qs::LayerReportPtr& layer : stopped->report->layers) {
+      QVERIFY2(layer->error.empty(), layer->error.c_str());
+      const qs::QuantizedTensor tensor = stopped->store->loadTensor(layer->name).value();
+      if (const auto best = reached.state.best.layers.find(layer->name); best != reached.state.best.layers.end())
+        QVERIFY2(tensor == best->second, layer->name.c_str());
+      else if (store.contains(layer->name))
+        QVERIFY2(tensor == demo.tensor("whole", layer->name), layer->name.c_str());
+    }
+    QVERIFY(stopped->store->loadVectors().has_value());
+    const qs::QuantReport report = demo.run("parts");
+    QVERIFY(qs::trainingEndedEarly(report).empty());
+    for (const qs::LayerReportPtr& layer : report.layers)
+      QVERIFY2(demo.tensor("whole", layer->name) == demo.tensor("parts", layer->name), layer->name.c_str());
+    QVERIFY(store.loadVectors() == demo.stores.at("whole").loadVectors());
+    QVERIFY(!qs::convertStopped(*demo.model, demo.request, store, {}).has_value());
+  }
+
+  /// The rates are so high that the loss runs away, or is no number: the best step before is kept, and said.
+  void aLossThatRunsAwayEndsTheTraining() {
+    DemoTraining demo(6);
+    demo.request.settings.set("bits", std::int64_t{8});  // a start that is far better than what comes
+    for (const char* rate : {"learning_rate", "step_learning_rate", "norm_learning_rate"})
+      demo.request.settings.set(rate, 1.0);
+    demo.request.settings.set("gradient_clip", 0.0);
+    const qs::QuantReport report = demo.run("diverged");
+    QCOMPARE(report.total.failedLayers, std::size_t{0});
+    const std::string early = qs::trainingEndedEarly(report);
+    QVERIFY2(early.find("the training ended at step") == 0, early.c_str());
+    QVERIFY(report.layers.front()->figures.at("best_validation_loss") <=
+            report.layers.front()->figures.at("start_validation_loss"));
   }
 
   void blockByBlock() {
@@ -141,8 +223,7 @@ class TestModelTraining : public QObject {
     if (fault == "inputs") {
       demo.request.settings.set("quantize_inputs", true);
       demo.request.settings.set("start", std::string("awq"));
-      demo.request.calibration.runModel = true;
-      demo.request.calibration.textFile = demo.request.trainingText;
+      demo.calibrate();
     }
     try {
       static_cast<void>(demo.run("bad"));

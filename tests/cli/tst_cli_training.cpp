@@ -1,0 +1,103 @@
+#include <QtTest>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/cli_runner.h"
+#include "tests/support/project_paths.h"
+#include "tests/support/temp_folder.h"
+
+namespace {
+
+using qs::test::CliResult;
+using qs::test::readFile;
+using qs::test::runCli;
+using qs::test::signalCli;
+
+constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
+const QByteArray kFirstStep = "Training: ";
+
+}  // namespace
+
+/// quantscope-cli training the demo model: interrupted and killed, gone on with, or content with the best so far.
+class TestCliTraining : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void initTestCase() {
+    std::ofstream(path("text.txt")) << readFile(qs::test::demoFolder() / "training.txt").substr(0, kTextBytes);
+  }
+
+  void thereIsNothingToTakeTheBestOf() {
+    QCOMPARE(runCli(command("none") + QStringList{"--best-so-far"}).status, 2);
+    const CliResult result = runCli(command("none") + QStringList{"--resume", "--best-so-far"});
+    QCOMPARE(result.status, 1);
+    QVERIFY2(result.err.contains("no interrupted training"), result.err);
+    QVERIFY(!std::filesystem::exists(path("none")));
+  }
+
+  /// Each part goes on from what the one before left: nothing, where it was killed within its first minute.
+  void killedAndInterruptedItComesToTheSameBytes() {
+    const CliResult whole = runCli(command("whole"));
+    QVERIFY2(whole.status == 0, whole.err);
+    QCOMPARE(signalCli(command("parts"), SIGKILL, kFirstStep).status, -1);
+    interrupt();
+    const int reached = takeBest();
+    QVERIFY(reached >= 1);
+    const CliResult killed = signalCli(resumed("parts"), SIGKILL, kFirstStep);
+    QCOMPARE(killed.status, -1);
+    QVERIFY2(firstStep(killed.err) >= reached, killed.err);
+    interrupt();
+    QVERIFY(takeBest() > reached);
+    const CliResult last = runCli(resumed("parts"));
+    QVERIFY2(last.status == 0, last.err);
+    QVERIFY(readFile(path("parts")) == readFile(path("whole")));
+    QVERIFY(readFile(path("best")) != readFile(path("whole")));
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const { return m_folder.path() / name; }
+  [[nodiscard]] QStringList command(const std::string& out) const {
+    return {"quantize",        "demo",
+            "--method",        "qat-model",
+            "--bits",          "2",
+            "--group-size",    "64",
+            "--batch",         "1",
+            "--steps",         "100",
+            "--training-text", QString::fromStdString(path("text.txt").string()),
+            "--out",           QString::fromStdString(path(out).string())};
+  }
+  [[nodiscard]] QStringList resumed(const std::string& out) const { return command(out) + QStringList{"--resume"}; }
+
+  static int firstStep(const QByteArray& progress) {
+    return progress.mid(progress.indexOf(kFirstStep) + kFirstStep.size()).split(' ').first().toInt();
+  }
+
+  void interrupt() const {
+    const CliResult result = signalCli(resumed("parts"), SIGINT, kFirstStep);
+    QVERIFY2(result.status == 130, result.err);
+    QVERIFY2(result.err.contains("--resume --best-so-far"), result.err);
+    QVERIFY2(result.err.endsWith("quantscope-cli: error: interrupted\n"), result.err);
+    QVERIFY(!std::filesystem::exists(path("parts")));
+  }
+
+  /// Exports the best step so far; the steps that were taken.
+  [[nodiscard]] int takeBest() const {
+    const CliResult result = runCli(resumed("best") + QStringList{"--best-so-far", "--force", "--json"});
+    if (result.status != 0) {
+      qWarning("%s", result.err.constData());
+      return -1;
+    }
+    const nlohmann::json layer = nlohmann::json::parse(result.out.toStdString())["layers"][0];
+    const QByteArray notes = QByteArray::fromStdString(layer["notes"].dump());
+    if (!notes.contains("the training was stopped at step")) qWarning("%s", notes.constData());
+    return layer["figures"]["steps_taken"];
+  }
+
+  qs::test::TempFolder m_folder;
+};
+
+QTEST_GUILESS_MAIN(TestCliTraining)
+#include "tst_cli_training.moc"
