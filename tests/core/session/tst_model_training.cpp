@@ -1,5 +1,6 @@
 #include <QtTest>
 
+#include <cmath>
 #include <fstream>
 #include <set>
 
@@ -13,12 +14,15 @@
 #include "core/session/training_file.h"
 #include "core/session/training_preflight.h"
 #include "core/session/training_results.h"
+#include "tests/support/opened_model.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
 
 constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
+// Share of energy: folded scales and norms are rounded to F16 once more, 5e-4 each; unfolded they would be off by 1.
+constexpr double kHalfRounding = 1e-4;
 
 /// The demo model with a few windows of its training text.
 struct DemoTraining {
@@ -121,6 +125,38 @@ class TestModelTraining : public QObject {
     for (const qs::CheckpointTensor& tensor : demo.model->tensors())
       if (tensor.info.shape.size() == 1)
         QVERIFY(demo.model->load(tensor) == model->load(model->require(tensor.info.name)));
+  }
+
+  /// A folder format folds AWQ's scales into the trained norms; what it computes is what the plain weights compute.
+  void anAwqStartIsFoldedIntoTheTrainedNorms() {
+    DemoTraining demo;
+    demo.calibrate();
+    demo.request.scaleType = qs::ScaleType::F16;
+    demo.request.settings.set("start", std::string("awq"));
+    demo.request.settings.set("bits", std::int64_t{4});
+    const qs::QuantReport report = demo.run("a");
+    const qs::RunStore& store = demo.stores.at("a");
+    QVERIFY(!demo.tensor("a", "model.layers.0.mlp.up_proj").inputScale.empty());
+    const auto trained = qs::withTrainedVectors(demo.model, store);
+    const qs::ExportSource source{*trained, demo.request, report, store};
+    const std::filesystem::path folded = demo.folder.path() / "folded";
+    for (const qs::PreflightFinding& finding : qs::requireExporter("awq").preflight(*demo.model, demo.request, {}))
+      QVERIFY2(!finding.blocking, finding.message.c_str());
+    qs::requireExporter("awq").write(source, {.path = folded}, {});
+    const std::filesystem::path plain = demo.folder.path() / "plain";
+    std::filesystem::create_directory(plain);
+    qs::requireExporter("dequantized").write(source, {.path = plain / "model.safetensors"}, {});
+    std::filesystem::copy_file(qs::test::demoFolder() / "config.json", plain / "config.json");
+    const std::vector<int> ids{1, 17, 300, 42, 7, 99, 250, 3};
+    const qs::Matrix got = qs::test::OpenedModel(folded).runner.run(ids, ids.size(), {});
+    const qs::Matrix expected = qs::test::OpenedModel(plain).runner.run(ids, ids.size(), {});
+    double error = 0;
+    double energy = 0;
+    for (std::size_t i = 0; i < got.values().size(); ++i) {
+      error += std::pow(static_cast<double>(got.values()[i]) - expected.values()[i], 2);
+      energy += std::pow(expected.values()[i], 2);
+    }
+    QVERIFY2(error < kHalfRounding * energy, qPrintable(QString::number(error / energy)));
   }
 
   void aCancelledTrainingGoesOnToTheSameBits() {
