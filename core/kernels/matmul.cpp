@@ -33,14 +33,14 @@ void multiplyTransposed(Block<const double> a, Block<const double> b, Block<doub
   simd::product(byRows(a), byRows(b), a.cols, c.data, c.stride, into(accumulate), false);
 }
 
-void multiply(Block<const float> a, Block<const float> b, Block<float> c) {
+void multiply(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {
   assert(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols);
-  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, simd::Into::Replace, false);
+  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, into(accumulate), false);
 }
 
-void multiply(Block<const double> a, Block<const double> b, Block<double> c) {
+void multiply(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate) {
   assert(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols);
-  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, simd::Into::Replace, false);
+  simd::product(byRows(a), byColumns(b), a.cols, c.data, c.stride, into(accumulate), false);
 }
 
 void multiplyByTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate) {

@@ -18,9 +18,9 @@ struct Block {
 void multiplyTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate = false);
 void multiplyTransposed(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate = false);
 
-/// C = A·B. A [m, k], B [k, n], C [m, n]. One thread, as above.
-void multiply(Block<const float> a, Block<const float> b, Block<float> c);
-void multiply(Block<const double> a, Block<const double> b, Block<double> c);
+/// C = A·B, or C += A·B with `accumulate`. A [m, k], B [k, n], C [m, n]. One thread, as above.
+void multiply(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate = false);
+void multiply(Block<const double> a, Block<const double> b, Block<double> c, bool accumulate = false);
 
 /// C = Aᵀ·B, or C += Aᵀ·B with `accumulate`. A [k, m], B [k, n], C [m, n]. One thread, as above.
 void multiplyByTransposed(Block<const float> a, Block<const float> b, Block<float> c, bool accumulate = false);

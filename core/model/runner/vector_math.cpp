@@ -1,9 +1,6 @@
 #include "core/model/runner/vector_math.h"
 
-#include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <numbers>
 
 namespace qs {
@@ -58,25 +55,6 @@ double squaredDistance(std::span<const float> values, double center) {
 }
 
 }  // namespace
-
-// e^x = 2^n · e^r with |r| ≤ ln2/2 and e^r by a polynomial of degree 7 (Taylor: its remainder is below 1e-8). Plain
-// arithmetic and no branches, so that compilers turn loops over it into vectors.
-float fastExp(float x) {
-  constexpr float kRound = 12582912.0F;  // 1.5 · 2^23: adding and subtracting it rounds to whole numbers
-  const float bounded = std::min(88.0F, std::max(-87.3F, x));
-  const float n = (bounded * std::numbers::log2e_v<float> + kRound) - kRound;
-  const float r = (bounded - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts
-  float p = 1.0F / 5040.0F;
-  p = p * r + 1.0F / 720.0F;
-  p = p * r + 1.0F / 120.0F;
-  p = p * r + 1.0F / 24.0F;
-  p = p * r + 1.0F / 6.0F;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const auto exponent = static_cast<std::uint32_t>((static_cast<std::int32_t>(n) + 127)) << 23U;
-  return x < -87.3F ? 0.0F : (x == x ? p * std::bit_cast<float>(exponent) : x);
-}
 
 void normalize(const NormWeights& norm, std::span<const float> in, std::span<float> out) {
   const auto size = static_cast<double>(in.size());

@@ -9,17 +9,28 @@ namespace qs {
 
 namespace {
 
-constexpr std::size_t kTileRows = 256;
-constexpr std::size_t kTileCols = 512;
-constexpr std::size_t kWeightTileRows = 128;  // of a weight gradient
-constexpr std::size_t kWeightTileCols = 256;
+constexpr std::size_t kLargestSide = 512;  // of a tile: larger ones gain nothing
+constexpr std::size_t kSmallestSide = 64;
+constexpr std::size_t kEnoughTiles = 16;
+constexpr std::size_t kMostProducts = std::size_t{1} << 30U;  // of a tile, which then takes less than 50 ms
 
-/// Calls `body(firstRow, rows, firstCol, cols)` for a fixed grid of tiles, in parallel.
+std::size_t parts(std::size_t size, std::size_t side) { return (size + side - 1) / side; }
+
+/// Calls `body(firstRow, rows, firstCol, cols)` for a fixed grid of tiles of a product, in parallel; every value is a
+/// sum over `depth`. Large tiles read their factors seldom; there have to be enough of them for all threads.
 template <typename Body>
-void forGrid(std::size_t rows, std::size_t perRow, std::size_t cols, std::size_t perCol, const RunContext& context,
-             const Body& body) {
-  const std::size_t across = (cols + perCol - 1) / perCol;
-  const std::size_t down = (rows + perRow - 1) / perRow;
+void forGrid(std::size_t rows, std::size_t cols, std::size_t depth, const RunContext& context, const Body& body) {
+  std::size_t perRow = std::min(rows, kLargestSide);
+  std::size_t perCol = std::min(cols, kLargestSide);
+  const auto areTooLarge = [&] {
+    return parts(rows, perRow) * parts(cols, perCol) < kEnoughTiles || perRow * perCol * depth > kMostProducts;
+  };
+  while (std::max(perRow, perCol) > kSmallestSide && areTooLarge()) {
+    std::size_t& longer = perRow > perCol ? perRow : perCol;
+    longer = std::max(kSmallestSide, parts(longer, 2));
+  }
+  const std::size_t across = parts(cols, perCol);
+  const std::size_t down = parts(rows, perRow);
   parallelFor(context, across * down, [&](std::size_t tile) {
     const std::size_t row = tile / across * perRow;
     const std::size_t col = tile % across * perCol;
@@ -44,12 +55,6 @@ void addBiasGradient(const std::string& name, Block<const T> outGradient, Tensor
         partials[tile][c] += static_cast<double>(outGradient.data[r * outGradient.stride + c]);
   });
   addPartials(partials, name, gradients);
-}
-
-template <typename T>
-void addRows(const RealMatrix<T>& more, BasicMatrixView<T> to, std::size_t firstRow) {
-  T* out = to.data + firstRow * to.cols;
-  for (std::size_t i = 0; i < more.values().size(); ++i) out[i] += more.values()[i];
 }
 
 }  // namespace
@@ -82,7 +87,7 @@ void linearForward(const TrainedLinear<T>& linear, const TensorMap<T>& tensors, 
   const BasicMatrixView<const T> weights = tensors.at(linear.weight).view();
   const std::span<const T> bias =
       linear.spec.bias ? tensors.at(linear.spec.name + ".bias").values() : std::span<const T>();
-  forGrid(in.rows, kTileRows, out.cols, kTileCols, context,
+  forGrid(in.rows, out.cols, in.cols, context,
           [&](std::size_t row, std::size_t rows, std::size_t col, std::size_t cols) {
             const Block<T> tile = part(out, row, rows, col, cols);
             multiplyTransposed(blockOf(in, row, rows, 0, in.cols), blockOf(weights, col, cols, 0, weights.cols), tile);
@@ -97,16 +102,11 @@ void linearBackward(const TrainedLinear<T>& linear, const TensorMap<T>& tensors,
                     const RunContext& context) {
   const BasicMatrixView<const T> weights = tensors.at(linear.weight).view();
   const Block<const T> allWeights = blockOf(weights, 0, weights.rows, 0, weights.cols);
-  constexpr std::size_t kRows = 128;
-  parallelFor(context, (in.rows + kRows - 1) / kRows, [&](std::size_t tile) {
-    const std::size_t row = tile * kRows;
-    const std::size_t rows = std::min(kRows, in.rows - row);
-    const Block<const T> own = part(outGradient, row, rows, 0, outGradient.cols);
-    if (first) return multiply(own, allWeights, blockOf(inGradient, row, rows, 0, inGradient.cols));
-    RealMatrix<T> more(rows, inGradient.cols);
-    multiply(own, allWeights, blockOf(more.span(), 0, rows, 0, more.cols()));
-    addRows(more, inGradient, row);
-  });
+  forGrid(in.rows, in.cols, weights.rows, context,
+          [&](std::size_t row, std::size_t rows, std::size_t col, std::size_t cols) {
+            multiply(part(outGradient, row, rows, 0, outGradient.cols), part(allWeights, 0, weights.rows, col, cols),
+                     part(blockOf(inGradient, 0, in.rows, 0, in.cols), row, rows, col, cols), !first);
+          });
   if (linear.spec.bias) addBiasGradient(linear.spec.name + ".bias", outGradient, gradients, context);
   const auto wanted = gradients.find(linear.weight);
   if (wanted == gradients.end()) return;
@@ -116,7 +116,7 @@ void linearBackward(const TrainedLinear<T>& linear, const TensorMap<T>& tensors,
     in = quantized.view();
   }
   const BasicMatrixView<T> gradient = wanted->second.span();
-  forGrid(gradient.rows, kWeightTileRows, gradient.cols, kWeightTileCols, context,
+  forGrid(gradient.rows, gradient.cols, in.rows, context,
           [&](std::size_t row, std::size_t rows, std::size_t col, std::size_t cols) {
             multiplyByTransposed(part(outGradient, 0, outGradient.rows, row, rows), blockOf(in, 0, in.rows, col, cols),
                                  blockOf(gradient, row, rows, col, cols), true);
