@@ -39,7 +39,7 @@ struct ComparisonRow {
   std::string method;
   Settings settings;  ///< complete
   RowStatus status = RowStatus::Waiting;
-  std::string error;                       ///< why it failed; with status Done: what could not be measured
+  std::string error;  ///< why it failed; with status Done: what could not be measured, or why a training ended early
   std::optional<std::uint64_t> sizeBytes;  ///< whole model: quantized layers as stored, the rest at 16 bits a weight
   std::optional<double> bitsPerWeight;     ///< of the quantized layers; 16 for the unquantized model
   std::optional<double> perplexity;

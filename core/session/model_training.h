@@ -19,9 +19,9 @@ namespace qs {
                                             const RunContext& context);
 
 /// Quantizes the layers that the request chooses by training: the start's codes first, then the whole model, or block
-/// by block where that is wanted or memory asks for it. Every minute, and when cancelled, its state goes to the store;
-/// with the same store it goes on from there, to the same bits. Trained norms and biases go to the store as well.
-/// Throws as runQuantization().
+/// by block where that is wanted or memory asks for it. Every minute, when cancelled, and before it is converted, its
+/// state goes to the store; with the same store it goes on from there, to the same bits (convertStopped() takes the
+/// best step as it is). Trained norms and biases go to the store as well. Throws as runQuantization().
 [[nodiscard]] std::vector<LayerReportPtr> trainLayers(const Checkpoint& model, const QuantRequest& request,
                                                       RunStore& store, const RunContext& context,
                                                       const RunObservers& observers);

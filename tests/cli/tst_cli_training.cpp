@@ -38,6 +38,31 @@ class TestCliTraining : public QObject {
     QVERIFY(!std::filesystem::exists(path("none")));
   }
 
+  void badInputIsOneLineBeforeTheWork_data() {
+    QTest::addColumn<QStringList>("options");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QByteArray>("message");
+    QTest::newRow("a text shorter than a window")
+        << QStringList{"--training-text", text("short.txt")} << 3 << QByteArray("short.txt: the text has only");
+    QTest::newRow("no such text") << QStringList{"--training-text", "nowhere.txt"} << 3 << QByteArray("nowhere.txt");
+    QTest::newRow("a format without 3 bits")
+        << QStringList{"--bits", "3", "--format", "awq"} << 2 << QByteArray("--format awq");
+    QTest::newRow("a rate below zero") << QStringList{"--learning-rate", "-1"} << 2 << QByteArray("learning");
+    QTest::newRow("an unknown start") << QStringList{"--start", "nf4"} << 2 << QByteArray("start");
+  }
+  void badInputIsOneLineBeforeTheWork() {
+    QFETCH(QStringList, options);
+    QFETCH(int, status);
+    QFETCH(QByteArray, message);
+    std::ofstream(path("short.txt")) << "There once was a patient clockmaker.";
+    const CliResult result =
+        runCli(QStringList{"quantize", "demo", "--method", "qat-model", "--out", text("bad")} + options);
+    QCOMPARE(result.status, status);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QVERIFY2(result.err.contains(message), result.err);
+    QVERIFY(!std::filesystem::exists(path("bad")));
+  }
+
   /// Each part goes on from what the one before left: nothing, where it was killed within its first minute.
   void killedAndInterruptedItComesToTheSameBytes() {
     const CliResult whole = runCli(command("whole"));
@@ -59,6 +84,7 @@ class TestCliTraining : public QObject {
 
  private:
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return m_folder.path() / name; }
+  [[nodiscard]] QString text(const std::string& name) const { return QString::fromStdString(path(name).string()); }
   [[nodiscard]] QStringList command(const std::string& out) const {
     return {"quantize",        "demo",
             "--method",        "qat-model",
@@ -66,8 +92,8 @@ class TestCliTraining : public QObject {
             "--group-size",    "64",
             "--batch",         "1",
             "--steps",         "100",
-            "--training-text", QString::fromStdString(path("text.txt").string()),
-            "--out",           QString::fromStdString(path(out).string())};
+            "--training-text", text("text.txt"),
+            "--out",           text(out)};
   }
   [[nodiscard]] QStringList resumed(const std::string& out) const { return command(out) + QStringList{"--resume"}; }
 

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
+#include "core/session/model_training.h"
 #include "core/session/run_quantization.h"
 #include "core/session/trained_checkpoint.h"
 #include "ui/controllers/error_message.h"
@@ -12,9 +13,10 @@ namespace qs {
 
 namespace {
 
+// A trained run was trained with F16 scales, which every format holds.
 QuantRequest requestFor(const FinishedRun& run, const ExporterInfo& exporter) {
   QuantRequest request = run.request;
-  request.scaleType = exporter.scaleType;
+  if (!trainsModel(request)) request.scaleType = exporter.scaleType;
   return request;
 }
 

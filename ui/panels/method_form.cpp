@@ -52,6 +52,12 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   m_defaults = new QPushButton(tr("Defaults"), this);
   m_defaults->setObjectName(QStringLiteral("defaultsButton"));
   m_defaults->setToolTip(tr("Put every setting of this method back to its default"));
+  m_runNote = new QLabel(this);
+  m_runNote->setObjectName(QStringLiteral("runNote"));
+  m_runNote->setWordWrap(true);
+  m_runNote->setProperty("textStyle", QLatin1String("muted"));
+  m_runNote->setContentsMargins(kMargin, 6, kMargin, 0);
+  m_runNote->hide();
   auto* buttons = new QHBoxLayout;
   buttons->setContentsMargins(kMargin, 6, kMargin, 10);
   buttons->setSpacing(8);
@@ -68,6 +74,7 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   layout->setSpacing(0);
   layout->addLayout(head);
   layout->addWidget(m_scroll, 1);
+  layout->addWidget(m_runNote);
   layout->addLayout(buttons);
 
   fillMethods();
@@ -222,6 +229,11 @@ void MethodForm::setRunning(bool running) {
 void MethodForm::setHasModel(bool hasModel) {
   m_hasModel = hasModel;
   updateRun();
+}
+
+void MethodForm::setRunNote(const QString& note) {
+  m_runNote->setText(note);
+  m_runNote->setVisible(!note.isEmpty());
 }
 
 void MethodForm::updateRun() { m_run->setEnabled(m_hasModel && !m_running); }

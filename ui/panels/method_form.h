@@ -37,6 +37,8 @@ class MethodForm : public QWidget {
   void setRequest(const qs::QuantRequest& request);
   void setRunning(bool running);
   void setHasModel(bool hasModel);
+  /// What a run would take, above its button; empty = nothing to say.
+  void setRunNote(const QString& note);
 
  Q_SIGNALS:
   /// The whole request after a change by the person. Another method comes without settings.
@@ -70,6 +72,7 @@ class MethodForm : public QWidget {
   QVBoxLayout* m_groups = nullptr;
   QWidget* m_content = nullptr;
   QScrollArea* m_scroll = nullptr;
+  QLabel* m_runNote = nullptr;
   QPushButton* m_run = nullptr;
   QPushButton* m_defaults = nullptr;
   QHash<QString, ParamEditor*> m_editors;

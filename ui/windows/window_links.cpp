@@ -84,6 +84,11 @@ void showChosenLayers(MainWindow& window) {
   bench.tree.setChosenLayers(chosen);
 }
 
+/// Not while a run is at work: it measures the machine.
+void foreseeTraining(Workbench& bench) {
+  if (!bench.isRunning()) bench.foresight.foresee(bench.model.model(), bench.runRequest());
+}
+
 void selectLayer(Workbench& bench, const QString& layer) {
   const QModelIndex index = bench.tree.indexOfLayer(layer);
   if (index.isValid()) bench.selectTensor(index.data(NameRole).toString(), layer);
@@ -125,6 +130,7 @@ void linkModel(MainWindow& window) {
                      model ? views.showViews() : views.showStart();
                      window.progress().setIdleText(idleText(bench));
                      showChosenLayers(window);
+                     foreseeTraining(bench);
                      updateTitle(window);
                      updateActions(window);
                      if (model) selectFirstLayer(bench);
@@ -176,8 +182,10 @@ void linkPreview(MainWindow& window) {
                      if (!(form->request() == request)) form->setRequest(request);
                      window.messages().dismiss();
                      showChosenLayers(window);
+                     foreseeTraining(window.workbench());
                      updateTitle(window);
                    });
+  QObject::connect(&bench.foresight, &TrainingController::foreseen, form, &MethodForm::setRunNote);
   QObject::connect(&bench.preview, &PreviewController::weightsReady, &views,
                    [&views, inspector](const LayerWeightsPtr& weights) {
                      views.setWeights(weights);

@@ -171,6 +171,7 @@ void Workbench::startRun() {
 QuantRequest Workbench::runRequest() const {
   QuantRequest wanted = request.request();
   if (!trainsModel(wanted)) return wanted;
+  wanted.scaleType = ScaleType::F16;  // so that no export has to train again
   const bool hasOwnText = wanted.calibration.runModel && !wanted.calibration.textFile.empty() &&
                           wanted.calibration.textFile != m_calibrationText;
   wanted.trainingText = hasOwnText ? wanted.calibration.textFile : m_trainingText;

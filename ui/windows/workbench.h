@@ -12,6 +12,7 @@
 #include "ui/controllers/prompt_controller.h"
 #include "ui/controllers/request_controller.h"
 #include "ui/controllers/run_controller.h"
+#include "ui/controllers/training_controller.h"
 #include "ui/models/comparison_model.h"
 #include "ui/models/model_tree_model.h"
 #include "ui/models/recent_files_model.h"
@@ -40,6 +41,7 @@ class Workbench : public QObject {
   RequestController request;
   PreviewController preview;
   RunController run;
+  TrainingController foresight;
   CompareController compare;
   PromptController prompt;
   AuditController audit;
@@ -68,6 +70,8 @@ class Workbench : public QObject {
   [[nodiscard]] QStringList layerNames() const;
   /// The layers that a run of a request quantizes. Throws Error where a glob names none.
   [[nodiscard]] QStringList chosenLayers(const QuantRequest& of) const;
+  /// What a run would be asked for now: the edited request, with its training text.
+  [[nodiscard]] QuantRequest runRequest() const;
   /// Whether a run or a comparison is at work: one at a time.
   [[nodiscard]] bool isRunning() const { return run.isBusy() || compare.isBusy(); }
 
@@ -88,7 +92,6 @@ class Workbench : public QObject {
   void message(const qs::UserMessage& message);
 
  private:
-  [[nodiscard]] QuantRequest runRequest() const;
   void takeModel(const CheckpointPtr& model);
   void tellWarnings(const Checkpoint& model);
   void takeFinished(const FinishedRunPtr& run);

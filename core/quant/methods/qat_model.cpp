@@ -28,7 +28,7 @@ ParamSpec startParam() {
   return choiceParam(
       "start", "Start", "rtn", {{"rtn", "RTN"}, {"gptq", "GPTQ"}, {"awq", "AWQ"}},
       "The method whose codes, scales and zero points the training starts from, at its own defaults. GPTQ "
-      "and AWQ are calibrated first.");
+      "and AWQ are calibrated first; at 2 bits start from the better of them.");
 }
 
 ParamSpec trainParam() {

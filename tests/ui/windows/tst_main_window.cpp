@@ -209,6 +209,48 @@ class TestMainWindow : public QObject {
     QCOMPARE(f.bench().comparison.rows().size(), f.bench().shownRun() ? std::size_t{2} : std::size_t{1});
   }
 
+  /// Of a stopped training its best step is kept, as a row; what it would take is said before it starts.
+  void aStoppedTrainingKeepsItsBestStep() {
+    Fixture f;
+    f.window.open(qs::ModelController::kDemo);
+    QVERIFY(QTest::qWaitFor([&] { return f.bench().preview.preview() != nullptr; }, kPatience));
+    QComboBox* methods = f.child<QComboBox>("methodBox");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("qat-model")));
+    const QLabel* note = f.child<QLabel>("runNote");
+    QTRY_VERIFY_WITH_TIMEOUT(note->isVisible() && note->text().contains(QStringLiteral("whole model: ")), kPatience);
+    QSignalSpy curves(&f.bench().run, &qs::RunController::curvesGrown);
+    f.click("runButton");
+    QTRY_VERIFY_WITH_TIMEOUT(!curves.isEmpty(), kPatience);
+    f.click("cancelButton");
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
+    const auto& row = f.bench().comparison.rows().back();
+    QCOMPARE(row.method, QStringLiteral("Model QAT"));
+    QVERIFY(row.status == qs::ComparisonEntry::Status::Stopped);
+    QVERIFY2(row.note.contains(QStringLiteral("of 250; the best step so far")), qPrintable(row.note));
+    QVERIFY(row.weightError && f.bench().shownRun() != nullptr);
+    QVERIFY(f.window.messages().isVisible());
+    methods->setCurrentIndex(methods->findData(QStringLiteral("rtn")));
+    QTRY_VERIFY_WITH_TIMEOUT(!note->isVisible(), kPatience);
+  }
+
+  void cancellingTwiceGivesTheTrainingUp() {
+    Fixture f;
+    f.window.open(qs::ModelController::kDemo);
+    QVERIFY(QTest::qWaitFor([&] { return f.bench().preview.preview() != nullptr; }, kPatience));
+    QComboBox* methods = f.child<QComboBox>("methodBox");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("qat-model")));
+    QSignalSpy curves(&f.bench().run, &qs::RunController::curvesGrown);
+    QSignalSpy busy(&f.bench().run, &qs::RunController::busyChanged);
+    QSignalSpy cancelled(&f.bench().run, &qs::RunController::cancelled);
+    f.click("runButton");
+    QTRY_VERIFY_WITH_TIMEOUT(!curves.isEmpty(), kPatience);
+    f.click("cancelButton");
+    QTRY_VERIFY_WITH_TIMEOUT(busy.count() >= 3, kPatience);  // the conversion has begun
+    f.bench().run.cancel();
+    QTRY_COMPARE_WITH_TIMEOUT(cancelled.count(), 1, kPatience);
+    QCOMPARE(f.bench().comparison.rows().size(), std::size_t{1});
+  }
+
   void exportsTableDataAndPictures() {
     Fixture f;
     QVERIFY(f.open());
