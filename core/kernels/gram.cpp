@@ -14,50 +14,59 @@ namespace {
 
 constexpr std::size_t kTile = 512;
 
-// The product of one pair of column tiles in F32; of a tile with itself only the upper triangle.
-void tileProduct(MatrixView rows, std::size_t i, std::size_t j, std::size_t height, std::size_t width, float* out) {
-  simd::product(simd::Factor<float>{rows.data + i, height, 1, rows.cols},
-                simd::Factor<float>{rows.data + j, width, 1, rows.cols}, rows.rows, out, width, simd::Into::Replace,
-                i == j);
-}
+enum class Part { Whole, Upper };  // of the product
 
 struct TilePair {
   std::size_t row;
   std::size_t col;
 };
 
-std::vector<TilePair> upperTiles(std::size_t channels) {
+std::vector<TilePair> tilesOf(std::size_t channels, Part part) {
   std::vector<TilePair> tiles;
   for (std::size_t i = 0; i < channels; i += kTile)
-    for (std::size_t j = i; j < channels; j += kTile) tiles.push_back({i, j});
+    for (std::size_t j = part == Part::Upper ? i : 0; j < channels; j += kTile) tiles.push_back({i, j});
   return tiles;
 }
 
-void addBlock(MatrixView block, TilePair tile, std::span<double> gram, std::vector<float>& product) {
-  const std::size_t channels = block.cols;
+// The product of one pair of column tiles in F32, added in F64.
+void addBlock(MatrixView a, MatrixView b, TilePair tile, bool onlyUpper, std::span<double> sum,
+              std::vector<float>& product) {
+  const std::size_t channels = a.cols;
   const std::size_t height = std::min(kTile, channels - tile.row);
   const std::size_t width = std::min(kTile, channels - tile.col);
-  tileProduct(block, tile.row, tile.col, height, width, product.data());
+  simd::product(simd::Factor<float>{a.data + tile.row, height, 1, channels},
+                simd::Factor<float>{b.data + tile.col, width, 1, channels}, a.rows, product.data(), width,
+                simd::Into::Replace, onlyUpper);
   for (std::size_t r = 0; r < height; ++r) {
-    double* out = gram.data() + (tile.row + r) * channels + tile.col;
+    double* out = sum.data() + (tile.row + r) * channels + tile.col;
     const float* in = product.data() + r * width;
-    const std::size_t begin = tile.row == tile.col ? r : 0;
+    const std::size_t begin = onlyUpper ? r : 0;
     simd::addWidened(in + begin, width - begin, out + begin);
   }
+}
+
+void addTiles(MatrixView a, MatrixView b, Part part, std::span<double> sum, const RunContext& context) {
+  assert(sum.size() == a.cols * a.cols && a.rows == b.rows && a.cols == b.cols);
+  const std::vector<TilePair> tiles = tilesOf(a.cols, part);
+  parallelFor(context, tiles.size(), [&](std::size_t t) {
+    std::vector<float> product(kTile * kTile);
+    const bool onlyUpper = part == Part::Upper && tiles[t].row == tiles[t].col;
+    for (std::size_t first = 0; first < a.rows; first += kGramBlockRows) {
+      context.throwIfStopped();
+      const std::size_t count = std::min(kGramBlockRows, a.rows - first);
+      addBlock(a.middleRows(first, count), b.middleRows(first, count), tiles[t], onlyUpper, sum, product);
+    }
+  });
 }
 
 }  // namespace
 
 void addGramUpper(MatrixView rows, std::span<double> gram, const RunContext& context) {
-  assert(gram.size() == rows.cols * rows.cols);
-  const std::vector<TilePair> tiles = upperTiles(rows.cols);
-  parallelFor(context, tiles.size(), [&](std::size_t t) {
-    std::vector<float> product(kTile * kTile);
-    for (std::size_t first = 0; first < rows.rows; first += kGramBlockRows) {
-      context.throwIfStopped();
-      addBlock(rows.middleRows(first, std::min(kGramBlockRows, rows.rows - first)), tiles[t], gram, product);
-    }
-  });
+  addTiles(rows, rows, Part::Upper, gram, context);
+}
+
+void addProducts(MatrixView a, MatrixView b, std::span<double> product, const RunContext& context) {
+  addTiles(a, b, Part::Whole, product, context);
 }
 
 void mirrorUpper(std::span<double> square, std::size_t size, const RunContext& context) {

@@ -81,15 +81,23 @@ void updateLeft(double* a, const Tiling& tiles, std::size_t b, const RunContext&
   parallelFor(context, pairs.size(), [&](std::size_t p) { updateTile(a, tiles, pairs[p].first, pairs[p].second, b); });
 }
 
-// Solves H·X = I for some columns of I, X [size, width]: R·Y = I from below, then Rᵀ·X = Y from above.
-void solveColumns(const double* r, const Tiling& tiles, double* x, std::size_t width, const RunContext& context) {
+}  // namespace
+
+// H·X = B: R·Y = B from below, then Rᵀ·X = Y from above.
+void solveColumns(std::span<const double> factor, std::size_t size, std::span<double> columns, std::size_t width,
+                  const RunContext& context) {
+  assert(factor.size() == size * size && columns.size() == size * width);
+  useOneBlasThread();
+  const double* r = factor.data();
+  double* x = columns.data();
+  const Tiling tiles{size};
   const blasint stride = size32(tiles.size);
-  const blasint columns = size32(width);
+  const blasint count = size32(width);
   const auto rowsOf = [&](std::size_t t) { return x + t * kTile * width; };
   for (std::size_t t = tiles.count(); t-- > 0;) {
     context.throwIfStopped();
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
-                r + tiles.at(t, t), stride, rowsOf(t), columns);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, size32(tiles.extent(t)), count, 1.0,
+                r + tiles.at(t, t), stride, rowsOf(t), count);
     for (std::size_t i = 0; i < t; ++i)
       simd::product(simd::Factor<double>{r + tiles.at(i, t), kTile, tiles.size, 1},
                     simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
@@ -97,16 +105,14 @@ void solveColumns(const double* r, const Tiling& tiles, double* x, std::size_t w
   }
   for (std::size_t t = 0; t < tiles.count(); ++t) {
     context.throwIfStopped();
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size32(tiles.extent(t)), columns, 1.0,
-                r + tiles.at(t, t), stride, rowsOf(t), columns);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size32(tiles.extent(t)), count, 1.0,
+                r + tiles.at(t, t), stride, rowsOf(t), count);
     for (std::size_t i = t + 1; i < tiles.count(); ++i)
       simd::product(simd::Factor<double>{r + tiles.at(t, i), tiles.extent(i), 1, tiles.size},
                     simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
                     simd::Into::Subtract, false);
   }
 }
-
-}  // namespace
 
 bool factorUpper(std::span<double> square, std::size_t size, const RunContext& context,
                  const std::function<void(double)>& progress) {
@@ -132,13 +138,12 @@ void invertFromFactor(std::span<const double> factor, std::size_t size, std::spa
                       const RunContext& context) {
   assert(factor.size() == size * size && inverse.size() == size * size);
   constexpr std::size_t kColumns = 64;
-  const Tiling tiles{size};
   parallelFor(context, (size + kColumns - 1) / kColumns, [&](std::size_t task) {
     const std::size_t first = task * kColumns;
     const std::size_t width = std::min(kColumns, size - first);
     std::vector<double> columns(size * width, 0.0);
     for (std::size_t c = 0; c < width; ++c) columns[(first + c) * width + c] = 1.0;
-    solveColumns(factor.data(), tiles, columns.data(), width, context);
+    solveColumns(factor, size, columns, width, context);
     for (std::size_t r = 0; r < size; ++r) std::copy_n(&columns[r * width], width, &inverse[r * size + first]);
   });
 }

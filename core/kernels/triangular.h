@@ -15,6 +15,10 @@ namespace qs {
 [[nodiscard]] bool factorUpper(std::span<double> square, std::size_t size, const RunContext& context,
                                const std::function<void(double)>& progress = {});
 
+/// X := H⁻¹·X from its factor R, for a few columns X [size, width]. One thread: tile it. 2·size²·width operations.
+void solveColumns(std::span<const double> factor, std::size_t size, std::span<double> columns, std::size_t width,
+                  const RunContext& context);
+
 /// H⁻¹ in full from its factor R (as factorUpper leaves it), into `inverse` [size, size]. 2·size³ operations.
 void invertFromFactor(std::span<const double> factor, std::size_t size, std::span<double> inverse,
                       const RunContext& context);

@@ -7,6 +7,7 @@
 #include "core/quant/method_registry.h"
 #include "core/quant/training_start.h"
 #include "core/session/model_activations.h"
+#include "core/session/sequential_activations.h"
 
 namespace qs {
 
@@ -23,6 +24,19 @@ bool mayNeedGram(const QuantRequest& request) {
          std::any_of(request.overrides.begin(), request.overrides.end(), [&](const LayerOverride& change) {
            return !change.method.empty() && needsGram(requireMethod(change.method), change.settings);
          });
+}
+
+bool matchesOriginal(const QuantRequest& request) {
+  constexpr const char* kKey = "match_original";
+  const auto matches = [](const MethodInfo& method, const Settings& settings) {
+    return method.parameter(kKey) != nullptr && resolveSettings(method, settings).flag(kKey);
+  };
+  return request.calibration.sequential && request.calibration.runModel &&
+         (matches(requireMethod(request.method), request.settings) ||
+          std::any_of(request.overrides.begin(), request.overrides.end(), [&](const LayerOverride& change) {
+            const MethodInfo& method = requireMethod(change.method.empty() ? request.method : change.method);
+            return matches(method, change.settings);
+          }));
 }
 
 /// `<layer>.input` tensors of a file, as `calibrate` writes it.
@@ -72,12 +86,14 @@ class ActivationsFile : public ActivationProvider {
 ActivationOptions activationOptionsOf(const QuantRequest& request, std::uint64_t rows, std::size_t inputs) {
   const bool rowsSuffice = rows <= std::min<std::uint64_t>(kWholeSampleRows, 2 * inputs);
   return {.gram = mayNeedGram(request) || !rowsSuffice,
+          .drift = matchesOriginal(request),
           .holdOutEvery = static_cast<std::size_t>(request.calibration.holdOutEvery)};
 }
 
 std::unique_ptr<ActivationProvider> makeActivationProvider(const Checkpoint& model, const QuantRequest& request) {
   if (!request.calibration.activationsFile.empty()) return std::make_unique<ActivationsFile>(request);
   if (!request.calibration.runModel) return nullptr;
+  if (request.calibration.sequential) return std::make_unique<SequentialActivations>(model, request);
   return std::make_unique<ModelActivations>(model, request);
 }
 

@@ -12,8 +12,8 @@
 
 namespace qs {
 
-/// Where a run gets the statistics of its layers' inputs from. Not thread-safe: a run asks from one thread, in model
-/// order.
+/// Where a run gets the statistics of its layers' inputs from. Not thread-safe: a run asks from one thread, turn by
+/// turn and in model order.
 class ActivationProvider {
  public:
   virtual ~ActivationProvider() = default;
@@ -28,17 +28,22 @@ class ActivationProvider {
   [[nodiscard]] virtual std::shared_ptr<const ActivationStats> statsFor(std::span<const std::string> layers,
                                                                         std::size_t inputs,
                                                                         const RunContext& context) = 0;
-  /// Told of each quantized layer, before the next block's statistics are asked for.
+  /// A layer's place in the order in which statistics must be asked for: a layer of a later turn only after those of
+  /// all earlier turns were quantized. 0 for all where the order doesn't matter.
+  [[nodiscard]] virtual std::size_t turnOf(const std::string& layer) const {
+    static_cast<void>(layer);
+    return 0;
+  }
+  /// Told of each quantized layer that has a turn, before the next turn's statistics are asked for.
   virtual void layerQuantized(const std::string& layer, const QuantizedTensor& tensor) {
     static_cast<void>(layer);
     static_cast<void>(tensor);
   }
-  /// Whether layers of different blocks may be asked for before the earlier block's are quantized.
-  [[nodiscard]] virtual bool mayReadAhead() const { return true; }
 };
 
 /// What to gather for a request's methods: the Gram matrix, but where none of them needs it and `rows` rows of `inputs`
-/// channels measure the output error as well without.
+/// channels measure the output error as well without; the drift where one of them matches the original's outputs in
+/// sequential calibration.
 [[nodiscard]] ActivationOptions activationOptionsOf(const QuantRequest& request, std::uint64_t rows,
                                                     std::size_t inputs);
 

@@ -16,49 +16,45 @@ namespace qs {
 /// Tokens that calibrate where the request names no number of windows.
 inline constexpr std::size_t kCalibrationTokens = 32'768;
 
-/// Statistics from running the model over a text, block by block, as far as they are asked for. In sequential
-/// calibration a block reads the outputs of the quantized blocks before it.
+/// A model, the groups of its layers, and the text that calibrates them.
+struct CalibratedModel {
+  ArchitectureSpec spec;
+  std::vector<LayerGroup> groups;              ///< in order of execution
+  std::map<std::string, std::size_t> groupOf;  ///< by layer
+  TokenWindows windows;
+
+  /// The block that a group is in; the number of blocks for the head's.
+  [[nodiscard]] std::size_t blockOf(std::size_t group) const;
+  /// The group of a layer with that many inputs, or nothing for a layer outside the blocks. Throws Error (Failed) where
+  /// the architecture gives it another width.
+  [[nodiscard]] std::optional<std::size_t> groupFor(const std::string& layer, std::size_t inputs) const;
+};
+
+/// Throws Error (Input): no config.json, unsupported architecture, no tokenizer, a text that can't be read or is too
+/// short.
+[[nodiscard]] CalibratedModel loadCalibratedModel(const Checkpoint& model, const CalibrationSource& calibration);
+
+/// Statistics from running the unquantized model over a text, block by block, as far as they are asked for.
 class ModelActivations : public ActivationProvider {
  public:
-  /// Throws Error (Input): no config.json, unsupported architecture, no tokenizer, a text that can't be read or is too
-  /// short.
+  /// Throws Error (Input), see loadCalibratedModel.
   ModelActivations(const Checkpoint& model, const QuantRequest& request);
 
   [[nodiscard]] std::shared_ptr<const ActivationStats> statsFor(std::span<const std::string> layers, std::size_t inputs,
                                                                 const RunContext& context) override;
-  void layerQuantized(const std::string& layer, const QuantizedTensor& tensor) override;
-  [[nodiscard]] bool mayReadAhead() const override { return !m_sequential; }
 
  private:
-  /// The model with the layers that are quantized already: effective weights, inputs quantized where the layer does.
-  class PartlyQuantized : public CheckpointWeights {
-   public:
-    using CheckpointWeights::CheckpointWeights;
-    [[nodiscard]] std::shared_ptr<const Matrix> linear(const LinearSpec& linear,
-                                                       const RunContext& context) const override;
-    [[nodiscard]] bool quantizesInputs(const LinearSpec& linear) const override;
-    void quantizeInputs(const LinearSpec& linear, MatrixSpan rows) const override;
-    std::map<std::string, QuantizedTensor> layers;  // of blocks that weren't passed yet
-  };
+  void passUpTo(std::size_t block, const RunContext& context);
+  void passBlock(const RunContext& context);
 
-  void observeBlockOf(std::size_t group, const RunContext& context);
-  void passBlock(std::size_t block, const RunContext& context);
-  void leaveBlock(const RunContext& context);
-  [[nodiscard]] std::size_t blockOf(std::size_t group) const;
-
-  ArchitectureSpec m_spec;
-  std::vector<LayerGroup> m_groups;
-  std::map<std::string, std::size_t> m_groupOf;  // by layer
-  std::set<std::size_t> m_wanted;                // groups that the run will ask for
-  PartlyQuantized m_weights;
+  CalibratedModel m_model;
+  std::set<std::size_t> m_wanted;  // groups that the run will ask for
+  CheckpointWeights m_weights;
   TransformerRunner m_runner;
-  TokenWindows m_windows;
   QuantRequest m_request;
-  bool m_sequential;
-  Matrix m_states;          // inputs of block m_block
-  std::size_t m_block = 0;  // blocks passed so far
-  bool m_observed = false;  // sequential: m_block was observed, not passed
-  std::map<std::size_t, std::shared_ptr<const ActivationStats>> m_stats;  // of the last observed block
+  Matrix m_states;                                                        // inputs of block m_block
+  std::size_t m_block = 0;                                                // blocks passed so far
+  std::map<std::size_t, std::shared_ptr<const ActivationStats>> m_stats;  // of the last block passed
 };
 
 }  // namespace qs

@@ -81,7 +81,11 @@ class Run {
         m_context(context),
         m_groups(planGroups(model, request)),
         m_provider(makeActivationProvider(model, request)),
-        m_delivery(m_groups.size(), sink) {}
+        m_delivery(m_groups.size(), sink) {
+    for (std::size_t g = 0; g < m_groups.size(); ++g) m_order.push_back(g);
+    std::stable_sort(m_order.begin(), m_order.end(),
+                     [this](std::size_t a, std::size_t b) { return turn(a) < turn(b); });
+  }
 
   std::vector<LayerReportPtr> all() {
     beginProgress();
@@ -103,17 +107,21 @@ class Run {
     m_context.progress->beginStage("Quantizing", "layers", static_cast<double>(layers));
   }
 
+  [[nodiscard]] std::size_t turn(std::size_t group) const {
+    return m_provider ? m_provider->turnOf(m_groups[group].layers.front().name) : 0;
+  }
+
+  // Batches are runs of m_order.
   [[nodiscard]] std::size_t endOfBatch(std::size_t first) const {
-    const auto blockOf = [this](std::size_t g) { return blockNumber(m_groups[g].layers.front().name); };
     std::uint64_t weights = 0;
     std::uint64_t gram = 0;
     std::size_t last = first;
-    while (last < m_groups.size() && last - first < kBatchGroups) {
-      weights += m_groups[last].elements();
-      gram += m_provider ? m_groups[last].inputs() * m_groups[last].inputs() : 0;
+    while (last < m_order.size() && last - first < kBatchGroups) {
+      const RunGroup& group = m_groups[m_order[last]];
+      weights += group.elements();
+      gram += m_provider ? group.inputs() * group.inputs() : 0;
       const bool isFull = weights > kBatchWeights || gram > kBatchGramEntries;
-      const bool waits = m_provider && !m_provider->mayReadAhead() && blockOf(last) != blockOf(first);
-      if (last > first && (isFull || waits)) break;
+      if (last > first && (isFull || turn(m_order[last]) != turn(m_order[first]))) break;
       ++last;
     }
     return last;
@@ -128,11 +136,11 @@ class Run {
 
   void runBatch(std::size_t first, std::size_t last) {
     std::vector<GroupInputs> inputs;
-    for (std::size_t g = first; g < last; ++g) inputs.push_back(inputsOf(m_groups[g]));
-    parallelFor(m_context, last - first, [&](std::size_t i) { runGroup(first + i, inputs[i]); });
-    if (!m_provider || m_provider->mayReadAhead()) return;
-    for (std::size_t g = first; g < last; ++g)
-      for (const PlannedLayer& layer : m_groups[g].layers)
+    for (std::size_t i = first; i < last; ++i) inputs.push_back(inputsOf(m_groups[m_order[i]]));
+    parallelFor(m_context, last - first, [&](std::size_t i) { runGroup(m_order[first + i], inputs[i]); });
+    if (turn(m_order[first]) == 0) return;
+    for (std::size_t i = first; i < last; ++i)
+      for (const PlannedLayer& layer : m_groups[m_order[i]].layers)
         if (const std::optional<QuantizedTensor> tensor = m_store.loadTensor(layer.name))
           m_provider->layerQuantized(layer.name, *tensor);
   }
@@ -254,6 +262,7 @@ class Run {
   RunStore& m_store;
   const RunContext& m_context;
   std::vector<RunGroup> m_groups;
+  std::vector<std::size_t> m_order;  // in which the groups are worked on
   std::unique_ptr<ActivationProvider> m_provider;
   OrderedDelivery m_delivery;
   std::mutex m_storeMutex;

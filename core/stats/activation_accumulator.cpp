@@ -1,7 +1,9 @@
 #include "core/stats/activation_accumulator.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -19,9 +21,10 @@ constexpr std::size_t kSampleRows = 4096;
 constexpr std::size_t kChannelTile = 512;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-ActivationStats emptyStats(std::size_t channels, bool gram) {
+ActivationStats emptyStats(std::size_t channels, const ActivationOptions& options) {
   ActivationStats stats{.channels = channels};
-  if (gram) stats.gram.assign(channels * channels, 0.0);
+  if (options.gram) stats.gram.assign(channels * channels, 0.0);
+  if (options.drift) stats.drift.assign(channels * channels, 0.0);
   stats.absMax.assign(channels, 0.0F);
   stats.meanAbs.assign(channels, 0.0F);
   stats.minimum.assign(channels, kInfinity);
@@ -36,10 +39,11 @@ ActivationAccumulator::ActivationAccumulator(std::string layer, std::size_t chan
       m_channels(channels),
       m_options(options),
       m_block(kGramBlockRows, channels),
+      m_drift(options.drift ? kGramBlockRows : 0, channels),
       m_absSums(channels, 0.0),
       m_sample(channels, kSampleRows),
       m_heldOut(channels, kSampleRows),
-      m_stats(emptyStats(channels, options.gram)) {
+      m_stats(emptyStats(channels, options)) {
   if (options.holdOutEvery == 1)
     throw requestError("hold_out", "expected 0 or at least 2, got 1: no row would be left to calibrate on");
   useOneBlasThread();
@@ -58,7 +62,10 @@ void ActivationAccumulator::requireUsable(MatrixView rows) const {
                                 std::to_string(*index % m_channels));
 }
 
-void ActivationAccumulator::add(MatrixView rows, const RunContext& context) {
+void ActivationAccumulator::add(MatrixView rows, const RunContext& context) { add(rows, {}, context); }
+
+void ActivationAccumulator::add(MatrixView rows, MatrixView originals, const RunContext& context) {
+  assert(!m_options.drift || (originals.rows == rows.rows && originals.cols == rows.cols));
   requireUsable(rows);
   std::pair<float, float> range{kInfinity, -kInfinity};
   for (std::size_t r = 0; r < rows.rows; ++r) {
@@ -71,14 +78,17 @@ void ActivationAccumulator::add(MatrixView rows, const RunContext& context) {
     }
     const auto [low, high] = std::minmax_element(row.begin(), row.end());
     if (low != row.end()) range = {std::min(range.first, *low), std::max(range.second, *high)};
-    addRow(row, context);
+    addRow(row, m_options.drift ? originals.row(r) : std::span<const float>(), context);
   }
   if (range.first <= range.second) m_stats.batchRanges.push_back(range);
 }
 
-void ActivationAccumulator::addRow(std::span<const float> row, const RunContext& context) {
+void ActivationAccumulator::addRow(std::span<const float> row, std::span<const float> original,
+                                   const RunContext& context) {
   m_sample.add(row);
   std::copy(row.begin(), row.end(), m_block.row(m_blockRows).begin());
+  if (m_options.drift)
+    std::transform(original.begin(), original.end(), row.begin(), m_drift.row(m_blockRows).begin(), std::minus<>());
   ++m_tokens;
   if (++m_blockRows == kGramBlockRows) flush(context);
 }
@@ -89,6 +99,7 @@ void ActivationAccumulator::flush(const RunContext& context) {
   const MatrixView block = m_block.view().middleRows(0, m_blockRows);
   addChannelStats(block, context);
   if (m_options.gram) addGramUpper(block, m_stats.gram, context);
+  if (m_options.drift) addProducts(m_drift.view().middleRows(0, m_blockRows), block, m_stats.drift, context);
   m_blockRows = 0;
 }
 
@@ -121,7 +132,7 @@ ActivationStats ActivationAccumulator::take(const RunContext& context) {
   m_stats.heldOut = m_heldOut.take();
   m_tokens = m_rowsSeen = 0;
   m_absSums.assign(m_channels, 0.0);
-  return std::exchange(m_stats, emptyStats(m_channels, m_options.gram));
+  return std::exchange(m_stats, emptyStats(m_channels, m_options));
 }
 
 }  // namespace qs

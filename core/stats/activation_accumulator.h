@@ -14,12 +14,13 @@ namespace qs {
 
 struct ActivationOptions {
   bool gram = true;              ///< without it GPTQ, AWQ on long inputs and QAT can't run; saves in² doubles
+  bool drift = false;            ///< rows come with what the unquantized model gives in their place
   std::size_t holdOutEvery = 0;  ///< keep every Nth row out of calibration; 0 = none, else at least 2
 };
 
-/// Gathers the ActivationStats of one layer's inputs in one streaming pass. Memory: in² doubles, a block of 1,024 rows,
-/// and samples of at most 4,096 rows. Not thread-safe; uses the threads of the arena at work, and the result doesn't
-/// depend on their number, nor (but for the batch ranges) on how the rows are cut into batches.
+/// Gathers the ActivationStats of one layer's inputs in one streaming pass. Memory: in² doubles, twice with drift, a
+/// block of 1,024 rows, and samples of at most 4,096 rows. Not thread-safe; uses the threads of the arena at work, and
+/// the result doesn't depend on their number, nor (but for the batch ranges) on how the rows are cut into batches.
 class ActivationAccumulator {
  public:
   /// `layer` is named in errors. Throws Error (Request) where holdOutEvery is 1.
@@ -30,6 +31,9 @@ class ActivationAccumulator {
   /// then of no further use).
   void add(MatrixView rows, const RunContext& context = {});
 
+  /// The same with `originals`, the rows of the unquantized model [tokens, channels], for the drift.
+  void add(MatrixView rows, MatrixView originals, const RunContext& context);
+
   /// Calibrating rows so far.
   [[nodiscard]] std::uint64_t tokens() const { return m_tokens; }
 
@@ -38,7 +42,7 @@ class ActivationAccumulator {
 
  private:
   void requireUsable(MatrixView rows) const;
-  void addRow(std::span<const float> row, const RunContext& context);
+  void addRow(std::span<const float> row, std::span<const float> original, const RunContext& context);
   void flush(const RunContext& context);
   void addChannelStats(MatrixView rows, const RunContext& context);
 
@@ -48,6 +52,7 @@ class ActivationAccumulator {
   std::uint64_t m_rowsSeen = 0;
   std::uint64_t m_tokens = 0;
   Matrix m_block;  // calibrating rows that wait for their Gram product
+  Matrix m_drift;  // original less calibrating row, where that is asked for
   std::size_t m_blockRows = 0;
   std::vector<double> m_absSums;
   RowSample m_sample;

@@ -17,6 +17,7 @@ struct ActivationStats {
   std::uint64_t tokens = 0;  ///< rows that calibrated
   std::vector<double>
       gram;  ///< XᵀX [in, in], full and symmetric; F32 products in blocks of at most 1,024 tokens, F64 sums
+  std::vector<double> drift;  ///< (X° − X)ᵀX [in, in], X° what the unquantized model gives in X's place; empty without
   std::vector<float> absMax;                         ///< [in] max |x|
   std::vector<float> meanAbs;                        ///< [in] mean |x|
   std::vector<float> minimum;                        ///< [in]

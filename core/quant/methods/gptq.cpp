@@ -6,6 +6,7 @@
 #include "core/kernels/triangular.h"
 #include "core/quant/calibration_notes.h"
 #include "core/quant/gptq_hessian.h"
+#include "core/quant/gptq_target.h"
 #include "core/quant/layer_loop.h"
 #include "core/quant/method_info.h"
 #include "core/quant/output_error.h"
@@ -17,7 +18,9 @@ namespace {
 
 constexpr int kAttempts = 8;               // the damping rises tenfold after each failure
 constexpr double kSmallestDamping = 1e-3;  // what follows on 0
-constexpr double kFactorProgress = 0.35;   // shares of a layer's progress
+constexpr const char* kMatchesNote =
+    "aims at the unquantized model's outputs; the output error is against the layer's own weights, and larger for that";
+constexpr double kFactorProgress = 0.35;  // shares of a layer's progress
 constexpr double kUpdateProgress = 0.3;
 constexpr double kMeasureProgress = 0.3;
 
@@ -28,6 +31,7 @@ struct GptqOptions {
   bool actOrder = true;
   bool staticGroups = true;
   bool mseRange = false;
+  bool matchOriginal = true;
   bool plainInverse = false;
 };
 
@@ -38,9 +42,10 @@ GptqOptions optionsOf(const Settings& settings, ScaleType scaleType) {
                       .actOrder = settings.flag("act_order"),
                       .staticGroups = settings.flag("static_groups"),
                       .mseRange = settings.flag("mse_range"),
+                      .matchOriginal = settings.flag("match_original"),
                       .plainInverse = settings.flag("plain_inverse")};
   // The introductory form: nothing but rows of the plain inverse and one scale an input column.
-  if (options.plainInverse) options.actOrder = false;
+  if (options.plainInverse) options.actOrder = options.matchOriginal = false;
   if (options.plainInverse) options.scheme.groupSize = 1;
   return options;
 }
@@ -122,11 +127,13 @@ QuantizedTensor preparedTensor(MatrixView weights, const GptqOptions& options, s
   return tensor;
 }
 
-void reportLosses(const LayerTask& task, double loss, const RunContext& context, LayerOutcome& outcome) {
+// Against the weights that were rounded; they are the task's own unless others match the original's outputs.
+void reportLosses(const LayerTask& task, MatrixView rounded, double loss, const RunContext& context,
+                  LayerOutcome& outcome) {
   if (!std::isfinite(loss)) throw failedError(task.name, "the corrected weights overflowed");
   const OutputErrorSums exact =
-      weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context, kMeasureProgress);
-  outcome.outputError = exact.relative();
+      weightOnlyErrorSums(*outcome.tensor, rounded, *task.activations, context, kMeasureProgress);
+  if (rounded.data == task.weights.data) outcome.outputError = exact.relative();
   if (!(exact.reference > 0.0)) return;
   outcome.figures["predicted_loss"] = loss / exact.reference;
   outcome.figures["exact_loss"] = exact.relative();
@@ -160,15 +167,20 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   if (factor.upper.empty()) return roundInstead(task.weights, options, factor.damping, std::move(outcome), context);
   outcome.figures["damping"] = factor.damping;
   if (factor.damping != options.damping) outcome.notes.push_back("damping raised to " + dampingText(factor.damping));
-  const Matrix copy = dead.empty() ? Matrix() : withoutColumns(task.weights, dead);
-  const MatrixView weights = dead.empty() ? task.weights : copy.view();
+  const bool matches = options.matchOriginal && !activations.drift.empty();
+  const Matrix matched =
+      matches ? weightsForOriginalOutputs(task.weights, activations, factor.upper, order, context) : Matrix();
+  const MatrixView aim = matches ? matched.view() : task.weights;
+  if (matches) outcome.notes.emplace_back(kMatchesNote);
+  const Matrix copy = dead.empty() ? Matrix() : withoutColumns(aim, dead);
+  const MatrixView weights = dead.empty() ? aim : copy.view();
   const std::vector<UnitGrid> grids = gridsBefore(weights, options, context);
   outcome.tensor = preparedTensor(weights, options, grids, order);
   const GptqFactor<float> update = updateFactor(std::move(factor), order.size(), options, context);
   const double loss = gptqAllRows(GptqProblem{weights, order, grids, options.mseRange, options.plainInverse}, update,
                                   *outcome.tensor, context, kUpdateProgress);
   for (const float scale : outcome.tensor->scales) requireStorable({.scale = scale}, options.scheme);
-  reportLosses(task, loss, context, outcome);
+  reportLosses(task, aim, loss, context, outcome);
   if (options.plainInverse) outcome.figures.erase("predicted_loss");
   return outcome;
 }
@@ -244,6 +256,12 @@ MethodInfo gptqMethod() {
                          switchParam("mse_range", "Shrink ranges", false,
                                      "Tries 80 shrunk ranges per group and keeps the one with the least error (sum of "
                                      "|error|^2.4). Helps at 2 and 3 bits, and takes longer."),
+                         switchParam("match_original", "Match the original", true,
+                                     "In sequential calibration, aims each layer at the unquantized model's outputs, "
+                                     "so that it makes up for what the layers before it lost (GPTAQ, arXiv "
+                                     "2504.02692). Without it the published form: a layer keeps what its weights do to "
+                                     "its inputs, the errors in them included. No effect without sequential "
+                                     "calibration."),
                          blockSizeParam(), plainInverseParam()},
           .quantize = quantizeGptq};
 }

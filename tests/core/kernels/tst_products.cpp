@@ -144,6 +144,20 @@ class TestProducts : public QObject {
     }
   }
 
+  void productsOfRowsAreTheirColumnsDotProducts() {
+    constexpr std::size_t kTokens = 1100;  // a block and a piece
+    const Matrix a = qs::test::randomMatrix(kTokens, 520, 21);
+    const Matrix b = qs::test::randomMatrix(kTokens, 520, 22);
+    std::vector<double> sum(520 * 520, 1.0);
+    qs::addProducts(a.view(), b.view(), sum, {.threads = 2});
+    const Matrix left = turned(a);
+    const Matrix right = turned(b);
+    for (const auto& [i, j] : {std::pair<std::size_t, std::size_t>{0, 0}, {3, 519}, {519, 3}, {511, 512}, {515, 7}}) {
+      const Exact exact = exactProduct(left, i, right, j);
+      QVERIFY(std::abs(sum[i * 520 + j] - 1.0 - exact.value) <= bound(kTokens, exact.magnitude));
+    }
+  }
+
   void factorsGiveTheMatrixBackOnEveryTarget() {
     constexpr std::size_t kSize = 300;
     const Matrix rows = qs::test::randomMatrix(kSize + 20, kSize, 8);

@@ -62,6 +62,29 @@ Matrix numberedRows(std::size_t rows) {
 class TestActivationAccumulator : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void driftIsTheOriginalLessTheRowTimesTheRow() {
+    const Matrix inputs = qs::test::randomMatrix(1300, 40, 5);
+    const Matrix originals = qs::test::randomMatrix(1300, 40, 6);
+    for (const std::size_t holdOut : {0, 3}) {
+      ActivationAccumulator accumulator("layer", 40, {.drift = true, .holdOutEvery = holdOut});
+      for (std::size_t first = 0; first < 1300; first += 100)
+        accumulator.add(inputs.view().middleRows(first, 100), originals.view().middleRows(first, 100), {});
+      const ActivationStats stats = accumulator.take();
+      for (const auto& [i, j] : {std::pair<std::size_t, std::size_t>{0, 0}, {3, 39}, {39, 3}}) {
+        double sum = 0;
+        double magnitude = 0;
+        for (std::size_t t = 0; t < 1300; ++t) {
+          if (holdOut != 0 && (t + 1) % holdOut == 0) continue;
+          const double part = (static_cast<double>(originals(t, i)) - inputs(t, i)) * inputs(t, j);
+          sum += part;
+          magnitude += std::abs(part);
+        }
+        QVERIFY(std::abs(stats.drift[i * 40 + j] - sum) <= kGramTolerance * magnitude);
+      }
+    }
+    QVERIFY(accumulate(inputs, 100).drift.empty());
+  }
+
   void statisticsAgreeWithAPlainComputation() {
     const Matrix inputs = qs::test::randomMatrix(2500, 70, 3);
     const ActivationStats expected = qs::test::statsOf(inputs, 100);
