@@ -120,7 +120,7 @@ void RequestOptions::addTo(CLI::App& command) {
   command.add_option("--calibration", calibration, "Activations file as `calibrate` writes it");
   command.add_option("--hold-out", holdOut, "Keep every Nth calibration row out and report its error (0: none)");
   command.add_flag("--sequential", sequential,
-                   "Calibrate each block on the outputs of the quantized blocks before it (when the model is run)");
+                   "Calibrate each layer on what the quantized layers before it give (when the model is run)");
   parameters.addTo(command);
 }
 

@@ -35,11 +35,11 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
   m_holdOut = new QCheckBox(tr("Keep every 8th row out"), this);
   m_holdOut->setObjectName(QStringLiteral("holdOut"));
   m_holdOut->setToolTip(tr("Rows that take no part in calibration; the error over them is reported beside"));
-  m_sequential = new QCheckBox(tr("On quantized blocks' outputs"), this);
+  m_sequential = new QCheckBox(tr("On quantized layers' outputs"), this);
   m_sequential->setObjectName(QStringLiteral("sequential"));
   m_sequential->setToolTip(tr(
-      "Sequential calibration, as GPTQ was published: in a run over all layers each block is calibrated on the outputs "
-      "of the already quantized blocks before it. Else all blocks see the original model's."));
+      "Sequential calibration: in a run over all layers each one is calibrated on what the quantized layers before it "
+      "give; else on the unquantized model's"));
   m_hint = new QLabel(this);
   m_hint->setWordWrap(true);
   m_hint->setProperty("textStyle", QLatin1String("muted"));

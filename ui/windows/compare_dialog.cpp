@@ -49,10 +49,9 @@ CompareDialog::CompareDialog(const QuantRequest& base, BuiltInTexts texts, QWidg
   rows->addRow(tr("Calibrate on"), m_calibration);
   rows->addRow(tr("Evaluate on"), m_evaluation);
   rows->addRow(tr("Windows"), m_windows);
-  m_sequential = new QCheckBox(tr("Block by block, on the outputs of the quantized blocks before"), this);
+  m_sequential = new QCheckBox(tr("Layer by layer, on what the quantized layers before give"), this);
   m_sequential->setObjectName(QStringLiteral("sequentialComparison"));
-  m_sequential->setToolTip(
-      tr("Sequential calibration, as GPTQ was published; else all blocks see the original's outputs"));
+  m_sequential->setToolTip(tr("Sequential calibration; else all layers see the unquantized model's inputs"));
   m_sequential->setChecked(m_base.calibration.sequential);
   rows->addRow(QString(), m_sequential);
   m_warning = new QLabel(this);
