@@ -2,6 +2,7 @@
 
 #include <QDockWidget>
 #include <QMainWindow>
+#include <QTabBar>
 #include <algorithm>
 
 #include "ui/panels/comparison_panel.h"
@@ -62,6 +63,8 @@ void WindowDocks::resetLayout() {
     each->show();
   }
   comparisonDock->raise();
+  // The tabs of the layout before would lie over the new ones, empty, until Qt needs them again.
+  for (QTabBar* tabs : window->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) tabs->setVisible(tabs->count() > 0);
   const int left = std::clamp(window->width() * kLeftShare / 100, kLeastLeft, kMostLeft);
   window->resizeDocks({modelDock, methodDock}, {left, window->width() * kRightShare / 100}, Qt::Horizontal);
   window->resizeDocks({methodDock, inspectorDock},

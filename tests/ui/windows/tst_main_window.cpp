@@ -11,6 +11,7 @@
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
+#include <QTabBar>
 #include <QTableView>
 #include <QToolButton>
 #include <QTreeView>
@@ -91,6 +92,19 @@ class TestMainWindow : public QObject {
     QCOMPARE(f.bench().comparison.rows().size(), std::size_t{1});
     QVERIFY(f.window.windowTitle().startsWith(QStringLiteral("tiny")));
     QCOMPARE(f.bench().recent.paths().front(), f.model);
+  }
+
+  void aResetLayoutLeavesNoEmptyTabs() {
+    Fixture f;
+    f.window.docks().resetLayout();
+    f.window.docks().resetLayout();
+    QTest::qWait(50);
+    int shown = 0;
+    for (const QTabBar* tabs : f.window.findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) {
+      QVERIFY(tabs->count() > 0 || !tabs->isVisible());
+      shown += tabs->isVisible() ? 1 : 0;
+    }
+    QCOMPARE(shown, 1);
   }
 
   // Opening reads headers only: a layer of more than four million weights waits until it is asked for.
