@@ -29,8 +29,8 @@ struct CalibrationSource {
   int holdOutEvery = 0;            ///< keep every Nth row out of calibration; 0 = none
   std::size_t window = 0;          ///< runModel: tokens of a window; 0 = the largest that fits, at most 2,048
   std::size_t windows = 0;         ///< runModel: how many; 0 = all up to 32,768 tokens
-  bool sequential =
-      false;  ///< runModel: a block sees the outputs of the quantized blocks before it, not the originals'
+  /// runModel: a layer sees what the quantized layers before it give, not the unquantized model's inputs.
+  bool sequential = false;
   bool operator==(const CalibrationSource&) const = default;
 };
 

@@ -56,7 +56,8 @@ TrainingResults::TrainingResults(const Checkpoint& model, const QuantRequest& re
       m_start(start),
       m_context(context),
       m_observers(observers),
-      m_provider(makeActivationProvider(model, request)) {}
+      // Sequential inputs come in turns that aren't the layers' order: without them the output error isn't measured.
+      m_provider(request.calibration.sequential ? nullptr : makeActivationProvider(model, request)) {}
 
 std::map<std::string, QuantizedTensor> TrainingResults::startOf(const std::vector<const PlannedLayer*>& layers) const {
   std::map<std::string, QuantizedTensor> tensors;
@@ -154,7 +155,6 @@ std::vector<std::string> TrainingResults::notesOf(const TrainingState& state) co
 
 void TrainingResults::deliver(LayerReport report, const QuantizedTensor& tensor) {
   m_store.save(report, tensor);
-  if (m_provider) m_provider->layerQuantized(report.name, tensor);
   m_reports.push_back(std::make_shared<const LayerReport>(std::move(report)));
   if (m_observers.layers) m_observers.layers(m_reports.back());
 }

@@ -127,6 +127,28 @@ class TestModelTraining : public QObject {
         QVERIFY(demo.model->load(tensor) == model->load(model->require(tensor.info.name)));
   }
 
+  /// Sequential calibration makes the start; the trained layers' own output error can't be told from it.
+  void aSequentialStartIsTheSequentialRun() {
+    DemoTraining demo;
+    demo.calibrate();
+    demo.request.calibration.sequential = true;
+    demo.request.settings.set("start", std::string("gptq"));
+    for (const char* rate : {"learning_rate", "step_learning_rate", "norm_learning_rate"})
+      demo.request.settings.set(rate, 0.0);
+    const qs::QuantReport trained = demo.run("trained");
+    qs::QuantRequest alone = demo.request;
+    alone.method = "gptq";
+    alone.settings = {};
+    alone.settings.set("bits", std::int64_t{2});
+    alone.settings.set("group_size", std::int64_t{64});
+    qs::RunStore plain(demo.folder.path() / "plain", *demo.model, alone);
+    static_cast<void>(qs::runQuantization(*demo.model, alone, plain, {}));
+    for (const qs::LayerReportPtr& layer : trained.layers) {
+      QVERIFY2(demo.tensor("trained", layer->name) == plain.loadTensor(layer->name), layer->name.c_str());
+      QVERIFY(!layer->metrics.outputRelativeError.has_value());
+    }
+  }
+
   /// A folder format folds AWQ's scales into the trained norms; what it computes is what the plain weights compute.
   void anAwqStartIsFoldedIntoTheTrainedNorms() {
     DemoTraining demo;
