@@ -1,5 +1,7 @@
 // Large blocks on huge pages: weights come in matrices of tens of megabytes, and touching such a block for the first
 // time costs a page fault for every 4 KiB of it, which took longer than rounding the weights that went there.
+// The sanitizers bring their own allocation.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -31,3 +33,4 @@ void* operator new(std::size_t size) {
 
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
