@@ -74,14 +74,14 @@ CliResult interruptCli(const QStringList& arguments, int signal) {
   return finish(process);
 }
 
-CliResult signalCli(const QStringList& arguments, int signal, const QByteArray& line) {
+CliResult signalCli(const QStringList& arguments, int signal,
+                    const std::function<bool(const QByteArray& progress)>& isTime) {
   QProcess process;
   process.setStandardInputFile(QProcess::nullDevice());
   process.setReadChannel(QProcess::StandardError);
   process.start(QUANTSCOPE_CLI, arguments + QStringList{"--progress"});
   QByteArray heard;
-  while (!heard.startsWith(line) && !heard.contains("\n" + line) && process.waitForReadyRead(kPatienceMs))
-    heard += process.readAllStandardError();
+  while (!isTime(heard) && process.waitForReadyRead(kPatienceMs)) heard += process.readAllStandardError();
   if (process.processId() > 0) kill(static_cast<pid_t>(process.processId()), signal);
   CliResult result = finish(process);
   result.err.prepend(heard);

@@ -2,6 +2,7 @@
 
 #include <QByteArray>
 #include <QStringList>
+#include <functional>
 
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct CliResult {
 /// As runCli; sends `signal` as soon as the first quantized layer is stored. Needs XDG_CACHE_HOME in the environment.
 [[nodiscard]] CliResult interruptCli(const QStringList& arguments, int signal);
 
-/// As runCli with --progress; sends `signal` as soon as a line of progress begins with `line`.
-[[nodiscard]] CliResult signalCli(const QStringList& arguments, int signal, const QByteArray& line);
+/// As runCli with --progress; sends `signal` as soon as `isTime`, given the progress so far, says so.
+[[nodiscard]] CliResult signalCli(const QStringList& arguments, int signal,
+                                  const std::function<bool(const QByteArray& progress)>& isTime);
 
 }  // namespace qs::test

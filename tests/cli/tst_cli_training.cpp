@@ -18,7 +18,16 @@ using qs::test::runCli;
 using qs::test::signalCli;
 
 constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
-const QByteArray kFirstStep = "Training: ";
+const QByteArray kTraining = "Training: ";
+
+/// The step that a line of progress tells; -1 of none.
+int stepAt(const QByteArray& progress, qsizetype line) {
+  return line < 0 ? -1 : progress.mid(line + kTraining.size()).split(' ').first().toInt();
+}
+/// Whether the training is beyond a step.
+auto beyond(int step) {
+  return [step](const QByteArray& progress) { return stepAt(progress, progress.lastIndexOf(kTraining)) > step; };
+}
 
 }  // namespace
 
@@ -67,14 +76,14 @@ class TestCliTraining : public QObject {
   void killedAndInterruptedItComesToTheSameBytes() {
     const CliResult whole = runCli(command("whole"));
     QVERIFY2(whole.status == 0, whole.err);
-    QCOMPARE(signalCli(command("parts"), SIGKILL, kFirstStep).status, -1);
-    interrupt();
+    QCOMPARE(signalCli(command("parts"), SIGKILL, beyond(0)).status, -1);
+    interrupt(0);
     const int reached = takeBest();
     QVERIFY(reached >= 1);
-    const CliResult killed = signalCli(resumed("parts"), SIGKILL, kFirstStep);
+    const CliResult killed = signalCli(resumed("parts"), SIGKILL, beyond(reached));
     QCOMPARE(killed.status, -1);
-    QVERIFY2(firstStep(killed.err) >= reached, killed.err);
-    interrupt();
+    QVERIFY2(stepAt(killed.err, killed.err.indexOf(kTraining)) >= reached, killed.err);
+    interrupt(reached);
     QVERIFY(takeBest() > reached);
     const CliResult last = runCli(resumed("parts"));
     QVERIFY2(last.status == 0, last.err);
@@ -97,12 +106,8 @@ class TestCliTraining : public QObject {
   }
   [[nodiscard]] QStringList resumed(const std::string& out) const { return command(out) + QStringList{"--resume"}; }
 
-  static int firstStep(const QByteArray& progress) {
-    return progress.mid(progress.indexOf(kFirstStep) + kFirstStep.size()).split(' ').first().toInt();
-  }
-
-  void interrupt() const {
-    const CliResult result = signalCli(resumed("parts"), SIGINT, kFirstStep);
+  void interrupt(int step) const {
+    const CliResult result = signalCli(resumed("parts"), SIGINT, beyond(step));
     QVERIFY2(result.status == 130, result.err);
     QVERIFY2(result.err.contains("--resume --best-so-far"), result.err);
     QVERIFY2(result.err.endsWith("quantscope-cli: error: interrupted\n"), result.err);
