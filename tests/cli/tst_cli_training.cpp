@@ -18,6 +18,11 @@ using qs::test::runCli;
 using qs::test::signalCli;
 
 constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
+#ifdef __SANITIZE_ADDRESS__
+const QString kSteps = "30";  // each takes seconds
+#else
+const QString kSteps = "100";
+#endif
 const QByteArray kTraining = "Training: ";
 
 /// The step that a line of progress tells; -1 of none.
@@ -100,7 +105,7 @@ class TestCliTraining : public QObject {
             "--bits",          "2",
             "--group-size",    "64",
             "--batch",         "1",
-            "--steps",         "100",
+            "--steps",         kSteps,
             "--training-text", text("text.txt"),
             "--out",           text(out)};
   }
