@@ -73,8 +73,23 @@ nlohmann::json dynamicRules(const std::vector<LayerSummary>& layers, const std::
   return rules;
 }
 
+// How the codes were found, as far as the configuration has keys for it; the usual values where it wasn't by GPTQ.
+struct Procedure {
+  double damping = 0.01;
+  bool sequential = false;
+  bool staticGroups = false;
+};
+
+Procedure procedureOf(const ExportSource& source) {
+  for (const LayerReportPtr& layer : source.report.layers)
+    if (layer->method == "gptq")
+      return {layer->settings.real("damping"), source.request.calibration.sequential,
+              layer->settings.flag("static_groups")};
+  return {};
+}
+
 nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized,
-                             bool isV2) {
+                             const Procedure& procedure, bool isV2) {
   const QuantScheme& scheme = usualScheme(layers);
   const auto any = [&layers](const auto& holds) { return std::any_of(layers.begin(), layers.end(), holds); };
   const char* format = isV2 ? "gptq_v2" : "gptq";
@@ -84,9 +99,9 @@ nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std:
                         {"desc_act", any([](const LayerSummary& layer) { return layer.hasGroupIndex; })},
                         {"sym", scheme.symmetric},
                         {"checkpoint_format", format},
-                        {"damp_percent", 0.01},
-                        {"true_sequential", true},
-                        {"static_groups", false},
+                        {"damp_percent", procedure.damping},
+                        {"true_sequential", procedure.sequential},
+                        {"static_groups", procedure.staticGroups},
                         {"lm_head", any([](const LayerSummary& layer) { return layer.name.ends_with("lm_head"); })}};
   const nlohmann::json rules = dynamicRules(layers, unquantized);
   if (!rules.empty()) config["dynamic"] = rules;
@@ -102,9 +117,10 @@ ExportResult write(const ExportSource& source, const ExportOptions& options, con
                   const QuantizedTensor& layer,
                   const std::string& name) { return packGptq(layer, isV2 ? GptqVersion::V2 : GptqVersion::V1, name); },
       .configuration =
-          [&isV2, choice](const std::vector<LayerSummary>& layers, const std::vector<std::string>& unquantized) {
+          [&isV2, choice, procedure = procedureOf(source)](const std::vector<LayerSummary>& layers,
+                                                           const std::vector<std::string>& unquantized) {
             isV2 = isV2 || (choice == VersionChoice::Auto && needsV2(layers));
-            return configuration(layers, unquantized, isV2);
+            return configuration(layers, unquantized, procedure, isV2);
           },
       .configurationFile = "quantize_config.json"};
   return exportModelFolder(source, options, format, context);

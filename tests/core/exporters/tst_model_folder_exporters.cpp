@@ -138,6 +138,25 @@ class TestModelFolderExporters : public QObject {
     QVERIFY(!words.empty());
   }
 
+  void aGptqConfigurationTellsHowTheCodesWereFound() {
+    Exported e;
+    e.make(32, 64);
+    writeRandomTensors(
+        e.folder.path() / "inputs.safetensors",
+        {{std::string(kUp) + ".input", DType::F32, {128, 64}}, {std::string(kDown) + ".input", DType::F32, {128, 32}}},
+        8, 1.0F);
+    e.request.calibration.activationsFile = e.folder.path() / "inputs.safetensors";
+    e.request.method = "gptq";
+    e.request.settings = rtn(4, 32, true);
+    e.request.settings.set("damping", 0.05);
+    e.run();
+    e.write("gptq");
+    const nlohmann::json config = e.quantization();
+    QCOMPARE(config.at("damp_percent").get<double>(), 0.05);
+    QCOMPARE(config.at("static_groups").get<bool>(), true);
+    QCOMPARE(config.at("true_sequential").get<bool>(), false);
+  }
+
   void versionTwoStoresTheZeroPointItself() {
     Exported e;
     e.make(32, 64);
