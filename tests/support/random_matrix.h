@@ -24,4 +24,19 @@ inline Matrix randomMatrix(std::size_t rows, std::size_t cols, std::uint64_t see
   return matrix;
 }
 
+/// Correlated inputs [tokens, width]: a few directions shared by all channels, some channels much larger.
+inline Matrix correlatedInputs(std::size_t tokens, std::size_t width) {
+  const Matrix noise = randomMatrix(tokens, width, 11);
+  const Matrix shared = randomMatrix(tokens, 3, 12);
+  const Matrix mix = randomMatrix(3, width, 13);
+  Matrix inputs(tokens, width);
+  for (std::size_t t = 0; t < tokens; ++t)
+    for (std::size_t c = 0; c < width; ++c) {
+      float value = noise(t, c);
+      for (std::size_t k = 0; k < 3; ++k) value += 20.0F * shared(t, k) * mix(k, c);
+      inputs(t, c) = value * (c % 17 == 5 ? 20.0F : 1.0F);
+    }
+  return inputs;
+}
+
 }  // namespace qs::test

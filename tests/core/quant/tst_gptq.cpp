@@ -2,13 +2,11 @@
 
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "core/base/parallel.h"
 #include "core/kernels/gptq_rows.h"
 #include "core/kernels/triangular.h"
 #include "core/quant/gptq_hessian.h"
-#include "core/quant/gptq_target.h"
 #include "core/quant/output_error.h"
 #include "core/quant/uniform_grid.h"
 #include "tests/support/golden.h"
@@ -53,21 +51,6 @@ Settings gptqSettings(const nlohmann::json& entry) {
                    {"static_groups", entry["static_groups"].get<bool>()},
                    {"block_size", entry["block_size"].get<std::int64_t>()},
                    {"damping", entry["percdamp"].get<double>()}});
-}
-
-// Correlated inputs: a few directions shared by all channels, some channels much larger.
-Matrix correlatedInputs(std::size_t tokens, std::size_t width) {
-  const Matrix noise = qs::test::randomMatrix(tokens, width, 11);
-  const Matrix shared = qs::test::randomMatrix(tokens, 3, 12);
-  const Matrix mix = qs::test::randomMatrix(3, width, 13);
-  Matrix inputs(tokens, width);
-  for (std::size_t t = 0; t < tokens; ++t)
-    for (std::size_t c = 0; c < width; ++c) {
-      float value = noise(t, c);
-      for (std::size_t k = 0; k < 3; ++k) value += 20.0F * shared(t, k) * mix(k, c);
-      inputs(t, c) = value * (c % 17 == 5 ? 20.0F : 1.0F);
-    }
-  return inputs;
 }
 
 template <typename Real>
@@ -175,88 +158,11 @@ std::vector<float> reinversionOracle(const Matrix& weights, const ActivationStat
   return codes;
 }
 
-// The unquantized model's inputs, and what quantized layers made of them: noise, and a part of it lost.
-struct DriftedInputs {
-  Matrix originals = correlatedInputs(600, 64);
-  Matrix inputs = originals;
-  ActivationStats stats;
-};
-
-DriftedInputs driftedInputs() {
-  DriftedInputs made;
-  const Matrix noise = qs::test::randomMatrix(600, 64, 31);
-  for (std::size_t i = 0; i < noise.values().size(); ++i)
-    made.inputs.values()[i] = 0.8F * made.originals.values()[i] + noise.values()[i];
-  made.stats = qs::test::statsOf(made.inputs);
-  made.stats.drift.assign(64 * 64, 0.0);
-  for (std::size_t t = 0; t < 600; ++t)
-    for (std::size_t i = 0; i < 64; ++i)
-      for (std::size_t j = 0; j < 64; ++j)
-        made.stats.drift[i * 64 + j] +=
-            (static_cast<double>(made.originals(t, i)) - made.inputs(t, i)) * made.inputs(t, j);
-  return made;
-}
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
-                            [](float x, float y) { return static_cast<double>(x) * y; });
-}
-
-// ‖X°Wᵀ − XVᵀ‖².
-double distanceFromOriginal(const DriftedInputs& drifted, const Matrix& weights, const Matrix& others) {
-  double sum = 0;
-  for (std::size_t t = 0; t < drifted.inputs.rows(); ++t)
-    for (std::size_t o = 0; o < weights.rows(); ++o)
-      sum += std::pow(dot(drifted.originals.row(t), weights.row(o)) - dot(drifted.inputs.row(t), others.row(o)), 2);
-  return sum;
-}
-
 }  // namespace
 
 class TestGptq : public QObject {
   Q_OBJECT
  private Q_SLOTS:
-  // At the least of a quadratic form, small steps in any direction change nothing to first order and make it larger.
-  void matchedWeightsAreTheNearestToTheOriginalsOutputs() {
-    const DriftedInputs drifted = driftedInputs();
-    const Matrix weights = qs::test::randomMatrix(70, 64, 32);
-    for (const bool byActivation : {false, true}) {
-      const auto order = qs::columnOrder(drifted.stats, byActivation);
-      std::vector<double> factor = qs::dampedHessian(drifted.stats, order, 1e-9, {});
-      QVERIFY(qs::factorUpper(factor, 64, {}));
-      const Matrix matched = qs::weightsForOriginalOutputs(weights.view(), drifted.stats, factor, order, {});
-      const double least = distanceFromOriginal(drifted, weights, matched);
-      QVERIFY(least < 0.5 * distanceFromOriginal(drifted, weights, weights));
-      for (const std::uint64_t seed : {41, 42, 43}) {
-        const Matrix step = qs::test::randomMatrix(70, 64, seed);
-        for (const float length : {-0.01F, 0.01F}) {
-          Matrix moved = matched;
-          for (std::size_t i = 0; i < moved.values().size(); ++i) moved.values()[i] += length * step.values()[i];
-          QVERIFY(distanceFromOriginal(drifted, weights, moved) > least);
-        }
-      }
-    }
-  }
-
-  void matchingTheOriginalLowersTheErrorThatTheModelSees() {
-    const DriftedInputs drifted = driftedInputs();
-    const Matrix weights = qs::test::randomMatrix(70, 64, 32);
-    const auto distance = [&](bool match) {
-      const Settings settings({{"bits", std::int64_t{4}}, {"group_size", std::int64_t{32}}, {"match_original", match}});
-      const QuantizedTensor tensor = qs::test::runMethodOk("gptq", weights, settings, &drifted.stats);
-      Matrix values(70, 64);
-      qs::dequantizeRows(tensor, 0, values.span());
-      return distanceFromOriginal(drifted, weights, values);
-    };
-    QVERIFY(distance(true) < 0.8 * distance(false));
-    ActivationStats parallel = drifted.stats;
-    parallel.drift.clear();
-    const auto codes = [&](const ActivationStats& stats, bool match) {
-      return qs::test::runMethodOk("gptq", weights, Settings({{"match_original", match}}), &stats).codes;
-    };
-    QVERIFY(codes(parallel, true) == codes(drifted.stats, false));  // nothing to match without drift
-  }
-
   void goldenErrorsAreReached() {
     const auto& entries = golden().expected()["gptq"];
     QVERIFY(entries.size() >= 80);
@@ -316,7 +222,7 @@ class TestGptq : public QObject {
 
   void theBlockSizeChangesNothing() {
     const Matrix weights = qs::test::randomMatrix(24, 200);
-    const ActivationStats stats = qs::test::statsOf(correlatedInputs(600, 200));
+    const ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(600, 200));
     for (const std::int64_t group : {16, 48, 128, -1}) {
       const QuantScheme scheme{.bits = 3, .groupSize = group};
       const bool live = group > 0;
@@ -342,7 +248,7 @@ class TestGptq : public QObject {
     QFETCH(bool, liveGrids);
     QFETCH(bool, byActivation);
     Matrix weights = qs::test::randomMatrix(20, 150);
-    Matrix inputs = correlatedInputs(400, 150);
+    Matrix inputs = qs::test::correlatedInputs(400, 150);
     for (const std::size_t dead : {3, 77, 149}) {
       for (std::size_t t = 0; t < inputs.rows(); ++t) inputs(t, dead) = 0.0F;
       for (std::size_t r = 0; r < weights.rows(); ++r) weights(r, dead) = 0.0F;
@@ -363,7 +269,7 @@ class TestGptq : public QObject {
 
   void reinvertingAfterEachColumnGivesTheSame() {
     const Matrix weights = qs::test::randomMatrix(12, 60);
-    const ActivationStats stats = qs::test::statsOf(correlatedInputs(300, 60));
+    const ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(300, 60));
     const QuantScheme scheme{.bits = 3, .groupSize = 20};
     const auto grids = qs::findGrids(weights.view(), scheme, false, {});
     const auto codes = reinversionOracle(weights, stats, scheme, grids, 0.01);
@@ -431,7 +337,7 @@ class TestGptq : public QObject {
 
   void aSingularGramMatrixRaisesTheDamping() {
     const Matrix weights = qs::test::randomMatrix(16, 64);
-    const ActivationStats stats = qs::test::statsOf(correlatedInputs(8, 64));
+    const ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(8, 64));
     const LayerOutcome outcome = qs::test::runMethod("gptq", weights, Settings({{"damping", 0.0}}), &stats);
     QVERIFY(outcome.tensor.has_value());
     QVERIFY(outcome.figures.at("damping") > 0.0);
@@ -441,7 +347,7 @@ class TestGptq : public QObject {
 
   void aMatrixThatCantBeFactoredFallsBackAndSaysSo() {
     const Matrix weights = qs::test::randomMatrix(16, 64);
-    ActivationStats stats = qs::test::statsOf(correlatedInputs(100, 64));
+    ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(100, 64));
     stats.gram[3 * 64 + 7] = stats.gram[7 * 64 + 3] = std::nan("");
     const LayerOutcome outcome = qs::test::runMethod("gptq", weights, {}, &stats);
     QVERIFY(outcome.tensor.has_value());
@@ -456,7 +362,7 @@ class TestGptq : public QObject {
     const ActivationStats zero = qs::test::statsOf(Matrix(32, 64));
     const LayerOutcome outcome = qs::test::runMethod("gptq", weights, {}, &zero);
     QVERIFY(!outcome.tensor && outcome.error.find("all zero") != std::string::npos);
-    const ActivationStats narrow = qs::test::statsOf(correlatedInputs(100, 63));
+    const ActivationStats narrow = qs::test::statsOf(qs::test::correlatedInputs(100, 63));
     QVERIFY(qs::test::runMethod("gptq", weights, {}, &narrow).error.find("expected 64") != std::string::npos);
   }
 
