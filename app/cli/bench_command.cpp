@@ -81,7 +81,7 @@ void bench(const BenchOptions& options, const Environment& environment) {
   for (const DecodeTiming& timing : timings)
     table.rows.push_back({formatName(timing), roundedText(timing.bytesPerToken, 12),
                           roundedText(timing.bestSeconds * 1e6, 4), roundedText(timing.medianSeconds * 1e6, 4),
-                          roundedText(timing.speedup, 3) + (timing.cappedAtBytes ? " (the ratio of bytes)" : "")});
+                          (timing.cappedAtBytes ? ">=" : "") + roundedText(timing.speedup, 3)});
   std::cout << table.toPlainText();
 }
 

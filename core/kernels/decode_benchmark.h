@@ -24,10 +24,11 @@ struct DecodeTiming {
   double bestSeconds = 0;
   double medianSeconds = 0;
   double worstSeconds = 0;
-  double speedup = 0;     ///< F16's best over this best, in the same run; at most the ratio of bytes (a larger figure
-                          ///< would only say that the F16 kernel ran below its bandwidth)
+  double speedup = 0;     ///< F16's best over this best, in the same run; at most the ratio of bytes
   double speedupLow = 0;  ///< the same with both medians' spread against it: F16's best over this worst
-  bool cappedAtBytes = false;  ///< the measured ratio was above the ratio of bytes
+  /// The measured ratio was above that of bytes, also after more rounds: the F16 kernel ran below its bandwidth, and
+  /// `speedup` is only what was reached at least.
+  bool cappedAtBytes = false;
 };
 
 /// What to measure beside F16, which always is.
@@ -37,15 +38,16 @@ struct DecodeVariant {
   bool operator==(const DecodeVariant&) const = default;
 };
 
-/// Times the decode kernels on these shapes: `repeats` (at least 7) rounds, the formats interleaved within each round,
-/// weights rotated through at least four times the last-level cache, all threads of the context. F16 comes first in the
-/// result. Shapes whose inputs a format can't hold (no multiple of its group) are left out for all formats. Throws
-/// Cancelled.
+/// Times the decode kernels on these shapes: `repeats` (at least 7) rounds, up to four times as many while a ratio is
+/// above that of bytes, the formats interleaved within each round, weights rotated through at least four times the
+/// last-level cache, all threads of the context. F16 comes first in the result. Shapes whose inputs a format can't hold
+/// (no multiple of its group) are left out for all formats. Throws Cancelled.
 [[nodiscard]] std::vector<DecodeTiming> measureDecode(std::span<const DecodeShape> shapes,
                                                       std::span<const DecodeVariant> variants, int repeats,
                                                       const RunContext& context);
 
-/// Size of the last-level cache in bytes as the system tells it, or 32 MiB.
+/// Bytes of last-level cache that the machine's processors reach: of the caches that they share, not of the whole
+/// socket of which they may be a part. 32 MiB where the system doesn't tell.
 [[nodiscard]] std::size_t lastLevelCacheBytes();
 
 }  // namespace qs

@@ -25,6 +25,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::CappedTag<float, 16>;
 using Floats = hn::Vec<FloatTag>;
 constexpr std::size_t kParts = 16 / hn::MaxLanes(FloatTag());  // vectors that 16 lanes take
+constexpr std::size_t kBytesAhead = 8192;  // of the weights, asked for before they are needed
+
+// Asks for the weights that stand kBytesAhead after these `count` bytes.
+HWY_INLINE void askAhead(const void* weights, std::size_t count) {
+  constexpr std::size_t kLine = 64;
+  const auto* bytes = static_cast<const std::byte*>(weights) + kBytesAhead;
+  for (std::size_t i = 0; i < count; i += kLine) hwy::Prefetch(bytes + i);
+}
 
 HWY_INLINE float sumOfLanes(const Floats* parts) {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
@@ -37,15 +45,16 @@ HWY_INLINE float sumOfLanes(const Floats* parts) {
 #endif
 }
 
-// Σ w·x with w by load(i); four accumulators hide the latency of the multiply-add. Whole runs of 64 only.
-template <class Load>
-HWY_INLINE float dotWhole(const Load& load, const float* HWY_RESTRICT x, std::size_t count) {
+// Σ w·x with w[i] by load(i); four accumulators hide the latency of the multiply-add. Whole runs of 64 only.
+template <class T, class Load>
+HWY_INLINE float dotWhole(const T* w, const Load& load, const float* HWY_RESTRICT x, std::size_t count) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
   constexpr std::size_t kVectors = 4 * kParts;
   Floats sums[kVectors];
   for (auto& sum : sums) sum = hn::Zero(d);
   for (std::size_t i = 0; i < count; i += kVectors * lanes) {
+    askAhead(w + i, kVectors * lanes * sizeof(T));
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < kVectors; ++v)
       sums[v] = hn::MulAdd(load(i + v * lanes), hn::LoadU(d, x + i + v * lanes), sums[v]);
@@ -57,7 +66,8 @@ HWY_INLINE float dotWhole(const Load& load, const float* HWY_RESTRICT x, std::si
 
 float dotF32(const float* HWY_RESTRICT w, const float* HWY_RESTRICT x, std::size_t count) {
   const std::size_t whole = count / 64 * 64;
-  float sum = dotWhole([w](std::size_t i) { return hn::LoadU(FloatTag(), w + i); }, x, whole);
+  float sum = dotWhole(
+      w, [w](std::size_t i) { return hn::LoadU(FloatTag(), w + i); }, x, whole);
   for (std::size_t i = whole; i < count; ++i) sum += w[i] * x[i];
   return sum;
 }
@@ -66,7 +76,7 @@ float dotF16(const hwy::float16_t* HWY_RESTRICT w, const float* HWY_RESTRICT x, 
   const hn::Rebind<hwy::float16_t, FloatTag> d16;
   const std::size_t whole = count / 64 * 64;
   const auto widened = [&](std::size_t i) { return hn::PromoteTo(FloatTag(), hn::LoadU(d16, w + i)); };
-  float sum = dotWhole(widened, x, whole);
+  float sum = dotWhole(w, widened, x, whole);
   for (std::size_t i = whole; i < count; ++i) sum += halfToFloat(w[i].bits) * x[i];
   return sum;
 }
@@ -82,6 +92,7 @@ std::int32_t dotInt8(const std::int8_t* HWY_RESTRICT w, const std::int16_t* HWY_
   auto bOdd = hn::Zero(d32);
   std::size_t i = 0;
   for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    askAhead(w + i, 2 * lanes);
     a = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d, hn::LoadU(d8, w + i)), hn::LoadU(d, x + i), a, aOdd);
     b = hn::ReorderWidenMulAccumulate(d32, hn::PromoteTo(d, hn::LoadU(d8, w + i + lanes)), hn::LoadU(d, x + i + lanes),
                                       b, bOdd);
@@ -187,7 +198,6 @@ HWY_INLINE hn::Vec<hn::Repartition<std::int32_t, D>> groupProduct([[maybe_unused
 template <std::size_t kWidth>
 float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float* groupSums, std::size_t row) {
   constexpr std::size_t kChunk = 64;
-  constexpr std::size_t kBytesAhead = 4096;
   const hn::CappedTag<std::uint8_t, kWidth> d;
   const hn::Repartition<float, decltype(d)> df;
   constexpr std::size_t kVectors = kWidth / hn::MaxLanes(d);

@@ -221,6 +221,7 @@ class Comparison {
   void setSpeed(std::size_t row, const DecodeTiming& timing) {
     m_rows[row].decodeSpeedup = timing.speedup;
     m_rows[row].decodeSpeedupLow = timing.speedupLow;
+    m_rows[row].decodeSpeedupIsLeast = timing.cappedAtBytes;
     tell(row);
   }
 

@@ -54,6 +54,7 @@ struct ComparisonRow {
   std::optional<double>
       decodeSpeedup;  ///< measured against F16 in the same run; absent for formats that only are simulated
   std::optional<double> decodeSpeedupLow;  ///< the slowest repeat against F16's best
+  bool decodeSpeedupIsLeast = false;       ///< it was more: see DecodeTiming::cappedAtBytes
   bool onlySimulated = false;              ///< known at the end: no kernel decodes this format
   std::optional<double> seconds;           ///< of quantizing
   StoredRunPtr run;                        ///< the quantized model; null before it is finished, and for the unquantized

@@ -60,7 +60,7 @@ bool isText(int column) {
 
 QString speedText(const ComparisonEntry& row) {
   if (!row.speedup) return row.onlySimulated ? number::notMeasured() : QStringLiteral("–");
-  const QString best = number::factor(*row.speedup);
+  const QString best = (row.speedupIsLeast ? QStringLiteral("≥ ") : QString()) + number::factor(*row.speedup);
   if (!row.speedupLow) return best;
   return ComparisonModel::tr("%1 (%2)").arg(best, number::significant(*row.speedupLow, 2));
 }
@@ -256,7 +256,7 @@ QString ComparisonModel::columnHelp(int column) {
     case SpeedupColumn:
       return tr(
           "Decoding speed against F16 weights, measured on this machine with the model's layer shapes: the best "
-          "repeat, and the slowest in brackets");
+          "repeat, and the slowest in brackets. ≥ stands where it was more than the ratio of bytes read explains.");
     case SecondsColumn:
       return tr("Time that quantizing took");
     default:

@@ -30,6 +30,7 @@ struct ComparisonEntry {
   std::optional<double> topOneAgreement;
   std::optional<double> speedup;
   std::optional<double> speedupLow;  ///< of the slowest repeat
+  bool speedupIsLeast = false;       ///< it was more, but for an F16 kernel below its bandwidth
   bool onlySimulated = false;        ///< no kernel decodes the format: there is no speed to measure
   std::optional<double> seconds;
 };

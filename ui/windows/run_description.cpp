@@ -166,6 +166,7 @@ ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
   entry.topOneAgreement = row.top1Agreement;
   entry.speedup = row.decodeSpeedup;
   entry.speedupLow = row.decodeSpeedupLow;
+  entry.speedupIsLeast = row.decodeSpeedupIsLeast;
   entry.onlySimulated = row.onlySimulated;
   entry.seconds = row.seconds;
   return entry;

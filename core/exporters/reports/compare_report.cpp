@@ -28,6 +28,7 @@ ordered_json rowJson(const ComparisonRow& row) {
           {"mean_output_relative_error", optionalJson(row.meanOutputRelativeError)},
           {"decode_speedup", optionalJson(row.decodeSpeedup)},
           {"decode_speedup_low", optionalJson(row.decodeSpeedupLow)},
+          {"decode_speedup_is_least", row.decodeSpeedupIsLeast},
           {"seconds", optionalJson(row.seconds)},
           {"status", name(row.status)},
           {"error", row.error.empty() ? ordered_json(nullptr) : ordered_json(row.error)}};
@@ -41,7 +42,8 @@ std::string optionalRounded(const std::optional<double>& value, int digits) {
 
 std::string speedText(const ComparisonRow& row) {
   if (!row.decodeSpeedup) return row.onlySimulated ? "not measured" : "-";
-  return roundedText(*row.decodeSpeedup, 3) + " (" + roundedText(*row.decodeSpeedupLow, 3) + ")";
+  return (row.decodeSpeedupIsLeast ? ">=" : "") + roundedText(*row.decodeSpeedup, 3) + " (" +
+         roundedText(*row.decodeSpeedupLow, 3) + ")";
 }
 
 std::string sizeText(const ComparisonRow& row) { return row.sizeBytes ? std::to_string(*row.sizeBytes) : "-"; }
