@@ -56,7 +56,8 @@ std::vector<ComparedMethod> methodsOf(const CompareOptions& options) {
 }
 
 void requireKnownOptions(const CompareOptions& options, const std::vector<ComparedMethod>& methods) {
-  for (const auto& [key, value] : options.request.parameters.given()) {
+  for (const auto& given : options.request.parameters.given()) {
+    const std::string& key = given.first;
     const bool isKnown = std::any_of(methods.begin(), methods.end(), [&key](const ComparedMethod& compared) {
       return compared.method != kUnquantized && requireMethod(compared.method).parameter(key) != nullptr;
     });
@@ -136,8 +137,12 @@ void compare(const CompareOptions& options, const Environment& environment) {
     printJson(compareReportJson(options.model, result).dump(2));
   else
     printTable(result, request.base.calibration);
-  for (const ComparisonRow& row : result.rows)
+  std::size_t failed = 0;
+  for (const ComparisonRow& row : result.rows) {
     if (!row.error.empty()) printNote(row.method + ": " + row.error);
+    failed += row.status == RowStatus::Failed ? 1U : 0U;
+  }
+  if (failed == result.rows.size()) throw failedError("compare", "none of the methods could be compared");
 }
 
 }  // namespace

@@ -105,18 +105,6 @@ void preflight(const QuantizeOptionsGiven& given, const Checkpoint& model, const
   }
 }
 
-// A layer that failed fails the export: it is never left out in silence.
-void requireAllLayers(const QuantReport& report) {
-  for (const LayerReportPtr& layer : report.layers) {
-    if (layer->error.empty()) continue;
-    std::string reason = layer->error;
-    if (report.total.failedLayers > 1)
-      reason += " (and " + std::to_string(report.total.failedLayers - 1) + " more layers failed)";
-    throw Error(layer->errorKind == ErrorKind::Input ? ErrorKind::Input : ErrorKind::Failed,
-                reason.find(layer->name) == std::string::npos ? "layer '" + layer->name + "'" : "", reason);
-  }
-}
-
 // Each note once, with the first layer that it is about.
 void printNotes(const QuantReport& report) {
   std::map<std::string, std::vector<std::string>> layersByNote;

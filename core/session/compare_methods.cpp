@@ -8,6 +8,7 @@
 #include "core/base/parallel.h"
 #include "core/model/runner/checkpoint_weights.h"
 #include "core/quant/method_registry.h"
+#include "core/session/activation_provider.h"
 #include "core/session/decode_speed.h"
 #include "core/session/model_training.h"
 #include "core/session/run_quantization.h"
@@ -56,6 +57,7 @@ class Comparison {
     for (std::size_t i = 0; i < m_rows.size(); ++i) tell(i);
     try {
       prepareReference();
+      prepareCalibration();
       for (std::size_t i = 0; i < m_rows.size(); ++i) runRow(i);
       measureSpeed();
       markSimulated();
@@ -89,6 +91,15 @@ class Comparison {
     m_weights.emplace(m_runnable->spec, *m_model);
     m_runner.emplace(m_runnable->spec, *m_weights);
     m_reference.emplace(*m_runner);
+  }
+
+  // Where there is nothing to calibrate on, methods that don't need it go on without output errors.
+  void prepareCalibration() {
+    try {
+      (void)makeActivationProvider(*m_model, m_request.base);
+    } catch (const Error& error) {
+      m_whyNotCalibrated = error.what();
+    }
   }
 
   void runRow(std::size_t index) {
@@ -135,10 +146,12 @@ class Comparison {
     request.settings = m_request.methods[index].settings;
     request.scaleType = ScaleType::F16;
     if (!trainsModel(request)) request.trainingText.clear();
+    const bool goesWithout = !m_whyNotCalibrated.empty() && !requireMethod(row.method).needsCalibration;
+    if (goesWithout) request.calibration = {};
     const auto store = std::make_shared<RunStore>(m_storeRoot, *m_model, request);
     const auto stored = std::make_shared<const QuantReport>(runQuantization(*m_model, request, *store, m_context));
     const QuantReport& report = *stored;
-    requireComplete(report);
+    requireAllLayers(report);
     row.run = std::make_shared<const StoredRun>(StoredRun{std::move(request), stored, store});
     row.sizeBytes =
         unquantizedBytes(*m_model) - report.total.parameters * kBytesUnquantized + report.total.quantizedBytes;
@@ -146,17 +159,9 @@ class Comparison {
     row.meanWeightRelativeError = report.total.meanWeightRelativeError;
     row.meanOutputRelativeError = report.total.meanOutputRelativeError;
     row.seconds = report.total.seconds;
-    row.error = trainingEndedEarly(report);
+    row.error = goesWithout ? m_whyNotCalibrated : trainingEndedEarly(report);
     tell(index);
     if (m_runnable) evaluateRun(row);
-  }
-
-  static void requireComplete(const QuantReport& report) {
-    const auto failed = std::find_if(report.layers.begin(), report.layers.end(),
-                                     [](const LayerReportPtr& layer) { return !layer->error.empty(); });
-    if (failed == report.layers.end()) return;
-    throw failedError((*failed)->name, (*failed)->error + " (" + std::to_string(report.total.failedLayers) + " of " +
-                                           std::to_string(report.layers.size()) + " layers failed)");
   }
 
   void evaluateRun(ComparisonRow& row) {
@@ -241,6 +246,7 @@ class Comparison {
   std::vector<ComparisonRow> m_rows;
   EvaluatedText m_text;
   std::optional<RunnableModel> m_runnable;
+  std::string m_whyNotCalibrated;
   std::string m_whyNotRun;
   TokenWindows m_windows;
   std::optional<CheckpointWeights> m_weights;

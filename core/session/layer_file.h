@@ -20,7 +20,7 @@ namespace qs {
 
 /// The tensor without its codes, from the file itself: neither they nor the checksum are read. Nothing where the file
 /// isn't there or its header is damaged.
-[[nodiscard]] std::optional<QuantizedTensor> readLayerHead(const std::filesystem::path& file);
+[[nodiscard]] std::optional<QuantizedTensor> readLayerHead(const std::filesystem::path& path);
 
 /// Codes of `bits` bits each, lowest bits first, without gaps; the last byte is filled with zeros.
 [[nodiscard]] std::string packCodes(std::span<const std::uint8_t> codes, int bits);

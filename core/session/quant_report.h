@@ -104,4 +104,7 @@ using QuantReportPtr = std::shared_ptr<const QuantReport>;
 /// Totals of finished layers.
 [[nodiscard]] ReportTotal totalOf(const std::vector<LayerReportPtr>& layers);
 
+/// Throws the first failed layer's Error, which also counts the others: a layer is never left out in silence.
+void requireAllLayers(const QuantReport& report);
+
 }  // namespace qs

@@ -1,3 +1,4 @@
+#include "core/base/error.h"
 #include "core/session/quant_report.h"
 
 namespace qs {
@@ -29,6 +30,17 @@ ReportTotal totalOf(const std::vector<LayerReportPtr>& layers) {
   if (finished > 0) total.meanWeightRelativeError = relativeErrors / static_cast<double>(finished);
   if (withOutput > 0) total.meanOutputRelativeError = outputErrors / static_cast<double>(withOutput);
   return total;
+}
+
+void requireAllLayers(const QuantReport& report) {
+  for (const LayerReportPtr& layer : report.layers) {
+    if (layer->error.empty()) continue;
+    std::string reason = layer->error;
+    if (report.total.failedLayers > 1)
+      reason += " (and " + std::to_string(report.total.failedLayers - 1) + " more layers failed)";
+    throw Error(layer->errorKind == ErrorKind::Input ? ErrorKind::Input : ErrorKind::Failed,
+                reason.find(layer->name) == std::string::npos ? "layer '" + layer->name + "'" : "", reason);
+  }
 }
 
 }  // namespace qs

@@ -83,7 +83,7 @@ double measureMultiplyAdds(const RunContext& context) {
                            {results[t].values().data(), kSize, kSize, kSize});
     });
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    const double work = static_cast<double>(threads) * (kProducts / 4) * kSize * kSize * kSize;
+    const double work = static_cast<double>(threads * (kProducts / 4)) * kSize * kSize * kSize;
     best = std::max(best, work / std::max(seconds, 1e-9));
   }
   return best;

@@ -38,11 +38,12 @@ ParameterSet::ParameterSet(TrainingModel<float>& model, std::map<std::string, Qu
                            const std::vector<std::string>& vectors, const TrainingOptions& options,
                            const RunContext& context)
     : m_model(model), m_options(options) {
-  for (auto& [layer, tensor] : start) {
+  for (auto& entry : start) {
+    const std::string& layer = entry.first;
     const std::string weight = layer + ".weight";
     const RealMatrix<float>& values = model.tensors.at(weight);
     const MatrixView original{values.values().data(), values.rows(), values.cols()};
-    m_linears.push_back({layer, weight, FakeQuantizer(original, std::move(tensor), options.parts, context)});
+    m_linears.push_back({layer, weight, FakeQuantizer(original, std::move(entry.second), options.parts, context)});
     m_gradients.emplace(weight, RealMatrix<float>(values.rows(), values.cols()));
   }
   if (!options.parts.vectors) return;

@@ -128,6 +128,29 @@ class TestCliModel : public QObject {
     QCOMPARE(runCli({"inspect", model}).status, 0);  // it opens all the same
   }
 
+  void aComparisonGoesOnAroundWhatFails() {
+    // GPTQ reads calibration inputs, which a text of two letters doesn't give; rounding needs none.
+    m_folder.write("tiny.txt", "hi");
+    const QStringList few{"--windows", "1", "--window", "16", "--json"};
+    const CliResult partly = runCli(QStringList{"compare", "demo", "--methods", "gptq,rtn", "--calibration-text",
+                                                text("tiny.txt")} + few);
+    QCOMPARE(partly.status, 0);
+    const QJsonArray rows = parse(partly.out)["rows"].toArray();
+    QCOMPARE(rows[0].toObject()["status"].toString(), QStringLiteral("failed"));
+    QVERIFY2(rows[0].toObject()["error"].toString().contains("tiny.txt"), partly.out);
+    QCOMPARE(rows[1].toObject()["status"].toString(), QStringLiteral("done"));
+    QVERIFY(rows[1].toObject()["perplexity"].toDouble() > 1);
+
+    const qs::test::TempFolder folder;
+    spoiledDemo(folder.path(), "nan");
+    const QString model = QString::fromStdString(folder.path().string());
+    const CliResult none = runCli(QStringList{"compare", model, "--methods", "fp16,rtn"} + few);
+    QCOMPARE(none.status, 1);
+    const QJsonArray broken = parse(none.out)["rows"].toArray();
+    QVERIFY(broken[0].toObject()["error"].toString().contains("block 2 (model.layers.2)"));
+    QVERIFY(broken[1].toObject()["error"].toString().contains("model.layers.2.mlp.up_proj"));
+  }
+
   void failures_data() {
     m_folder.write("short.txt", "once");
     m_folder.write("broken.txt", "\xff\xfe");

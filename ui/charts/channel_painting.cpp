@@ -45,7 +45,7 @@ using Field = float ChannelStep::*;
 void appendOutline(QPolygonF& polygon, const PlotFrame& frame, const PlotAxis& x, const PlotAxis& y,
                    const std::vector<ChannelStep>& steps, Field field, bool backwards) {
   const auto add = [&](const ChannelStep& step) {
-    const double value = static_cast<double>(step.*field);
+    const auto value = static_cast<double>(step.*field);
     const QPointF left = toPixel({step.left, value}, frame.rect, x, y);
     const QPointF right = toPixel({step.right, value}, frame.rect, x, y);
     polygon << (backwards ? right : left) << (backwards ? left : right);

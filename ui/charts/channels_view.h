@@ -45,7 +45,7 @@ class ChannelsView final : public PlotView {
   void updateRanges();
   void drawOutliers(QPainter& painter, const PlotFrame& frame) const;
   void drawHighlight(QPainter& painter, const PlotFrame& frame) const;
-  [[nodiscard]] std::optional<std::size_t> positionAt(double x) const;
+  [[nodiscard]] std::optional<std::size_t> positionAt(double value) const;
   [[nodiscard]] std::optional<std::size_t> positionOf(std::uint32_t channel) const;
   [[nodiscard]] double middleOf(std::size_t position) const;
   [[nodiscard]] std::uint32_t channelOf(std::size_t point) const;

@@ -24,7 +24,7 @@ constexpr int kPinned = 2;
 QList<QPointF> outline(const Histogram& histogram) {
   QList<QPointF> points;
   const double width = histogram.binWidth();
-  points.reserve(static_cast<qsizetype>(histogram.counts.size() * 2));
+  points.reserve(static_cast<qsizetype>(histogram.counts.size()) * 2);
   for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
     const auto count = static_cast<double>(histogram.counts[i]);
     points.emplace_back(histogram.low + width * static_cast<double>(i), count);
@@ -199,7 +199,7 @@ std::optional<PlotReadout> DistributionView::readoutAt(const QPointF& at) const 
   PlotReadout readout;
   readout.title = tr("%1 to %2").arg(number::significant(left), number::significant(left + width));
   readout.anchor = {left + width / 2, at.y()};
-  for (PlotEntry entry : legend(colors()))
+  for (const PlotEntry& entry : legend(colors()))
     if (entry.color.isValid()) readout.entries.push_back(entry);
   std::size_t next = 0;
   readout.entries[next++].value = number::count(m_report->before.counts[*bin]);

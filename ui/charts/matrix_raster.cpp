@@ -64,7 +64,7 @@ void poolRows(const Cells& cells, CellRange rows, CellRange cols, std::vector<fl
 
 int rampIndex(float value, const RasterColors& colors) {
   const float share = colors.largest > 0 ? std::sqrt(std::min(1.0F, std::abs(value) / colors.largest)) : 0.0F;
-  if (!colors.isSigned) return static_cast<int>(share * 255.0F + 0.5F);
+  if (!colors.isSigned) return static_cast<int>(std::lround(share * 255.0F));
   return static_cast<int>(127.5F + std::copysign(share * 127.5F, value));
 }
 

@@ -32,6 +32,6 @@ void drawTag(QPainter& painter, const QRectF& rect, const QString& text, const Q
 /// Text in the middle of a rectangle with a rim in the ground's colour, so that lines behind it don't disturb.
 void drawHaloText(QPainter& painter, const QRectF& rect, const QString& text, const Palette& colors);
 
-[[nodiscard]] QPointF toPixel(const QPointF& at, const QRectF& plot, const PlotAxis& x, const PlotAxis& y);
+[[nodiscard]] QPointF toPixel(const QPointF& data, const QRectF& plot, const PlotAxis& x, const PlotAxis& y);
 
 }  // namespace qs

@@ -110,7 +110,7 @@ class PlotView : public QWidget {
   [[nodiscard]] bool showsMessage() const;
   void drawAll(QPainter& painter, const PlotLayout& layout, PlotFrame frame) const;
   void drawCrosshair(QPainter& painter, const PlotLayout& layout) const;
-  void drawBox(QPainter& painter, const QRectF& rect) const;
+  void drawBox(QPainter& painter, const QRectF& plot) const;
   void drawMessage(QPainter& painter) const;
   void hover(const QPointF& position);
   void stepCrosshair(int dx, int dy);

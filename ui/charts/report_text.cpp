@@ -58,7 +58,7 @@ LayerPlace placeOf(const QString& layer) {
     const int number = part.toInt(&isNumber);
     if (isNumber && place.block < 0) place.block = number;
   }
-  const QString last = parts.last();
+  const QString& last = parts.last();
   for (const KindWord& word : kWords)
     if (last == QLatin1String(word.word)) place.kind = word.kind;
   if (last == QLatin1String("c_proj")) place.kind = layer.contains(QLatin1String("mlp")) ? 6 : 3;

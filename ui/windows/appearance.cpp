@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QPalette>
+#include <cmath>
 
 namespace qs {
 namespace {
@@ -59,7 +60,7 @@ QToolTip { background: @base; color: @text; border: 1px solid @border; padding: 
 )";
 
 QString mixed(const QColor& from, const QColor& to, double part) {
-  const auto channel = [part](int a, int b) { return static_cast<int>(a + (b - a) * part + 0.5); };
+  const auto channel = [part](int a, int b) { return static_cast<int>(std::lround(a + (b - a) * part)); };
   return QColor(channel(from.red(), to.red()), channel(from.green(), to.green()), channel(from.blue(), to.blue()))
       .name();
 }

@@ -15,7 +15,7 @@ class PromptPanel;
 
 /// The panels around the middle, each in a dock.
 struct WindowDocks {
-  explicit WindowDocks(QMainWindow* window);
+  explicit WindowDocks(QMainWindow* owner);
 
   /// Puts every dock where it stands at first.
   void resetLayout();

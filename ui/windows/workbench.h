@@ -92,9 +92,9 @@ class Workbench : public QObject {
   void message(const qs::UserMessage& message);
 
  private:
-  void takeModel(const CheckpointPtr& model);
-  void tellWarnings(const Checkpoint& model);
-  void takeFinished(const FinishedRunPtr& run);
+  void takeModel(const CheckpointPtr& opened);
+  void tellWarnings(const Checkpoint& opened);
+  void takeFinished(const FinishedRunPtr& finished);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();
   void beginComparison();

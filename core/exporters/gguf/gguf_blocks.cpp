@@ -94,7 +94,9 @@ GgufMatrix ggufBlocksOf(const QuantizedTensor& layer, DType type, const RunConte
 
 GgufMatrix ggufRounded(Matrix weights, DType type, std::span<const float> importance, const RunContext& context) {
   const std::size_t width = rowBytes(type, weights.cols());
-  GgufMatrix result{.bytes = std::vector<std::byte>(weights.rows() * width), .values = std::move(weights)};
+  GgufMatrix result;
+  result.bytes.resize(weights.rows() * width);
+  result.values = std::move(weights);
   forRows(result.values.rows(), result.values.cols(), context, [&](std::size_t first, std::size_t count) {
     roundRows(result.values.span().middleRows(first, count), type, importance,
               std::span(result.bytes).subspan(first * width, count * width));

@@ -159,6 +159,9 @@ class TestCompareMethods : public QObject {
     const auto rows = compareMethods(openCheckpoint(kDemo), request, folder.path() / "store", {}).rows;
     QCOMPARE(rows[0].status, RowStatus::Failed);
     QVERIFY(rows[0].error.find("missing.safetensors") != std::string::npos);
+    QCOMPARE(rows[1].status, RowStatus::Done);
+    QVERIFY(rows[1].perplexity && !rows[1].meanOutputRelativeError);
+    QVERIFY(rows[1].error.find("missing.safetensors") != std::string::npos);
   }
 
   void aModelThatCannotBeRunKeepsItsSizes() {
