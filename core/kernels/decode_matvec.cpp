@@ -25,7 +25,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::CappedTag<float, 16>;
 using Floats = hn::Vec<FloatTag>;
 constexpr std::size_t kParts = 16 / hn::MaxLanes(FloatTag());  // vectors that 16 lanes take
-constexpr std::size_t kBytesAhead = 8192;  // of the weights, asked for before they are needed
+constexpr std::size_t kBytesAhead = 8192;                      // of the weights, asked for before they are needed
 
 // Asks for the weights that stand kBytesAhead after these `count` bytes.
 HWY_INLINE void askAhead(const void* weights, std::size_t count) {

@@ -27,7 +27,7 @@ Group groupAt(const ActivationStats& activations, std::span<const float> scale, 
   Group group{first, count, Matrix(count, count)};
   parallelFor(context, count, [&](std::size_t i) {
     const double* row = activations.gram.data() + (first + i) * activations.channels + first;
-    const double own = static_cast<double>(scale[first + i]);
+    const auto own = static_cast<double>(scale[first + i]);
     for (std::size_t j = 0; j < count; ++j)
       group.gram(i, j) = static_cast<float>(row[j] / (own * static_cast<double>(scale[first + j])));
   });

@@ -178,7 +178,7 @@ AwqChoice searchScale(std::span<const LayerTask> tasks, std::span<const AwqCandi
                       double progress) {
   const std::size_t stride = fast ? coarseStride(tasks) : 1;
   const double reference = referenceLoss(tasks, metric, stride, context);
-  const double steps = static_cast<double>(candidates.size() + (fast ? kExactAfterCoarse + 1 : 0));
+  const auto steps = static_cast<double>(candidates.size() + (fast ? kExactAfterCoarse + 1 : 0));
   std::vector<double> losses;
   AwqChoice choice;
   for (const AwqCandidate& candidate : candidates) {

@@ -132,8 +132,8 @@ class TestCliModel : public QObject {
     // GPTQ reads calibration inputs, which a text of two letters doesn't give; rounding needs none.
     m_folder.write("tiny.txt", "hi");
     const QStringList few{"--windows", "1", "--window", "16", "--json"};
-    const CliResult partly = runCli(QStringList{"compare", "demo", "--methods", "gptq,rtn", "--calibration-text",
-                                                text("tiny.txt")} + few);
+    const CliResult partly =
+        runCli(QStringList{"compare", "demo", "--methods", "gptq,rtn", "--calibration-text", text("tiny.txt")} + few);
     QCOMPARE(partly.status, 0);
     const QJsonArray rows = parse(partly.out)["rows"].toArray();
     QCOMPARE(rows[0].toObject()["status"].toString(), QStringLiteral("failed"));

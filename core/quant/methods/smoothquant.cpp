@@ -119,7 +119,7 @@ AlphaSearch searchAlpha(std::span<const LayerTask> tasks, const SmoothOptions& o
 void noteInputs(const ActivationStats& activations, LayerOutcome& outcome) {
   const auto dead = std::count(activations.absMax.begin(), activations.absMax.end(), 0.0F);
   if (static_cast<std::size_t>(dead) == activations.channels)
-    outcome.notes.push_back("the calibration inputs are all zero: nothing is smoothed");
+    outcome.notes.emplace_back("the calibration inputs are all zero: nothing is smoothed");
   else if (dead > 0)
     outcome.notes.push_back(std::to_string(dead) + " inputs are always zero in calibration: their scale is 1");
 }
