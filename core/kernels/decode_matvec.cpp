@@ -114,8 +114,7 @@ float widenScales(const DecodeMatrix& m, const float* groupSums, std::size_t at,
   const std::uint8_t* zeros = m.zeroPoints.data() + at + first;
   Floats sums[kParts];
   for (auto& sum : sums) sum = hn::Zero(d);
-  std::size_t g = 0;
-  for (; g + 16 <= count; g += 16) {
+  for (std::size_t g = 0; g < count; g += DecodeMatrix::kSpareScales) {
     for (std::size_t p = 0; p < kParts; ++p) {
       const std::size_t i = g + p * lanes;
       const auto scale = hn::PromoteTo(d, hn::LoadU(d16, halves + i));
@@ -124,12 +123,7 @@ float widenScales(const DecodeMatrix& m, const float* groupSums, std::size_t at,
       sums[p] = hn::MulAdd(hn::Mul(scale, zero), hn::LoadU(d, groupSums + first + i), sums[p]);
     }
   }
-  float total = sumOfLanes(sums);
-  for (; g < count; ++g) {
-    scales[g] = halfToFloat(halves[g].bits);
-    total += scales[g] * static_cast<float>(zeros[g]) * groupSums[first + g];
-  }
-  return total;
+  return sumOfLanes(sums);
 }
 
 // Σ of neighbouring products code·x as 16-bit lanes (codes are at most 15, so nothing saturates), for the bytes that D
@@ -222,6 +216,7 @@ float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float*
       }
     }
   }
+  if constexpr (kWidth == 64) return sumOfLanes(totals) - zeroPart;
   HWY_ALIGN float lanes[kWidth / 4];
   for (std::size_t v = 0; v < kVectors; ++v) hn::Store(totals[v], df, lanes + v * hn::Lanes(df));
   for (std::size_t step = kWidth / 8; step > 0; step /= 2)
@@ -306,12 +301,15 @@ void layOutInt4(std::span<const float> weights, DecodeMatrix& m) {
       m.zeroPoints.push_back(static_cast<std::uint8_t>(grid.zero));
     }
   }
+  m.scales.resize(m.scales.size() +
+                  DecodeMatrix::kSpareScales);  // so that the last ones can be read with what follows them
+  m.zeroPoints.resize(m.zeroPoints.size() + DecodeMatrix::kSpareScales);
 }
 
 }  // namespace
 
 std::size_t DecodeMatrix::bytes() const {
-  return weightBytes + 4 * rowScales.size() + 2 * scales.size() + zeroPoints.size();
+  return weightBytes + 4 * rowScales.size() + (format == DecodeFormat::Int4 ? 3 * (rows * cols / groupSize) : 0);
 }
 
 DecodeMatrix makeDecodeMatrix(DecodeFormat format, std::span<const float> weights, std::size_t rows, std::size_t cols,
@@ -353,8 +351,9 @@ void decodeRows(const DecodeMatrix& matrix, const DecodeInput& input, std::size_
   std::vector<float> groupSums;
   if (matrix.format == DecodeFormat::Int4) {
     const std::size_t blocks = matrix.groupSize / kSumBlock;
-    groupSums.assign(matrix.cols / matrix.groupSize, 0);
-    for (std::size_t b = 0; b < groupSums.size() * blocks; ++b) groupSums[b / blocks] += input.blockSums[b];
+    const std::size_t groups = matrix.cols / matrix.groupSize;
+    groupSums.assign(groups + DecodeMatrix::kSpareScales, 0);
+    for (std::size_t b = 0; b < groups * blocks; ++b) groupSums[b / blocks] += input.blockSums[b];
   }
   HWY_DYNAMIC_DISPATCH(decodeRowsImpl)(matrix, input, groupSums.data(), first, y.data(), y.size());
 }

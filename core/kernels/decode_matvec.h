@@ -17,6 +17,8 @@ enum class DecodeFormat : std::uint8_t { F32, F16, Int8, Int4 };
 /// of `groupSize` inputs with F16 scales and 8-bit zero points; byte j of a group holds element j in its low nibble and
 /// element j + groupSize/2 in its high one.
 struct DecodeMatrix {
+  static constexpr std::size_t kSpareScales = 16;  ///< zeros behind the last group, so that 16 can be read at once
+
   DecodeFormat format = DecodeFormat::F32;
   std::size_t rows = 0;
   std::size_t cols = 0;
@@ -24,8 +26,8 @@ struct DecodeMatrix {
   std::shared_ptr<const std::byte> weights;  ///< row after row; may lie within a larger buffer
   std::size_t weightBytes = 0;
   std::vector<float> rowScales;          ///< Int8: [rows]
-  std::vector<std::uint16_t> scales;     ///< Int4: F16 [rows, groups]
-  std::vector<std::uint8_t> zeroPoints;  ///< Int4: [rows, groups]
+  std::vector<std::uint16_t> scales;     ///< Int4: F16 [rows, groups], and kSpareScales that count for nothing
+  std::vector<std::uint8_t> zeroPoints;  ///< Int4: likewise
 
   /// Bytes that one product reads.
   [[nodiscard]] std::size_t bytes() const;
