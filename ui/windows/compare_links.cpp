@@ -2,6 +2,7 @@
 
 #include <QAction>
 #include <QDockWidget>
+#include <QTabBar>
 #include <algorithm>
 
 #include "core/quant/method_registry.h"
@@ -101,8 +102,11 @@ void makeRoom(MainWindow& window) {
   WindowDocks& docks = window.docks();
   docks.comparisonDock->show();
   docks.comparisonDock->raise();
-  const int wanted = std::min(docks.comparison->fullHeight(), window.height() * 45 / 100);
-  if (docks.comparison->height() < wanted) window.resizeDocks({docks.comparisonDock}, {wanted}, Qt::Vertical);
+  int frame = docks.comparisonDock->height() - docks.comparison->height();
+  for (const QTabBar* tabs : window.findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
+    if (tabs->isVisible()) frame += tabs->height();
+  const int wanted = std::min(docks.comparison->fullHeight() + frame, window.height() * 45 / 100);
+  if (docks.comparisonDock->height() < wanted) window.resizeDocks({docks.comparisonDock}, {wanted}, Qt::Vertical);
 }
 
 }  // namespace

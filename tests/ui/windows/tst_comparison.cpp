@@ -3,6 +3,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSettings>
 #include <QSignalSpy>
 #include <QTableView>
@@ -72,6 +73,7 @@ class TestComparison : public QObject {
   void oneButtonComparesTheUsualMethods() {
     Fixture f;
     QVERIFY(f.open());
+    f.window.resize(1920, 1080);
     QSignalSpy started(&f.bench().compare, &qs::CompareController::started);
     QTest::mouseClick(f.child<QPushButton>("compareButton"), Qt::LeftButton);
     QCOMPARE(started.count(), 1);
@@ -80,6 +82,7 @@ class TestComparison : public QObject {
     QVERIFY(plan.request.base.calibration.runModel);
     QVERIFY(plan.request.base.calibration.textFile != plan.evaluationTextFile);
     QTRY_COMPARE_WITH_TIMEOUT(f.column(0).size(), static_cast<int>(plan.request.methods.size()), kPatience);
+    QTRY_COMPARE(f.child<QTableView>("comparisonTable")->verticalScrollBar()->maximum(), 0);  // all rows are seen
     f.bench().compare.cancel();
     QTRY_VERIFY_WITH_TIMEOUT(!f.bench().compare.isBusy(), kPatience);
     QVERIFY(f.column(qs::ComparisonModel::StatusColumn).contains(QStringLiteral("cancelled")));
