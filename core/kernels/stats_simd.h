@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/kernels/histogram_count.h"
+#include "core/tensor/dtype.h"
 
 namespace qs::simd {
 
@@ -24,17 +25,14 @@ struct PowerLanes {
   alignas(64) double lanes[4][kPowerLanes] = {};
   [[nodiscard]] PowerSums total() const;
 };
-/// One pass over `count` values: the range of each `groupLength` of them (the last group may be shorter), and their
-/// powers added to `sums`: in F32 within 128 values, in F64 beyond, and in F64 alone where their magnitudes are outside
-/// 1e-8…1e8. Relative error below 1e-6 of Σ|x|ᵖ. Meanwhile asks for the memory that comes next, `ahead`.
-struct MemoryAhead {
-  const std::byte* bytes = nullptr;  ///< none: nothing is asked for
-  std::size_t bytesPerValue = 0;     ///< as much of it as there are values
-};
-void describeRow(const float* values, std::size_t count, std::size_t groupLength, ValueSpan* ranges, PowerLanes& sums,
-                 MemoryAhead ahead = {});
-/// low[c] and high[c] take in the values of column c of `rows` rows.
-void widenColumnRanges(const float* values, std::size_t rows, std::size_t cols, float* low, float* high);
+/// One pass over `count` values stored as F32, F16 or BF16 (maybe misaligned): the range of each `groupLength` of them
+/// (the last group may be shorter), and their powers added to `sums`: in F32 within 256 values, in F64 beyond, and in
+/// F64 alone where their magnitudes are outside 1e-8…1e8. Relative error below 2e-6 of Σ|x|ᵖ. The same for every type.
+/// Meanwhile asks for the memory that stands `bytesAhead` (0 = for none).
+void describeRow(DType type, const std::byte* bytes, std::size_t count, std::size_t groupLength, ValueSpan* ranges,
+                 PowerLanes& sums, std::size_t bytesAhead = 0);
+/// low[c] and high[c] take in the values of column c of `rows` rows, stored likewise.
+void widenColumnRanges(DType type, const std::byte* bytes, std::size_t rows, std::size_t cols, float* low, float* high);
 
 /// Sums over pairs of a reference x and an approximation y, e = y − x; products in F64.
 struct PairSums {

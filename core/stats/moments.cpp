@@ -11,7 +11,7 @@ void Moments::add(std::span<const float> values) {
   if (values.empty()) return;
   simd::PowerLanes sums;
   ValueSpan range;
-  simd::describeRow(values.data(), values.size(), values.size(), &range, sums);
+  simd::describeRow(DType::F32, std::as_bytes(values).data(), values.size(), values.size(), &range, sums);
   const simd::PowerSums total = sums.total();
   merge({.count = values.size(),
          .sum = total.first,

@@ -29,7 +29,8 @@ namespace {
 qs::simd::PowerSums powerSums(std::span<const float> values) {
   qs::simd::PowerLanes lanes;
   qs::ValueSpan range;
-  qs::simd::describeRow(values.data(), values.size(), values.size(), &range, lanes);
+  qs::simd::describeRow(qs::DType::F32, std::as_bytes(std::span(values)).data(), values.size(), values.size(), &range,
+                        lanes);
   return lanes.total();
 }
 
