@@ -107,8 +107,7 @@ void QatTrainer::start(const RunContext& context) {
   m_smallestStep = m_steps.value;
   for (float& step : m_smallestStep) step *= kSmallestStep;
   m_weightRate = live == 0 ? 0.0F : static_cast<float>(kRate * sum / static_cast<double>(live));
-  m_latent =
-      Matrix(m_weights.rows, m_weights.cols, std::vector<float>(m_weights.values().begin(), m_weights.values().end()));
+  m_latent = Matrix(m_weights.rows, m_weights.cols, {m_weights.values().begin(), m_weights.values().end()});
   m_first = Matrix(m_weights.rows, m_weights.cols);
   m_second = Matrix(m_weights.rows, m_weights.cols);
 }

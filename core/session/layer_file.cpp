@@ -113,6 +113,15 @@ std::uint64_t packedCodeBytes(const QuantizedTensor& tensor) {
   return (tensor.rows * tensor.cols * static_cast<std::uint64_t>(tensor.scheme.bits) + 7) / 8;
 }
 
+// What follows the codes.
+std::uint64_t arrayBytes(const QuantizedTensor& tensor) {
+  const std::size_t words = tensor.scales.size() + tensor.zeroPoints.size() + tensor.groupIndex.size() +
+                            tensor.codebook.size() + tensor.inputScale.size();
+  const auto& nested = tensor.nestedScales;
+  return words * sizeof(float) +
+         (nested ? nested->codes.size() + (nested->codebook.size() + nested->absMax.size()) * sizeof(float) : 0);
+}
+
 // All but the arrays.
 QuantizedTensor tensorFromHeader(const json& header) {
   QuantizedTensor tensor;
@@ -188,13 +197,12 @@ std::optional<LayerParts> splitLayer(std::string_view bytes) {
 
 }  // namespace
 
-std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
+namespace {
+
+// `packed` has as many bytes as they take.
+void packInto(std::span<const std::uint8_t> codes, int bits, std::span<char> packed) {
   const auto width = static_cast<unsigned>(bits);
-  std::string packed((codes.size() * width + 7) / 8, '\0');
-  if (width == 4) {
-    packNibbles(codes, {reinterpret_cast<std::uint8_t*>(packed.data()), packed.size()});
-    return packed;
-  }
+  if (width == 4) return packNibbles(codes, {reinterpret_cast<std::uint8_t*>(packed.data()), packed.size()});
   const unsigned mask = (1U << width) - 1U;
   unsigned buffer = 0;
   unsigned filled = 0;
@@ -209,6 +217,13 @@ std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
     }
   }
   if (filled > 0) packed[at] = static_cast<char>(buffer & 0xFFU);
+}
+
+}  // namespace
+
+std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
+  std::string packed((codes.size() * static_cast<unsigned>(bits) + 7) / 8, '\0');
+  packInto(codes, bits, packed);
   return packed;
 }
 
@@ -240,10 +255,15 @@ std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count
 std::string encodeLayer(const LayerReport& report, const QuantizedTensor& tensor) {
   const std::vector<std::uint8_t> header =
       json::to_cbor(json{{"report", reportToValue(report)}, {"tensor", tensorHeader(tensor)}});
-  std::string bytes(kMagic);
+  std::string bytes;
+  bytes.reserve(kMagic.size() + 2 * sizeof(std::uint64_t) + header.size() + packedCodeBytes(tensor) +
+                arrayBytes(tensor));
+  bytes = kMagic;
   appendNumber(bytes, header.size());
   appendArray(bytes, header);
-  bytes += packCodes(tensor.codes, tensor.scheme.bits);
+  const std::size_t codes = bytes.size();
+  bytes.resize(codes + packedCodeBytes(tensor));
+  packInto(tensor.codes, tensor.scheme.bits, std::span(bytes).subspan(codes));
   appendArray(bytes, tensor.scales);
   appendArray(bytes, tensor.zeroPoints);
   appendArray(bytes, tensor.groupIndex);

@@ -62,7 +62,7 @@ Matrix loadLinear(const Checkpoint& model, const CheckpointTensor& tensor, const
   if (shape.size() != 2)
     throw inputError(tensor.file + ", tensor '" + tensor.info.name + "'",
                      "is no matrix: its shape is " + toText(shape));
-  Matrix values(shape[0], shape[1]);
+  Matrix values = Matrix::unset(shape[0], shape[1]);
   const std::size_t tiles = (values.values().size() + kTileElements - 1) / kTileElements;
   parallelFor(context, tiles, [&](std::size_t tile) {
     const std::size_t first = tile * kTileElements;
@@ -72,12 +72,13 @@ Matrix loadLinear(const Checkpoint& model, const CheckpointTensor& tensor, const
     if (hasNonFinite(part)) refuseNonFinite(tensor, part, first);
   });
   tensor.source->release();
-  return isStoredTransposed(model, tensor.info) ? transposed(values.view()) : values;
+  if (isStoredTransposed(model, tensor.info)) return transposed(values.view());
+  return values;
 }
 
 Matrix transposed(MatrixView matrix) {
   constexpr std::size_t kBlock = 32;
-  Matrix result(matrix.cols, matrix.rows);
+  Matrix result = Matrix::unset(matrix.cols, matrix.rows);
   for (std::size_t r0 = 0; r0 < matrix.rows; r0 += kBlock)
     for (std::size_t c0 = 0; c0 < matrix.cols; c0 += kBlock)
       for (std::size_t r = r0; r < std::min(r0 + kBlock, matrix.rows); ++r)

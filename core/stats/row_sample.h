@@ -27,7 +27,7 @@ class RowSample {
   std::size_t m_capacity;
   std::uint64_t m_seen = 0;
   std::uint64_t m_stride = 1;
-  std::vector<float> m_values;
+  Matrix::Values m_values;
 };
 
 }  // namespace qs

@@ -2,7 +2,9 @@
 
 #include <cassert>
 #include <cstddef>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace qs {
@@ -30,15 +32,37 @@ struct BasicMatrixView {
 using MatrixView = BasicMatrixView<const float>;
 using MatrixSpan = BasicMatrixView<float>;
 
+/// Leaves new values unset where a container would make them zero.
+template <typename T>
+struct UnsetAllocator : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = UnsetAllocator<U>;
+  };
+  template <typename U>
+  void construct(U* at) noexcept {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Args>
+  void construct(U* at, Args&&... args) {
+    std::construct_at(at, std::forward<Args>(args)...);
+  }
+};
+
 /// A row-major matrix of floats that owns its memory. Weights are [out_features, in_features], inputs [tokens, in].
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(std::size_t rows, std::size_t cols) : m_values(rows * cols), m_rows(rows), m_cols(cols) {}
-  Matrix(std::size_t rows, std::size_t cols, std::vector<float> values)
-      : m_values(std::move(values)), m_rows(rows), m_cols(cols) {
+  using Values = std::vector<float, UnsetAllocator<float>>;
+
+  /// Of zeros.
+  Matrix(std::size_t rows, std::size_t cols) : Matrix(rows, cols, Values(rows * cols, 0.0F)) {}
+  Matrix(std::size_t rows, std::size_t cols, Values values) : m_values(std::move(values)), m_rows(rows), m_cols(cols) {
     assert(m_values.size() == rows * cols);
   }
+
+  /// For who sets every value at once: large matrices are not touched twice.
+  [[nodiscard]] static Matrix unset(std::size_t rows, std::size_t cols) { return {rows, cols, Values(rows * cols)}; }
 
   [[nodiscard]] std::size_t rows() const { return m_rows; }
   [[nodiscard]] std::size_t cols() const { return m_cols; }
@@ -54,7 +78,7 @@ class Matrix {
   bool operator==(const Matrix&) const = default;
 
  private:
-  std::vector<float> m_values;
+  Values m_values;
   std::size_t m_rows = 0;
   std::size_t m_cols = 0;
 };

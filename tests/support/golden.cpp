@@ -35,7 +35,10 @@ std::vector<float> GoldenTensor::floats() const {
   return result;
 }
 
-Matrix GoldenTensor::matrix() const { return {shape.at(0), shape.at(1), floats()}; }
+Matrix GoldenTensor::matrix() const {
+  const std::vector<float> values = floats();
+  return {shape.at(0), shape.at(1), {values.begin(), values.end()}};
+}
 
 Golden::Golden(const std::string& folder) {
   std::ifstream(folder + "/expected.json") >> m_expected;

@@ -42,7 +42,7 @@ void readTurned(const TensorSource& source, MatrixSpan out, const RunContext& co
 
 std::shared_ptr<const Matrix> CheckpointWeights::linear(const LinearSpec& linear, const RunContext& context) const {
   const CheckpointTensor& tensor = m_model.require(weightName(m_spec, linear));
-  auto weights = std::make_shared<Matrix>(linear.out, linear.in);
+  auto weights = std::make_shared<Matrix>(Matrix::unset(linear.out, linear.in));
   (linear.transposed ? readTurned : readStraight)(*tensor.source, weights->span(), context);
   tensor.source->release();
   return weights;
