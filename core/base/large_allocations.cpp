@@ -1,10 +1,15 @@
-// Large blocks on huge pages: weights come in matrices of tens of megabytes, and touching such a block for the first
-// time costs a page fault for every 4 KiB of it, which took longer than rounding the weights that went there.
-// The sanitizers bring their own allocation.
+// Large blocks on huge pages, and some of them kept for who asks next: weights and a model's hidden states come in
+// matrices of tens of megabytes, made and dropped all the time, and the first touch of such a block costs a page fault
+// for every 4 KiB, or the clearing of a huge page: an eighth of a forward pass. The sanitizers bring their own
+// allocation.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#include <malloc.h>
 #include <sys/mman.h>
 
+#include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 
 // NOLINTBEGIN(cppcoreguidelines-no-malloc): this is what allocates
@@ -12,13 +17,65 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 constexpr std::size_t kLarge = 2 * kHugePage;
+constexpr std::size_t kMostKept = std::size_t{256} << 20;
+
+/// Freed large blocks, the oldest first.
+class KeptBlocks {
+ public:
+  /// The smallest block of at least `size` bytes that isn't much larger; null without one.
+  void* take(std::size_t size) {
+    const std::lock_guard lock(m_mutex);
+    std::size_t best = m_count;
+    for (std::size_t i = 0; i < m_count; ++i)
+      if (m_blocks[i].size >= size && m_blocks[i].size <= size + size / 4 &&
+          (best == m_count || m_blocks[i].size < m_blocks[best].size))
+        best = i;
+    return best == m_count ? nullptr : remove(best);
+  }
+  /// Frees the oldest ones to make room for it.
+  void keep(void* memory, std::size_t size) {
+    if (size > kMostKept) return std::free(memory);
+    const std::lock_guard lock(m_mutex);
+    while (m_count == m_blocks.size() || m_bytes + size > kMostKept) std::free(remove(0));
+    m_blocks[m_count++] = {memory, size};
+    m_bytes += size;
+  }
+
+ private:
+  struct Block {
+    void* memory;
+    std::size_t size;
+  };
+  void* remove(std::size_t index) {
+    const Block removed = m_blocks[index];
+    for (std::size_t i = index + 1; i < m_count; ++i) m_blocks[i - 1] = m_blocks[i];
+    --m_count;
+    m_bytes -= removed.size;
+    return removed.memory;
+  }
+
+  std::mutex m_mutex;
+  std::array<Block, 64> m_blocks{};
+  std::size_t m_count = 0;
+  std::size_t m_bytes = 0;
+};
+
+constinit KeptBlocks kept;
 
 void* allocate(std::size_t size) {
   if (size < kLarge) return std::malloc(size > 0 ? size : 1);
   const std::size_t whole = (size + kHugePage - 1) / kHugePage * kHugePage;
-  void* const memory = whole >= size ? std::aligned_alloc(kHugePage, whole) : nullptr;
+  if (whole < size) return nullptr;
+  if (void* const again = kept.take(whole)) return again;
+  void* const memory = std::aligned_alloc(kHugePage, whole);
   if (memory != nullptr) madvise(memory, size, MADV_HUGEPAGE);  // a wish: without huge pages nothing is lost
   return memory;
+}
+
+void release(void* memory) {
+  if (memory != nullptr && reinterpret_cast<std::uintptr_t>(memory) % kHugePage == 0)
+    if (const std::size_t size = malloc_usable_size(memory); size >= kLarge) return kept.keep(memory, size);
+  std::free(memory);
 }
 
 }  // namespace
@@ -32,7 +89,7 @@ void* operator new(std::size_t size) {
   }
 }
 
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 // NOLINTEND(cppcoreguidelines-no-malloc)
 #endif

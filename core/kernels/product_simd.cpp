@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/product_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -165,13 +166,23 @@ class Product {
           const std::size_t width = std::min(m_width, m_b.size - col);
           if (m_upperOnly && row >= col + width) continue;
           packPanel(m_b, col, width, m_width, from, depth, T{1}, panel.get());
-          multiplyPanel(rows.get(), row, count, panel.get(), col, width, depth, add);
+          multiplyPanel(rows.get(), row, count, panel.get(), col, width, from, depth, add);
         }
       }
     }
   }
 
  private:
+  // A part of the panel of B that comes next, as large as that of `count` rows which begins at `row`.
+  HWY_INLINE void askForPanel(std::size_t col, std::size_t from, std::size_t depth, std::size_t row,
+                              std::size_t count) const {
+    if (col + m_width > m_b.size || m_b.inner != 1) return;
+    constexpr std::size_t kLine = 64 / sizeof(T);
+    const std::size_t last = std::min(count, row + kRows) * m_width / count;
+    for (std::size_t i = row * m_width / count; i < last; ++i)
+      for (std::size_t k = 0; k < depth; k += kLine) hwy::Prefetch(m_b.data + (col + i) * m_b.outer + from + k);
+  }
+
   // An empty sum.
   void clear() const {
     for (std::size_t r = 0; r < m_a.size && m_into == Into::Replace; ++r)
@@ -179,9 +190,10 @@ class Product {
   }
 
   void multiplyPanel(const T* rows, std::size_t row, std::size_t count, const T* panel, std::size_t col,
-                     std::size_t width, std::size_t depth, bool add) const {
+                     std::size_t width, std::size_t from, std::size_t depth, bool add) const {
     for (std::size_t i = 0; i < count; i += kRows) {
       if (m_upperOnly && row + i >= col + width) return;
+      askForPanel(col + width, from, depth, i, count);
       const std::size_t height = std::min(kRows, count - i);
       T* c = m_c + (row + i) * m_stride + col;
       if (height == kRows && width == m_width)

@@ -61,7 +61,7 @@ class HeadTile {
   }
 
   [[nodiscard]] Matrix logits(MatrixView inputs) const {
-    Matrix result(inputs.rows, m_weights.rows());
+    Matrix result = Matrix::unset(inputs.rows, m_weights.rows());
     multiplyTransposed({inputs.data, inputs.rows, inputs.cols, inputs.cols},
                        {m_weights.values().data(), m_weights.rows(), m_weights.cols(), m_weights.cols()},
                        {result.values().data(), result.rows(), result.cols(), result.cols()});

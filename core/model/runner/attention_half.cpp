@@ -31,7 +31,7 @@ std::size_t AttentionHalf::valueOffset(std::size_t kvHead) const {
 Matrix AttentionHalf::project(MatrixView normed) const {
   std::size_t width = 0;
   for (const LoadedLinear& linear : m_inputs) width += linear.spec.out;
-  Matrix qkv(normed.rows, width);
+  Matrix qkv = Matrix::unset(normed.rows, width);
   std::size_t offset = 0;
   for (const LoadedLinear& linear : m_inputs) {
     multiplyLinear(linear, normed, {qkv.values().data() + offset, normed.rows, linear.spec.out, width},
@@ -107,7 +107,7 @@ Matrix AttentionHalf::run(MatrixView normed, std::size_t windowLength, KvCache* 
   rotate(qkv.span(), windowLength, cache == nullptr ? 0 : cache->length);
   const Matrix mixed = cache == nullptr ? attend(qkv.view(), windowLength) : attendCached(qkv.view(), *cache);
   observe(m_context, 1, mixed.view(), windowLength);
-  Matrix result(normed.rows, m_output.spec.out);
+  Matrix result = Matrix::unset(normed.rows, m_output.spec.out);
   multiplyLinear(m_output, mixed.view(), {result.values().data(), result.rows(), result.cols(), result.cols()},
                  m_context.weights, m_context.run);
   return result;

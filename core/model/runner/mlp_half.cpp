@@ -17,7 +17,7 @@ Matrix MlpHalf::run(MatrixView normed, std::size_t windowLength) const {
   const MlpSpec& mlp = m_block.mlp;
   std::size_t width = 0;
   for (const LoadedLinear& linear : m_inputs) width += linear.spec.out;
-  Matrix projected(normed.rows, width);
+  Matrix projected = Matrix::unset(normed.rows, width);
   std::size_t offset = 0;
   for (const LoadedLinear& linear : m_inputs) {
     multiplyLinear(linear, normed, {projected.values().data() + offset, normed.rows, linear.spec.out, width},
@@ -25,7 +25,7 @@ Matrix MlpHalf::run(MatrixView normed, std::size_t windowLength) const {
     offset += linear.spec.out;
   }
   const std::size_t ffn = mlp.down.in;
-  Matrix gated(mlp.gated ? normed.rows : 0, mlp.gated ? ffn : 0);
+  Matrix gated = mlp.gated ? Matrix::unset(normed.rows, ffn) : Matrix();
   forRowTiles(normed.rows, width * 8, m_context.run, [&](std::size_t first, std::size_t count) {
     for (std::size_t r = first; r < first + count; ++r) {
       const std::span<float> row = projected.row(r);
@@ -38,7 +38,7 @@ Matrix MlpHalf::run(MatrixView normed, std::size_t windowLength) const {
   });
   const MatrixView inner = mlp.gated ? gated.view() : projected.view();
   observe(m_context, outputGroup, inner, windowLength);
-  Matrix result(normed.rows, m_down.spec.out);
+  Matrix result = Matrix::unset(normed.rows, m_down.spec.out);
   multiplyLinear(m_down, inner, {result.values().data(), result.rows(), result.cols(), result.cols()},
                  m_context.weights, m_context.run);
   return result;
@@ -51,7 +51,7 @@ NormWeights loadNorm(const NormSpec& spec, const WeightProvider& weights) {
 }
 
 Matrix normalizedRows(const NormWeights& norm, MatrixView in, const RunContext& context) {
-  Matrix out(in.rows, in.cols);
+  Matrix out = Matrix::unset(in.rows, in.cols);
   forRowTiles(in.rows, in.cols * 2, context, [&](std::size_t first, std::size_t count) {
     for (std::size_t r = first; r < first + count; ++r) normalize(norm, in.row(r), out.row(r));
   });
