@@ -176,11 +176,16 @@ class Product {
   // A part of the panel of B that comes next, as large as that of `count` rows which begins at `row`.
   HWY_INLINE void askForPanel(std::size_t col, std::size_t from, std::size_t depth, std::size_t row,
                               std::size_t count) const {
-    if (col + m_width > m_b.size || m_b.inner != 1) return;
+    if (col + m_width > m_b.size) return;
     constexpr std::size_t kLine = 64 / sizeof(T);
-    const std::size_t last = std::min(count, row + kRows) * m_width / count;
-    for (std::size_t i = row * m_width / count; i < last; ++i)
-      for (std::size_t k = 0; k < depth; k += kLine) hwy::Prefetch(m_b.data + (col + i) * m_b.outer + from + k);
+    const bool byRows = m_b.inner == 1;
+    const std::size_t lines = byRows ? m_width : depth;
+    const std::size_t length = byRows ? depth : m_width;
+    const std::size_t step = byRows ? m_b.outer : m_b.inner;
+    const T* first = m_b.data + col * m_b.outer + from * m_b.inner;
+    const std::size_t last = std::min(count, row + kRows) * lines / count;
+    for (std::size_t i = row * lines / count; i < last; ++i)
+      for (std::size_t k = 0; k < length; k += kLine) hwy::Prefetch(first + i * step + k);
   }
 
   // An empty sum.
