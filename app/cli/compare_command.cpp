@@ -100,7 +100,7 @@ void printTable(const ComparisonResult& result, const CalibrationSource& calibra
   if (text.windows > 0)
     std::cout << "Evaluated on " << text.name << ": " << text.tokens << " tokens in " << text.windows << " windows of "
               << text.window << "\n";
-  if (!calibration.runModel) return;
+  if (!calibration.runModel || !result.whyNotCalibrated.empty()) return;
   std::error_code ignored;
   const bool isSame = std::filesystem::equivalent(calibration.textFile, text.name, ignored);
   std::cout << "Calibrated on " << calibration.textFile.string()

@@ -32,6 +32,13 @@ class KeptBlocks {
         best = i;
     return best == m_count ? nullptr : remove(best);
   }
+  /// Whether there was one to give back to the system.
+  bool freeOldest() {
+    const std::lock_guard lock(m_mutex);
+    if (m_count == 0) return false;
+    std::free(remove(0));
+    return true;
+  }
   /// Frees the oldest ones to make room for it.
   void keep(void* memory, std::size_t size) {
     if (size > kMostKept) return std::free(memory);
@@ -83,6 +90,7 @@ void release(void* memory) {
 void* operator new(std::size_t size) {
   for (;;) {
     if (void* const memory = allocate(size)) return memory;
+    if (kept.freeOldest()) continue;
     const std::new_handler handler = std::get_new_handler();
     if (handler == nullptr) throw std::bad_alloc();
     handler();

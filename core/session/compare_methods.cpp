@@ -65,7 +65,7 @@ class Comparison {
       cancelOpenRows();
       throw;
     }
-    return {std::move(m_rows), std::move(m_text)};
+    return {std::move(m_rows), std::move(m_text), std::move(m_whyNotCalibrated)};
   }
 
  private:

@@ -84,6 +84,7 @@ using RowObserver = std::function<void(std::size_t index, const ComparisonRow& r
 struct ComparisonResult {
   std::vector<ComparisonRow> rows;
   EvaluatedText text;
+  std::string whyNotCalibrated;  ///< empty where nothing went wrong
 };
 
 /// Quantizes and runs the model with each method in turn (as it is exported: input scales folded, inputs quantized

@@ -122,6 +122,53 @@ std::uint64_t arrayBytes(const QuantizedTensor& tensor) {
          (nested ? nested->codes.size() + (nested->codebook.size() + nested->absMax.size()) * sizeof(float) : 0);
 }
 
+// Codes of `bits` bits each, lowest bits first, without gaps, into as many bytes as they take; the last is filled with
+// zeros.
+void packInto(std::span<const std::uint8_t> codes, int bits, std::span<char> packed) {
+  const auto width = static_cast<unsigned>(bits);
+  if (width == 4) return packNibbles(codes, {reinterpret_cast<std::uint8_t*>(packed.data()), packed.size()});
+  const unsigned mask = (1U << width) - 1U;
+  unsigned buffer = 0;
+  unsigned filled = 0;
+  std::size_t at = 0;
+  for (const std::uint8_t code : codes) {
+    buffer |= (code & mask) << filled;
+    filled += width;
+    while (filled >= 8) {
+      packed[at++] = static_cast<char>(buffer & 0xFFU);
+      buffer >>= 8U;
+      filled -= 8;
+    }
+  }
+  if (filled > 0) packed[at] = static_cast<char>(buffer & 0xFFU);
+}
+
+// The reverse; `isSigned` extends the sign. `packed` holds at least ceil(count·bits/8) bytes.
+std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
+  const auto width = static_cast<unsigned>(bits);
+  const unsigned mask = (1U << width) - 1U;
+  const unsigned signBit = isSigned ? 1U << (width - 1U) : 0U;
+  std::vector<std::uint8_t> codes(count);
+  if (width == 4) {
+    unpackNibbles({reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()}, isSigned, codes);
+    return codes;
+  }
+  unsigned buffer = 0;
+  unsigned filled = 0;
+  std::size_t at = 0;
+  for (std::uint8_t& code : codes) {
+    while (filled < width) {
+      buffer |= static_cast<unsigned>(static_cast<unsigned char>(packed[at++])) << filled;
+      filled += 8;
+    }
+    const unsigned raw = buffer & mask;
+    code = static_cast<std::uint8_t>((raw ^ signBit) - signBit);
+    buffer >>= width;
+    filled -= width;
+  }
+  return codes;
+}
+
 // All but the arrays.
 QuantizedTensor tensorFromHeader(const json& header) {
   QuantizedTensor tensor;
@@ -196,61 +243,6 @@ std::optional<LayerParts> splitLayer(std::string_view bytes) {
 }
 
 }  // namespace
-
-namespace {
-
-// `packed` has as many bytes as they take.
-void packInto(std::span<const std::uint8_t> codes, int bits, std::span<char> packed) {
-  const auto width = static_cast<unsigned>(bits);
-  if (width == 4) return packNibbles(codes, {reinterpret_cast<std::uint8_t*>(packed.data()), packed.size()});
-  const unsigned mask = (1U << width) - 1U;
-  unsigned buffer = 0;
-  unsigned filled = 0;
-  std::size_t at = 0;
-  for (const std::uint8_t code : codes) {
-    buffer |= (code & mask) << filled;
-    filled += width;
-    while (filled >= 8) {
-      packed[at++] = static_cast<char>(buffer & 0xFFU);
-      buffer >>= 8U;
-      filled -= 8;
-    }
-  }
-  if (filled > 0) packed[at] = static_cast<char>(buffer & 0xFFU);
-}
-
-}  // namespace
-
-std::string packCodes(std::span<const std::uint8_t> codes, int bits) {
-  std::string packed((codes.size() * static_cast<unsigned>(bits) + 7) / 8, '\0');
-  packInto(codes, bits, packed);
-  return packed;
-}
-
-std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
-  const auto width = static_cast<unsigned>(bits);
-  const unsigned mask = (1U << width) - 1U;
-  const unsigned signBit = isSigned ? 1U << (width - 1U) : 0U;
-  std::vector<std::uint8_t> codes(count);
-  if (width == 4) {
-    unpackNibbles({reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()}, isSigned, codes);
-    return codes;
-  }
-  unsigned buffer = 0;
-  unsigned filled = 0;
-  std::size_t at = 0;
-  for (std::uint8_t& code : codes) {
-    while (filled < width) {
-      buffer |= static_cast<unsigned>(static_cast<unsigned char>(packed[at++])) << filled;
-      filled += 8;
-    }
-    const unsigned raw = buffer & mask;
-    code = static_cast<std::uint8_t>((raw ^ signBit) - signBit);
-    buffer >>= width;
-    filled -= width;
-  }
-  return codes;
-}
 
 std::string encodeLayer(const LayerReport& report, const QuantizedTensor& tensor) {
   const std::vector<std::uint8_t> header =

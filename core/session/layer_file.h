@@ -22,10 +22,4 @@ namespace qs {
 /// isn't there or its header is damaged.
 [[nodiscard]] std::optional<QuantizedTensor> readLayerHead(const std::filesystem::path& path);
 
-/// Codes of `bits` bits each, lowest bits first, without gaps; the last byte is filled with zeros.
-[[nodiscard]] std::string packCodes(std::span<const std::uint8_t> codes, int bits);
-/// The reverse; `isSigned` extends the sign. `packed` holds at least ceil(count·bits/8) bytes.
-[[nodiscard]] std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits,
-                                                    bool isSigned);
-
 }  // namespace qs

@@ -194,7 +194,7 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
 QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
   static const char* const headers =
       "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
-      "perplexity_change,mean_kl_divergence,top1_agreement,decode_speedup,seconds,status\n";
+      "perplexity_change,mean_kl_divergence,top1_agreement,decode_speedup,seconds,status,decode_speedup_is_least\n";
   QByteArray csv = headers;
   for (const ComparisonEntry& row : rows) {
     QStringList cells;
@@ -204,6 +204,7 @@ QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
                           column == ComparisonModel::StatusColumn;
       cells << (isText ? csvField(ComparisonModel::text(row, column)) : value ? number::toCText(*value) : QString());
     }
+    cells << (row.speedupIsLeast ? QStringLiteral("true") : QStringLiteral("false"));
     csv += cells.join(QLatin1Char(',')).toUtf8() + '\n';
   }
   return csv;

@@ -62,14 +62,15 @@ TextTable compareTable(std::span<const ComparisonRow> rows) {
   TextTable table{.header = {"method", "settings", "size_bytes", "bits_per_weight", "perplexity", "perplexity_stderr",
                              "perplexity_change", "mean_kl_divergence", "median_kl_divergence", "p999_kl_divergence",
                              "top1_agreement", "mean_output_relative_error", "decode_speedup", "decode_speedup_low",
-                             "seconds", "status", "error"}};
+                             "decode_speedup_is_least", "seconds", "status", "error"}};
   for (const ComparisonRow& row : rows)
     table.rows.push_back(
         {row.method, settingsText(row.settings), sizeText(row), optionalExact(row.bitsPerWeight),
          optionalExact(row.perplexity), optionalExact(row.perplexityStderr), optionalExact(row.perplexityChange),
          optionalExact(row.meanDivergence), optionalExact(row.medianDivergence), optionalExact(row.p999Divergence),
          optionalExact(row.top1Agreement), optionalExact(row.meanOutputRelativeError), optionalExact(row.decodeSpeedup),
-         optionalExact(row.decodeSpeedupLow), optionalExact(row.seconds), std::string(name(row.status)), row.error});
+         optionalExact(row.decodeSpeedupLow), row.decodeSpeedupIsLeast ? "true" : "false", optionalExact(row.seconds),
+         std::string(name(row.status)), row.error});
   return table;
 }
 
