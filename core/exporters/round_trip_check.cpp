@@ -1,7 +1,6 @@
 #include "core/exporters/round_trip_check.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -13,16 +12,6 @@ namespace {
 constexpr std::uint64_t kTileValues = std::uint64_t{1} << 18U;
 
 std::uint64_t rowLength(const Shape& shape) { return shape.empty() ? 1 : std::max<std::uint64_t>(shape.back(), 1); }
-
-void addValues(Hash64& hash, std::span<const float> values) {
-  std::array<float, 1024> plain{};
-  while (!values.empty()) {
-    const std::size_t count = std::min(plain.size(), values.size());
-    for (std::size_t i = 0; i < count; ++i) plain[i] = values[i] + 0.0F;
-    hash.add(std::as_bytes(std::span<const float>(plain.data(), count)));
-    values = values.subspan(count);
-  }
-}
 
 Error differs(const std::string& tensor, const std::string& how) { return failedError("tensor '" + tensor + "'", how); }
 
@@ -43,7 +32,7 @@ void RoundTripCheck::promise(std::string_view tensor, std::span<const float> val
   const std::uint64_t row = rowLength(promise.shape);
   while (!values.empty()) {
     const std::size_t count = std::min<std::uint64_t>(row - promise.filled, values.size());
-    addValues(promise.open, values.first(count));
+    promise.open.add(values.first(count));
     promise.filled += count;
     values = values.subspan(count);
     if (promise.filled < row) continue;
@@ -56,7 +45,7 @@ void RoundTripCheck::promise(std::string_view tensor, std::span<const float> val
 void RoundTripCheck::promiseBytes(std::string_view tensor, std::span<const std::byte> bytes) {
   Promise& promise = promiseOf(tensor);
   promise.isBytes = true;
-  promise.open.add(bytes);
+  promise.bytes.add(bytes);
 }
 
 void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context) {
@@ -70,9 +59,9 @@ void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise
     tile.resize(std::min(step, rows - first) * row);
     tensor.source->read(first * row, tile);
     for (std::uint64_t r = 0; r * row < tile.size(); ++r) {
-      Hash64 hash;
-      addValues(hash, std::span<const float>(tile).subspan(r * row, row));
-      if (hash.value() != promise.rows[first + r])
+      ValueDigest digest;
+      digest.add(std::span<const float>(tile).subspan(r * row, row));
+      if (digest.value() != promise.rows[first + r])
         throw differs(tensor.info.name,
                       "row " + std::to_string(first + r) + " of the written file differs from what the run promised");
     }
@@ -93,16 +82,17 @@ void RoundTripCheck::compare(const Checkpoint& written, ExportResult& result, co
       if (tensor->info.shape != promise.shape)
         throw differs(name,
                       "reads back with shape " + toText(tensor->info.shape) + ", promised " + toText(promise.shape));
+      tensor->source->prefetch();
       if (promise.isBytes) {
         const std::optional<TensorView> stored = tensor->source->stored();
         Hash64 hash;
         if (stored) hash.add(stored->bytes);
-        if (!stored || hash.value() != promise.open.value())
+        if (!stored || hash.value() != promise.bytes.value())
           throw differs(name, "the written bytes differ from the model's");
       } else {
         compareValues(*tensor, promise, context);
       }
-      tensor->source->release();
+      tensor->source->forget();  // the next tensor's bytes find its pages: gigabytes read once push nothing else out
       context.advance(1);
     });
   });

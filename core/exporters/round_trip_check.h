@@ -10,6 +10,7 @@
 #include "core/base/run_context.h"
 #include "core/exporters/exporter.h"
 #include "core/io/checkpoint.h"
+#include "core/kernels/value_digest.h"
 #include "core/session/hash64.h"
 
 namespace qs {
@@ -35,9 +36,10 @@ class RoundTripCheck {
   struct Promise {
     Shape shape;
     bool isBytes = false;
-    Hash64 open;                      // of the row, or of all bytes so far
+    Hash64 bytes;                     // of all bytes so far
+    ValueDigest open;                 // of the open row
     std::uint64_t filled = 0;         // values of the open row
-    std::vector<std::uint64_t> rows;  // checksums of whole rows
+    std::vector<std::uint64_t> rows;  // digests of whole rows
   };
   [[nodiscard]] Promise& promiseOf(std::string_view tensor);
   static void compareValues(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context);

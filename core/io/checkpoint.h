@@ -40,6 +40,9 @@ class TensorSource {
   virtual void prefetch() const {}
   /// Tells the system that the pages of the tensor won't be needed soon; reading again is always possible.
   virtual void release() const = 0;
+  /// As release(), and takes the pages from the system's cache too, for others to use: where the file is the caller's
+  /// own and won't be read again soon.
+  virtual void forget() const { release(); }
 };
 
 /// One tensor of an opened model.

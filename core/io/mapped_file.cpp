@@ -71,6 +71,11 @@ void MappedFile::prefetch(std::span<const std::byte> range) const { advise(range
 
 void MappedFile::release(std::span<const std::byte> range) const { advise(range, MADV_DONTNEED); }
 
+void MappedFile::forget(std::span<const std::byte> range) const {
+  advise(range, MADV_PAGEOUT);
+  release(range);
+}
+
 void MappedFile::advise(std::span<const std::byte> range, int advice) const {
   if (range.empty()) return;
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));

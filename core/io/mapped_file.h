@@ -28,6 +28,8 @@ class MappedFile {
   void prefetch(std::span<const std::byte> range) const;
   /// Lets the system drop the pages that hold `range`, a part of bytes(); reading again maps them anew.
   void release(std::span<const std::byte> range) const;
+  /// As release(), and takes those pages from the system's cache, where the file is the user's.
+  void forget(std::span<const std::byte> range) const;
 
  private:
   MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);

@@ -15,8 +15,6 @@ namespace qs {
 
 namespace {
 
-constexpr std::size_t kWriteBehind = std::size_t{1} << 20U;
-
 Error systemFailure(const std::filesystem::path& path, const std::string& what, int code) {
   return failedError(path.string(), what + ": " + std::generic_category().message(code));
 }
@@ -28,6 +26,7 @@ OutputFile::OutputFile(std::filesystem::path path, bool replace, std::uint64_t e
   requireReplaceable(m_path, replace);
   m_fd = open(m_aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (m_fd < 0) throw systemFailure(m_path, "can't be written", errno);
+  if (expectedBytes >= kDirectLeast) m_direct = std::make_unique<const DirectWriter>(m_aside);
   if (expectedBytes == 0) return;
   if (fallocate(m_fd, 0, 0, static_cast<off_t>(expectedBytes)) != 0 && (errno == ENOSPC || errno == EFBIG)) {
     const int code = errno;
@@ -46,6 +45,14 @@ void OutputFile::discard() noexcept {
 }
 
 void OutputFile::writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const {
+  const std::uint64_t head = (kDirectBlock - offset % kDirectBlock) % kDirectBlock;
+  if (!m_direct || bytes.size() < kDirectLeast) return writeCached(offset, bytes);
+  writeCached(offset, bytes.first(head));
+  const std::uint64_t done = head + m_direct->write(offset + head, bytes.subspan(head));
+  writeCached(offset + done, bytes.subspan(done));
+}
+
+void OutputFile::writeCached(std::uint64_t offset, std::span<const std::byte> bytes) const {
   const auto first = static_cast<off64_t>(offset);
   const std::size_t count = bytes.size();
   while (!bytes.empty()) {
@@ -56,7 +63,7 @@ void OutputFile::writeAt(std::uint64_t offset, std::span<const std::byte> bytes)
     offset += static_cast<std::uint64_t>(written);
   }
   // The disk begins at once, so that commit() has little to wait for; faults show there.
-  if (count >= kWriteBehind) sync_file_range(m_fd, first, static_cast<off64_t>(count), SYNC_FILE_RANGE_WRITE);
+  if (count >= kDirectLeast) sync_file_range(m_fd, first, static_cast<off64_t>(count), SYNC_FILE_RANGE_WRITE);
 }
 
 void OutputFile::commit(const Inspect& inspect) {

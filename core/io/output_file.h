@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
+
+#include "core/io/direct_file.h"
 
 namespace qs {
 
@@ -18,7 +21,8 @@ class OutputFile {
   using Inspect = std::function<void(const std::filesystem::path& aside)>;
 
   /// Throws Error (Request) where the file exists and may not be replaced. `expectedBytes` is reserved on the disk
-  /// where the file system can, so that a full disk shows at once; 0 = unknown.
+  /// where the file system can, so that a full disk shows at once, and large files are written past the page cache;
+  /// 0 = unknown.
   OutputFile(std::filesystem::path path, bool replace, std::uint64_t expectedBytes = 0);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
@@ -35,12 +39,14 @@ class OutputFile {
   void place();
 
  private:
+  void writeCached(std::uint64_t offset, std::span<const std::byte> bytes) const;
   void discard() noexcept;
 
   std::filesystem::path m_path;
   std::filesystem::path m_aside;
   bool m_replace;
   int m_fd = -1;
+  std::unique_ptr<const DirectWriter> m_direct;  // of large files
 };
 
 /// A whole small file through OutputFile.

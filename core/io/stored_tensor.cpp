@@ -25,4 +25,6 @@ void StoredTensor::prefetch() const { m_file->prefetch(m_bytes); }
 
 void StoredTensor::release() const { m_file->release(m_bytes); }
 
+void StoredTensor::forget() const { m_file->forget(m_bytes); }
+
 }  // namespace qs

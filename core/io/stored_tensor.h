@@ -18,6 +18,7 @@ class StoredTensor final : public TensorSource {
   [[nodiscard]] std::optional<TensorView> stored() const override;
   void prefetch() const override;
   void release() const override;
+  void forget() const override;
 
  private:
   std::shared_ptr<const MappedFile> m_file;

@@ -4,25 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 
 #include "core/base/error.h"
+#include "core/io/output_file.h"
 
 namespace qs {
 
 namespace {
-
-std::filesystem::path asidePath(const std::filesystem::path& path) {
-  static std::atomic<unsigned> counter{0};
-  std::filesystem::path aside = path;
-  aside += ".part-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
-  return aside;
-}
 
 // Gives 0, or the system's error number.
 int writeAll(int file, std::string_view bytes) {
@@ -58,15 +52,9 @@ void writeFileAtomically(const std::filesystem::path& target, std::string_view b
     writeInPlace(path, bytes);
     return;
   }
-  const std::filesystem::path aside = asidePath(path);
-  const int file = open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0) failWriting(path, errno);
-  int reason = writeAll(file, bytes);
-  if (close(file) != 0 && reason == 0) reason = errno;
-  if (reason == 0 && rename(aside.c_str(), path.c_str()) != 0) reason = errno;
-  if (reason == 0) return;
-  unlink(aside.c_str());
-  failWriting(path, reason);
+  OutputFile file(path, true, bytes.size());
+  file.writeAt(0, std::as_bytes(std::span(bytes.data(), bytes.size())));
+  file.place();
 }
 
 std::string readWholeFile(const std::filesystem::path& path) {

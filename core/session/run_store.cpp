@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/io/mapped_file.h"
+#include "core/io/direct_file.h"
 #include "core/session/atomic_file.h"
 #include "core/session/fingerprint.h"
 #include "core/session/layer_file.h"
@@ -78,19 +78,6 @@ std::vector<StoredRun> storedRuns(const fs::path& root) {
   return runs;
 }
 
-// Null where there is no such file, or it can't be read.
-std::shared_ptr<const MappedFile> openedFile(const fs::path& file) {
-  try {
-    return MappedFile::open(file);
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
-
-std::string_view textOf(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 }  // namespace
 
 RunStore::RunStore(const fs::path& root, const Checkpoint& model, const QuantRequest& request)
@@ -123,15 +110,15 @@ void RunStore::save(const LayerReport& report, const QuantizedTensor& tensor) {
 }
 
 std::optional<QuantizedTensor> RunStore::loadTensor(std::string_view layer) const {
-  const auto file = openedFile(fileOf(layer));
-  return file ? decodeLayerTensor(textOf(*file)) : std::nullopt;
+  const auto file = FileBytes::read(fileOf(layer));
+  return file ? decodeLayerTensor(file->text()) : std::nullopt;
 }
 
 std::optional<QuantizedTensor> RunStore::loadHead(std::string_view layer) const { return readLayerHead(fileOf(layer)); }
 
 std::optional<LayerReport> RunStore::loadReport(std::string_view layer) const {
-  const auto file = openedFile(fileOf(layer));
-  std::optional<LayerReport> report = file ? decodeLayerReport(textOf(*file)) : std::nullopt;
+  const auto file = FileBytes::read(fileOf(layer));
+  std::optional<LayerReport> report = file ? decodeLayerReport(file->text()) : std::nullopt;
   if (report && report->name != layer) return std::nullopt;
   if (report) report->stored = true;
   return report;
@@ -146,10 +133,10 @@ void RunStore::saveVectors(const std::map<std::string, std::vector<float>>& vect
 }
 
 std::optional<std::map<std::string, std::vector<float>>> RunStore::loadVectors() const {
-  const auto file = openedFile(m_folder / kVectorsFile);
-  if (!file || file->size() < kHashDigits) return std::nullopt;
-  const std::string_view bytes = textOf(*file).substr(kHashDigits);
-  if (checksumOf(bytes) != textOf(*file).substr(0, kHashDigits)) return std::nullopt;
+  const auto file = FileBytes::read(m_folder / kVectorsFile);
+  if (!file || file->text().size() < kHashDigits) return std::nullopt;
+  const std::string_view bytes = file->text().substr(kHashDigits);
+  if (checksumOf(bytes) != file->text().substr(0, kHashDigits)) return std::nullopt;
   const nlohmann::json value = nlohmann::json::from_cbor(bytes, true, false);
   if (!value.is_object()) return std::nullopt;
   return value.get<std::map<std::string, std::vector<float>>>();

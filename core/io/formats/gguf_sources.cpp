@@ -38,6 +38,7 @@ class BlockSource final : public TensorSource {
   }
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   void release() const override { m_file->release(m_bytes); }
+  void forget() const override { m_file->forget(m_bytes); }
 
  private:
   void decode(std::uint64_t firstBlock, std::span<float> out) const {
@@ -57,6 +58,7 @@ class DerivedSource : public TensorSource {
   explicit DerivedSource(std::shared_ptr<const TensorSource> source) : m_source(std::move(source)) {}
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   void release() const override { m_source->release(); }
+  void forget() const override { m_source->forget(); }
 
  protected:
   [[nodiscard]] const TensorSource& source() const { return *m_source; }

@@ -27,8 +27,16 @@ PackedTensors LayerParts::load() const {
   return loaded;
 }
 
+void LayerParts::prefetch() const {
+  for (const auto& [suffix, tensor] : parts) tensor.source->prefetch();
+}
+
 void LayerParts::release() const {
   for (const auto& [suffix, tensor] : parts) tensor.source->release();
+}
+
+void LayerParts::forget() const {
+  for (const auto& [suffix, tensor] : parts) tensor.source->forget();
 }
 
 std::vector<LayerParts> takeLayers(std::vector<CheckpointTensor>& tensors, std::string_view key,

@@ -21,7 +21,10 @@ struct LayerParts {
   [[nodiscard]] const std::string& file() const { return parts.begin()->second.file; }
   /// Copies of the stored bytes. Throws Error (Input) where a part isn't stored plainly.
   [[nodiscard]] PackedTensors load() const;
+  /// As those of TensorSource, for all parts.
+  void prefetch() const;
   void release() const;
+  void forget() const;
 };
 
 /// Takes the layers out of `tensors` that have a tensor `<layer>.<key>`, each with those of its tensors that `suffixes`

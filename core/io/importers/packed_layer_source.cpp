@@ -42,12 +42,21 @@ void PackedLayerSource::read(std::uint64_t first, std::span<float> out) const {
   }
 }
 
+void PackedLayerSource::prefetch() const { m_parts.prefetch(); }
+
 void PackedLayerSource::release() const {
-  {
-    const std::lock_guard lock(m_mutex);
-    m_tensor.reset();
-  }
+  dropTensor();
   m_parts.release();
+}
+
+void PackedLayerSource::forget() const {
+  dropTensor();
+  m_parts.forget();
+}
+
+void PackedLayerSource::dropTensor() const {
+  const std::lock_guard lock(m_mutex);
+  m_tensor.reset();
 }
 
 CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, std::string scheme,

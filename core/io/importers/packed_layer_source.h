@@ -22,11 +22,15 @@ class PackedLayerSource final : public TensorSource {
   void read(std::uint64_t first, std::span<float> out) const override;
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantized() const override;
+  void prefetch() const override;
   void release() const override;
+  void forget() const override;
   /// The stored tensors that it is decoded from.
   [[nodiscard]] const LayerParts& parts() const { return m_parts; }
 
  private:
+  void dropTensor() const;
+
   LayerParts m_parts;
   Shape m_shape;
   Unpack m_unpack;

@@ -17,6 +17,7 @@
 #include "core/kernels/stats_simd.h"
 #include "core/kernels/stored_rows.h"
 #include "core/kernels/uniform_grid.h"
+#include "core/kernels/value_digest.h"
 #include "core/tensor/half.h"
 #include "tests/support/random_matrix.h"
 #include "tests/support/vector_targets.h"
@@ -313,6 +314,41 @@ class TestVectorKernels : public QObject {
         }
       });
     }
+  }
+
+  void digestsDependOnValuesAndOrderOnly() {
+    for (const std::size_t length : kLengths) {
+      const Matrix values = qs::test::randomMatrix(1, length, 41);
+      const auto digestOf = [](std::span<const float> row, std::size_t cut) {
+        qs::ValueDigest digest;
+        digest.add(row.first(cut));
+        digest.add(row.subspan(cut));
+        return digest.value();
+      };
+      const std::uint64_t expected = digestOf(values.row(0), 0);
+      onEveryTarget([&](std::int64_t) {
+        for (const std::size_t cut : {std::size_t{0}, length / 3, length - 1, length})
+          QCOMPARE(digestOf(values.row(0), cut), expected);
+      });
+      Matrix other = values;
+      for (std::size_t i = 0; i < length; ++i) {
+        other(0, i) = std::nextafter(values(0, i), 9.0F);
+        QVERIFY(digestOf(other.row(0), 0) != expected);
+        other(0, i) = values(0, i);
+      }
+      if (length > 1) std::swap(other(0, 0), other(0, length - 1));
+      QCOMPARE(digestOf(other.row(0), 0) != expected, length > 1);
+      Matrix longer(1, length + 1);
+      std::copy(values.values().begin(), values.values().end(), longer.values().begin());
+      QVERIFY(digestOf(longer.row(0), 0) != expected);
+    }
+    const std::array zero{0.0F};
+    const std::array minusZero{-0.0F};
+    qs::ValueDigest a;
+    qs::ValueDigest b;
+    a.add(zero);
+    b.add(minusZero);
+    QCOMPARE(a.value(), b.value());
   }
 
   void nonFiniteValuesAreFoundWhereverTheyStand() {

@@ -1,0 +1,94 @@
+#include <QtTest>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/io/direct_file.h"
+#include "core/io/output_file.h"
+#include "tests/support/temp_folder.h"
+
+using namespace qs;
+using namespace qs::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 2654435761U >> 13U);
+  return text;
+}
+
+void writePart(const OutputFile& file, const std::string& text, std::size_t first, std::size_t last) {
+  file.writeAt(first, std::as_bytes(std::span(text)).subspan(first, last - first));
+}
+
+}  // namespace
+
+// Large parts go to the disk past the page cache, in whole blocks; what stands between blocks goes through it.
+class TestOutputFile : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void partsOfAnyPlaceAndLengthMakeTheFile_data() {
+    QTest::addColumn<qulonglong>("cut");
+    QTest::addColumn<QString>("folder");
+    for (const qulonglong cut : {0ULL, 1ULL, 4095ULL, 4096ULL, 4097ULL, 1234567ULL, 8388608ULL}) {
+      QTest::addRow("cut at %llu", cut) << cut << QString();
+      QTest::addRow("cut at %llu, in memory", cut) << cut << QStringLiteral("/dev/shm");
+    }
+  }
+  void partsOfAnyPlaceAndLengthMakeTheFile() {
+    QFETCH(const qulonglong, cut);
+    QFETCH(const QString, folder);
+    if (!folder.isEmpty() && !fs::is_directory(folder.toStdString())) QSKIP("there is no folder in memory here");
+    const TempFolder own;
+    const fs::path path = (folder.isEmpty() ? own.path() : fs::path(folder.toStdString())) /
+                          ("quantscope-output-" + std::to_string(getpid()));
+    const std::string text = pattern(9'999'999);
+    for (const bool isAtOnce : {false, true}) {
+      OutputFile file(path, false, text.size());
+      std::jthread other;
+      const auto second = [&] { writePart(file, text, cut, text.size()); };
+      if (isAtOnce)
+        other = std::jthread(second);
+      else
+        second();
+      writePart(file, text, 0, cut);
+      if (other.joinable()) other.join();
+      file.commit();
+      QVERIFY(readFile(path) == text);
+      const std::optional<FileBytes> read = FileBytes::read(path);
+      QVERIFY(read && read->text() == text);
+      fs::remove(path);
+    }
+  }
+
+  void wholeFilesAreReadWhateverTheirLength() {
+    const TempFolder folder;
+    for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{4096}, kDirectLeast, kDirectLeast + 1}) {
+      const std::string text = pattern(size);
+      fs::remove(folder.path() / "x");
+      writeOutputFile(folder.path() / "x", text, false);
+      const std::optional<FileBytes> read = FileBytes::read(folder.path() / "x");
+      QVERIFY(read && read->text() == text);
+    }
+    QVERIFY(!FileBytes::read(folder.path() / "absent"));
+    QVERIFY(!FileBytes::read(folder.path()));
+  }
+
+  void withoutCommitNothingStays() {
+    const TempFolder folder;
+    {
+      const std::string text = pattern(3'000'000);
+      const OutputFile file(folder.path() / "x", false, text.size());
+      writePart(file, text, 0, text.size());
+    }
+    QVERIFY(fs::is_empty(folder.path()));
+  }
+};
+
+QTEST_APPLESS_MAIN(TestOutputFile)
+#include "tst_output_file.moc"
