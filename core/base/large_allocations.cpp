@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 constexpr std::size_t kLarge = 2 * kHugePage;
-constexpr std::size_t kMostKept = std::size_t{256} << 20;
+constexpr std::size_t kMostKept = std::size_t{512} << 20;
 
 /// Freed large blocks, the oldest first.
 class KeptBlocks {
@@ -27,7 +27,7 @@ class KeptBlocks {
     const std::lock_guard lock(m_mutex);
     std::size_t best = m_count;
     for (std::size_t i = 0; i < m_count; ++i)
-      if (m_blocks[i].size >= size && m_blocks[i].size <= size + size / 4 &&
+      if (m_blocks[i].size >= size && m_blocks[i].size / 3 <= size &&
           (best == m_count || m_blocks[i].size < m_blocks[best].size))
         best = i;
     return best == m_count ? nullptr : remove(best);

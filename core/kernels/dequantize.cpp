@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #include "core/base/parallel.h"
 #include "core/kernels/uniform_grid.h"
@@ -19,17 +20,49 @@ void lookUp(std::span<const std::uint8_t> codes, const std::vector<float>& codeb
   for (std::size_t i = 0; i < codes.size(); ++i) out[i] = codebook[codes[i]] * scale;
 }
 
-void dequantizeGroups(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
+// Calls body(first column, number of columns, unit) for the units of a row.
+template <typename Body>
+void forUnits(const QuantizedTensor& tensor, std::size_t row, const Body& body) {
   const std::size_t length = tensor.scheme.groupLength(tensor.cols);
+  for (std::size_t first = 0; first < tensor.cols; first += length)
+    body(first, std::min(length, tensor.cols - first), tensor.unit(row, first));
+}
+
+void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<const std::uint8_t> codes,
+                    std::span<float> out) {
+  if (tensor.codebook.empty())
+    dequantizeRun(codes, gridOf(tensor, unit), tensor.scheme, out);
+  else
+    lookUp(codes, tensor.codebook, tensor.scales[unit], out);
+}
+
+void dequantizeGroups(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
   const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
-  for (std::size_t first = 0; first < tensor.cols; first += length) {
-    const std::size_t count = std::min(length, tensor.cols - first);
-    const std::size_t unit = tensor.unit(row, first);
-    if (tensor.codebook.empty())
-      dequantizeRun(codes.subspan(first, count), gridOf(tensor, unit), tensor.scheme, out.subspan(first, count));
-    else
-      lookUp(codes.subspan(first, count), tensor.codebook, tensor.scales[unit], out.subspan(first, count));
-  }
+  forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
+    dequantizeUnit(tensor, unit, codes.subspan(first, count), out.subspan(first, count));
+  });
+}
+
+void widen(ValueSpan& span, ValueSpan other) {
+  span = {std::min(span.low, other.low), std::max(span.high, other.high)};
+}
+
+// E4M3 has codes for what isn't a number.
+ValueSpan finiteSpan(const std::vector<float>& codebook) {
+  ValueSpan span;
+  for (const float value : codebook)
+    if (std::isfinite(value)) widen(span, {value, value});
+  return span;
+}
+
+// The values at both ends of a codebook, before scaling, or of a grid.
+ValueSpan endsOf(const QuantizedTensor& tensor, std::size_t unit, ValueSpan codebook) {
+  const float scale = tensor.scales[unit];
+  const UnitGrid grid = gridOf(tensor, unit);
+  const CodeLimits limits = codeLimits(tensor.scheme);
+  const float a = tensor.codebook.empty() ? valueOf(limits.low, grid) : codebook.low * scale;
+  const float b = tensor.codebook.empty() ? valueOf(limits.high, grid) : codebook.high * scale;
+  return {std::min(a, b), std::max(a, b)};
 }
 
 }  // namespace
@@ -40,6 +73,26 @@ void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixS
     const auto row = out.row(r);
     dequantizeGroups(tensor, firstRow + r, row);
     for (std::size_t c = 0; c < tensor.inputScale.size(); ++c) row[c] /= tensor.inputScale[c];
+  }
+}
+
+void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, ValueSpan& span) {
+  std::vector<float> values(tensor.cols);
+  const ValueSpan codebook = finiteSpan(tensor.codebook);
+  for (std::size_t row = firstRow; row < firstRow + rows; ++row) {
+    if (!tensor.groupIndex.empty() || !tensor.inputScale.empty()) {
+      dequantizeTile(tensor, row, {values.data(), 1, tensor.cols});
+      widen(span, spanOf(values));
+      continue;
+    }
+    const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
+    forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
+      const ValueSpan ends = endsOf(tensor, unit, codebook);
+      if (ends.low >= span.low && ends.high <= span.high) return;
+      const auto found = std::span(values).first(count);
+      dequantizeUnit(tensor, unit, codes.subspan(first, count), found);
+      widen(span, spanOf(found));
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/run_context.h"
+#include "core/kernels/histogram_count.h"
 #include "core/tensor/matrix.h"
 #include "core/tensor/quantized_tensor.h"
 
@@ -8,6 +9,9 @@ namespace qs {
 
 /// As dequantizeRows() of core/tensor, to the bit, with vector kernels, on this thread.
 void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out);
+/// Widens `span` to hold every value of rows firstRow..firstRow+rows-1. Quick, as only units whose whole grid isn't
+/// within `span` are looked at.
+void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, ValueSpan& span);
 /// As dequantize() of core/tensor, to the bit, on all threads of the arena at work and with vector kernels: near memory
 /// speed for codes without a group index. 45 million weights take about 25 ms on two cores.
 void dequantizeMatrix(const QuantizedTensor& tensor, MatrixSpan out, const RunContext& context);

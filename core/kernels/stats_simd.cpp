@@ -290,10 +290,12 @@ HWY_INLINE double compareGroup(const float* reference, const float* approximatio
 }
 
 void comparePairsLoop(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                      PairLanes& sums, double* groupErrors) {
+                      PairLanes& sums, double* groupErrors, std::size_t valuesAhead) {
   for (std::size_t first = 0; first < count; first += groupLength) {
-    const double squares =
-        compareGroup(reference + first, approximation + first, std::min(groupLength, count - first), sums);
+    const std::size_t length = std::min(groupLength, count - first);
+    if (valuesAhead > 0)
+      askFor(reinterpret_cast<const std::byte*>(reference + first + valuesAhead), length * sizeof(float));
+    const double squares = compareGroup(reference + first, approximation + first, length, sums);
     if (groupErrors != nullptr) *groupErrors++ = squares;
   }
 }
@@ -479,8 +481,9 @@ void widenColumnRanges(DType type, const std::byte* bytes, std::size_t rows, std
   HWY_DYNAMIC_DISPATCH(widenColumnRangesLoop)(type, bytes, rows, cols, low, high);
 }
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                  PairLanes& sums, double* groupErrors) {
-  HWY_DYNAMIC_DISPATCH(comparePairsLoop)(reference, approximation, count, groupLength, sums, groupErrors);
+                  PairLanes& sums, double* groupErrors, std::size_t valuesAhead) {
+  HWY_DYNAMIC_DISPATCH(comparePairsLoop)
+  (reference, approximation, count, groupLength, sums, groupErrors, valuesAhead);
 }
 void poolStrongest(std::size_t pool, const float* values, const float* minus, std::size_t rows, std::size_t cols,
                    float* cells) {

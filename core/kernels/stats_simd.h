@@ -51,9 +51,9 @@ struct PairLanes {
   [[nodiscard]] PairSums total() const;
 };
 /// Adds `count` pairs to `sums`; unless null, groupErrors[g] gets the Σe² of each `groupLength` of them (the last group
-/// may be shorter).
+/// may be shorter). Meanwhile asks for the references that stand `valuesAhead` (0 = for none).
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                  PairLanes& sums, double* groupErrors = nullptr);
+                  PairLanes& sums, double* groupErrors = nullptr, std::size_t valuesAhead = 0);
 
 /// sums[c] += Σ over the rows of (approximation − reference)², in F32, rows in order.
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,

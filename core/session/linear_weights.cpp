@@ -1,13 +1,13 @@
 #include "core/session/linear_weights.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/kernels/finite.h"
 #include "core/session/layer_filter.h"
 
 namespace qs {
@@ -15,7 +15,6 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kTileElements = 512 * 1024;
-constexpr std::uint32_t kInfinityBits = 0x7f800000U;
 
 bool isConv1dName(std::string_view layer) {
   return layer.ends_with(".c_attn") || layer.ends_with(".c_proj") || layer.ends_with(".c_fc") ||
@@ -28,21 +27,11 @@ bool isGpt2(const Checkpoint& model) {
   return config.is_object() && config.value("model_type", nlohmann::json()) == "gpt2";
 }
 
-bool hasNonFinite(std::span<const float> values) {
-  std::uint32_t bad = 0;
-  for (const float value : values)
-    bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & 0x7fffffffU) >= kInfinityBits);
-  return bad != 0;
-}
-
-[[noreturn]] void refuseNonFinite(const CheckpointTensor& tensor, std::span<const float> values, std::size_t first) {
-  std::size_t i = 0;
-  while (!hasNonFinite(values.subspan(i, 1))) ++i;
+[[noreturn]] void refuseNonFinite(const CheckpointTensor& tensor, float value, std::size_t index) {
   const std::size_t cols = tensor.info.shape[1];
-  const std::size_t index = first + i;
   throw inputError(tensor.file + ", tensor '" + tensor.info.name + "'",
-                   std::string(values[i] != values[i] ? "NaN" : "infinity") + " at [" + std::to_string(index / cols) +
-                       ", " + std::to_string(index % cols) + "]: only finite weights can be quantized");
+                   std::string(std::isnan(value) ? "NaN" : "infinity") + " at [" + std::to_string(index / cols) + ", " +
+                       std::to_string(index % cols) + "]: only finite weights can be quantized");
 }
 
 }  // namespace
@@ -69,7 +58,7 @@ Matrix loadLinear(const Checkpoint& model, const CheckpointTensor& tensor, const
     const std::span<float> part =
         values.values().subspan(first, std::min(kTileElements, values.values().size() - first));
     tensor.source->read(first, part);
-    if (hasNonFinite(part)) refuseNonFinite(tensor, part, first);
+    if (const auto bad = findNonFinite(part)) refuseNonFinite(tensor, part[*bad], first + *bad);
   });
   tensor.source->release();
   if (isStoredTransposed(model, tensor.info)) return transposed(values.view());

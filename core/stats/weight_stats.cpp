@@ -121,13 +121,11 @@ class TileComparison {
   TileComparison(MatrixView weights, const QuantizedRows& quantized, std::size_t groupLength, ComparisonMaps* maps)
       : m_weights(weights), m_quantized(quantized), m_groupLength(groupLength), m_maps(maps) {}
 
-  [[nodiscard]] ValueSpan range(std::size_t tile) const {
-    ValueSpan range;
-    forEachStrip(tile, [&](std::size_t, MatrixView, MatrixView approximate) {
-      const ValueSpan span = spanOf(approximate.values());
-      range = {std::min(range.low, span.low), std::max(range.high, span.high)};
-    });
-    return range;
+  // `own`, widened to hold the tile's quantized values.
+  [[nodiscard]] ValueSpan range(std::size_t tile, ValueSpan own) const {
+    const std::size_t step = rowsPerTile(m_weights);
+    m_quantized.widen(own, tile * step, tileOf(m_weights, tile).rows);
+    return own;
   }
 
   // Also writes the tile's rows of the group errors and of the maps.
@@ -166,7 +164,11 @@ class TileComparison {
   void compareRow(std::span<const float> exact, std::span<const float> approximate, simd::PairLanes& errors,
                   std::span<float> groupErrors) const {
     std::vector<double> squares(groupErrors.size());
-    simd::comparePairs(exact.data(), approximate.data(), exact.size(), m_groupLength, errors, squares.data());
+    // The same row of the next strip, which this one's other steps leave time to fetch; none of the matrix's last.
+    const std::size_t ahead = kRowsInCache * m_weights.cols;
+    const bool isLast = exact.data() + ahead + exact.size() > m_weights.data + m_weights.rows * m_weights.cols;
+    simd::comparePairs(exact.data(), approximate.data(), exact.size(), m_groupLength, errors, squares.data(),
+                       isLast ? 0 : ahead);
     for (std::size_t g = 0; g < squares.size(); ++g) {
       const std::size_t length = std::min(m_groupLength, exact.size() - g * m_groupLength);
       groupErrors[g] = static_cast<float>(squares[g] / static_cast<double>(length));
@@ -195,14 +197,13 @@ std::optional<Histogram> extended(const Histogram& own, ValueSpan span) {
 // The bins of the original weights; where the quantized ones don't fit, with more bins beside them, or wider ones.
 Histogram commonBins(const TileComparison& tiles, MatrixView weights, const WeightDescription& description,
                      const RunContext& context) {
+  ValueSpan whole{description.moments.minimum, description.moments.maximum};
   std::vector<ValueSpan> spans(tileCount(weights));
-  parallelFor(context, spans.size(), [&](std::size_t tile) { spans[tile] = tiles.range(tile); });
-  ValueSpan whole;
+  parallelFor(context, spans.size(), [&](std::size_t tile) { spans[tile] = tiles.range(tile, whole); });
   for (const ValueSpan& span : spans) whole = {std::min(whole.low, span.low), std::max(whole.high, span.high)};
   const Histogram& own = description.histogram;
   if (const std::optional<Histogram> wider = extended(own, whole)) return *wider;
-  Histogram wider = emptyHistogram(std::min(whole.low, description.moments.minimum),
-                                   std::max(whole.high, description.moments.maximum), own.counts.size());
+  Histogram wider = emptyHistogram(whole.low, whole.high, own.counts.size());
   countInto(wider, weights, context);
   return wider;
 }
@@ -227,6 +228,12 @@ MatrixView QuantizedRows::middleRows(std::size_t first, std::size_t count, std::
   buffer.resize(count * m_tensor->cols);
   dequantizeTile(*m_tensor, first, {buffer.data(), count, m_tensor->cols});
   return {buffer.data(), count, m_tensor->cols};
+}
+
+void QuantizedRows::widen(ValueSpan& span, std::size_t first, std::size_t count) const {
+  if (m_tensor != nullptr) return widenToRows(*m_tensor, first, count, span);
+  const ValueSpan own = spanOf(m_values.middleRows(first, count).values());
+  span = {std::min(span.low, own.low), std::max(span.high, own.high)};
 }
 
 WeightComparison compareWeights(MatrixView weights, const QuantizedRows& quantized,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/run_context.h"
+#include "core/kernels/histogram_count.h"
 #include "core/stats/abs_max_pyramid.h"
 #include "core/stats/channel_stats.h"
 #include "core/stats/error_stats.h"
@@ -53,6 +54,8 @@ class QuantizedRows {
   [[nodiscard]] std::size_t cols() const { return m_tensor != nullptr ? m_tensor->cols : m_values.cols; }
   /// Rows first..first+count-1; valid until `buffer` changes.
   [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, std::vector<float>& buffer) const;
+  /// Widens `span` to hold the values of those rows.
+  void widen(ValueSpan& span, std::size_t first, std::size_t count) const;
 
  private:
   MatrixView m_values;

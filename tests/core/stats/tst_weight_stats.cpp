@@ -132,15 +132,38 @@ class TestWeightStats : public QObject {
   }
 
   // From codes the comparison, and its maps, are those of the matrix that they stand for.
+  void codesAreComparedAsTheirValues_data() {
+    QTest::addColumn<float>("scale");  // of most units; one in seven has a large one
+    QTest::addColumn<bool>("codebook");
+    QTest::addColumn<bool>("scaledInputs");
+    QTest::addColumn<bool>("reordered");
+    QTest::addRow("far beyond the weights") << 0.05F << false << false << false;
+    QTest::addRow("some units beyond them") << 0.001F << false << false << false;
+    QTest::addRow("within them") << 0.00001F << false << false << false;
+    QTest::addRow("codebook") << 0.001F << true << false << false;
+    QTest::addRow("scaled inputs") << 0.001F << false << true << false;
+    QTest::addRow("reordered groups") << 0.001F << false << false << true;
+  }
   void codesAreComparedAsTheirValues() {
+    QFETCH(const float, scale);
+    QFETCH(const bool, codebook);
+    QFETCH(const bool, scaledInputs);
+    QFETCH(const bool, reordered);
     qs::QuantizedTensor tensor;
     tensor.scheme.groupSize = 32;
     tensor.rows = 150;
     tensor.cols = 77;
     tensor.codes.resize(150 * 77);
-    tensor.scales.assign(150 * 3, 0.05F);
-    tensor.zeroPoints.assign(150 * 3, 7.0F);
-    for (std::size_t i = 0; i < tensor.codes.size(); ++i) tensor.codes[i] = static_cast<std::uint8_t>(i * 7 % 16);
+    tensor.scales.assign(150 * 3, scale);
+    for (std::size_t u = 0; u < tensor.scales.size(); u += 7) tensor.scales[u] = scale * 20;
+    if (codebook)
+      tensor.codebook = {0, 1, 2, 3, 4, 6, 8, 12, -1, -2, -3, -4, -6, -8, -12, std::nanf("")};
+    else
+      tensor.zeroPoints.assign(150 * 3, 7.0F);
+    if (scaledInputs) tensor.inputScale.assign(77, 0.1F);
+    if (reordered)
+      for (std::size_t c = 0; c < 77; ++c) tensor.groupIndex.push_back(static_cast<std::int32_t>(c % 3));
+    for (std::size_t i = 0; i < tensor.codes.size(); ++i) tensor.codes[i] = static_cast<std::uint8_t>(i * 7 % 15);
     const Matrix values = qs::dequantize(tensor);
     Matrix error = values;
     for (std::size_t i = 0; i < error.values().size(); ++i) error.values()[i] -= m_weights.values()[i];
@@ -153,7 +176,7 @@ class TestWeightStats : public QObject {
     QVERIFY(fromCodes.groupMeanSquaredError == fromValues.groupMeanSquaredError);
     QCOMPARE(maps.quantized.levels().front().values, qs::AbsMaxPyramid(values.view(), {}).levels().front().values);
     QCOMPARE(maps.error.levels().front().values, qs::AbsMaxPyramid(error.view(), {}).levels().front().values);
-    QVERIFY(static_cast<double>(maps.error.largestMagnitude()) == fromCodes.errors.maxAbsError);
+    QVERIFY(close(static_cast<double>(maps.error.largestMagnitude()), fromCodes.errors.maxAbsError));
   }
 
   void equalWeightsHaveABinAroundThem() {
