@@ -242,7 +242,6 @@ class Run {
     measureOutcome(weights, description, outcome, inputs, report, m_context);
     if (outcome.tensor) {
       m_context.throwIfStopped();
-      const std::lock_guard lock(m_storeMutex);
       saveLayer(report, *outcome.tensor);
     }
     return std::make_shared<const LayerReport>(std::move(report));
@@ -265,7 +264,6 @@ class Run {
   std::vector<std::size_t> m_order;  // in which the groups are worked on
   std::unique_ptr<ActivationProvider> m_provider;
   OrderedDelivery m_delivery;
-  std::mutex m_storeMutex;
 };
 
 }  // namespace

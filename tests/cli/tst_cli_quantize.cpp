@@ -159,7 +159,7 @@ class TestCliQuantize : public QObject {
        "seconds": null, "status": "done", "error": null},
       {"method": "rtn", "settings": {"bits": 4}, "size_bytes": 2687488, "bits_per_weight": 4.16, "perplexity": 1.91,
        "mean_kl_divergence": 0.07, "top1_agreement": 0.89, "mean_output_relative_error": 0.02, "decode_speedup": 2.5,
-       "seconds": 0.2, "status": "done", "error": null},
+       "decode_speedup_is_least": true, "seconds": 0.2, "status": "done", "error": null},
       {"method": "gptq", "settings": {"bits": 4}, "size_bytes": null, "bits_per_weight": null, "perplexity": null,
        "mean_kl_divergence": null, "top1_agreement": null, "mean_output_relative_error": null, "decode_speedup": null,
        "seconds": null, "status": "failed", "error": "layer 'a<b': no calibration"}]})");
@@ -169,6 +169,7 @@ class TestCliQuantize : public QObject {
     QCOMPARE(html.count("<circle"), 2);
     QVERIFY(html.contains("a&lt;b") && html.contains("&lt;demo&gt;") && !html.contains("a<b"));
     QVERIFY(html.contains("bits=4") && html.contains("failed"));
+    QVERIFY(html.contains("≥ 2.5") && !html.contains("≥ 1"));
     for (const char* outside : {"<script", "src=", "href="}) QVERIFY(!html.contains(outside));
     QCOMPARE(runCli({"report", text("compared.json"), "--out", text("compared.html")}).status, 2);
     QCOMPARE(runCli({"report", text("compared.json"), "--out", text("compared.html"), "--force"}).status, 0);

@@ -29,7 +29,7 @@ void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& 
         deliverRows();
         if (outcome.error) Q_EMIT failed(errorMessage(tr("The comparison failed"), *outcome.error));
         if (outcome.isCancelled()) Q_EMIT cancelled();
-        if (outcome.result) Q_EMIT finished(plan, outcome.result->text);
+        if (outcome.result) Q_EMIT finished(plan, *outcome.result);
       });
 }
 

@@ -38,7 +38,7 @@ class CompareController : public QObject {
  Q_SIGNALS:
   void started(const qs::ComparisonPlan& plan);
   void rowChanged(std::size_t index, const qs::ComparisonRow& row);
-  void finished(const qs::ComparisonPlan& plan, const qs::EvaluatedText& text);
+  void finished(const qs::ComparisonPlan& plan, const qs::ComparisonResult& result);
   void cancelled();
   void failed(const qs::UserMessage& message);
   void busyChanged(bool busy);

@@ -88,6 +88,14 @@ QString extentNote(const EvaluatedText& text) {
       .arg(number::count(text.tokens), number::count(text.windows), number::count(text.window));
 }
 
+QString resultNote(const ComparisonPlan& plan, const ComparisonResult& result) {
+  const QString texts =
+      result.whyNotCalibrated.empty()
+          ? textsNote(plan)
+          : MainWindow::tr("Nothing was calibrated: %1.").arg(QString::fromStdString(result.whyNotCalibrated));
+  return texts + QLatin1Char(' ') + extentNote(result.text);
+}
+
 /// Columns that only a comparison measures.
 void showMeasuredColumns(MainWindow& window) {
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,
@@ -138,8 +146,8 @@ void linkComparison(MainWindow& window) {
     if (bench.compare.isBusy()) makeRoom(window);
   });
   QObject::connect(&bench.compare, &CompareController::finished, table,
-                   [table](const ComparisonPlan& plan, const EvaluatedText& text) {
-                     table->setNote(textsNote(plan) + QLatin1Char(' ') + extentNote(text));
+                   [table](const ComparisonPlan& plan, const ComparisonResult& result) {
+                     table->setNote(resultNote(plan, result));
                    });
   QObject::connect(&bench.compare, &CompareController::failed, &bench, &Workbench::message);
   QObject::connect(&bench.compare, &CompareController::cancelled, &bench, [&bench] {
