@@ -46,8 +46,9 @@ struct Fixture {
     window.open(QString::fromStdString(kDemo.string()));
     return QTest::qWaitFor([this] { return bench().model.model() != nullptr; }, kPatience);
   }
-  [[nodiscard]] bool compare(std::vector<qs::ComparedMethod> methods) {
+  [[nodiscard]] bool compare(std::vector<qs::ComparedMethod> methods, const std::filesystem::path& calibration = {}) {
     qs::ComparisonPlan plan{.request = {.methods = std::move(methods)}, .evaluationTextFile = kDemo / "evaluation.txt"};
+    if (!calibration.empty()) plan.request.base.calibration = {.textFile = calibration, .runModel = true};
     plan.request.windows = {.window = 64, .maxWindows = 2};
     plan.request.decodeRepeats = 0;
     QSignalSpy finished(&bench().compare, &qs::CompareController::finished);
@@ -113,6 +114,17 @@ class TestComparison : public QObject {
     QVERIFY(f.window.views().plot(qs::ViewArea::View::Tradeoff)->hasData());
     const QString note = f.child<QLabel>("comparisonNote")->text();
     QVERIFY2(note.contains("evaluation.txt") && note.contains("2 windows of 64"), qPrintable(note));
+  }
+
+  void aTextThatCantCalibrateIsSaidInTheNote() {
+    Fixture f;
+    QVERIFY(f.open());
+    const std::filesystem::path text = f.folder.write("short.txt", "x");
+    QVERIFY(f.compare({method("rtn", 4), method("gptq", 4)}, text));
+    QCOMPARE(f.column(qs::ComparisonModel::StatusColumn), (QStringList{"done", "done ⚠", "failed"}));
+    const QString note = f.child<QLabel>("comparisonNote")->text();
+    QVERIFY2(note.contains("Nothing was calibrated") && note.contains("short.txt"), qPrintable(note));
+    QVERIFY2(!note.contains("Calibrated on"), qPrintable(note));
   }
 
   void rowsOfAComparisonAreRuns() {
