@@ -421,28 +421,48 @@ bool allFiniteLoop(const float* values, std::size_t count) {
   return true;
 }
 
-HWY_INLINE void sortPair(float* a, float* b, bool ascending) {
+// log2(kRows) stages of a bitonic merge, in registers: of kRows rows that stand `spacing` rows apart.
+template <std::size_t kRows>
+HWY_INLINE void mergeRows(float* first, std::size_t spacing, bool ascending) {
   const FloatTag d;
   for (std::size_t c = 0; c < kSortedColumns; c += hn::Lanes(d)) {
-    const auto x = hn::LoadU(d, a + c);
-    const auto y = hn::LoadU(d, b + c);
-    const auto low = hn::Min(x, y);
-    const auto high = hn::Max(x, y);
-    hn::StoreU(ascending ? low : high, d, a + c);
-    hn::StoreU(ascending ? high : low, d, b + c);
+    hn::Vec<FloatTag> rows[kRows];
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) rows[r] = hn::LoadU(d, first + r * spacing * kSortedColumns + c);
+#pragma GCC unroll 3
+    for (std::size_t gap = kRows / 2; gap > 0; gap /= 2) {
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        if ((r & gap) != 0) continue;
+        const auto low = hn::Min(rows[r], rows[r + gap]);
+        const auto high = hn::Max(rows[r], rows[r + gap]);
+        rows[r] = ascending ? low : high;
+        rows[r + gap] = ascending ? high : low;
+      }
+    }
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) hn::StoreU(rows[r], d, first + r * spacing * kSortedColumns + c);
   }
 }
 
-// Bitonic sort, a column a lane.
+// Those stages for each of the rows' blocks of `block` rows.
+template <std::size_t kRows>
+void mergeBlocks(float* buffer, std::size_t rows, std::size_t block, std::size_t run) {
+  const std::size_t spacing = block / kRows;
+  for (std::size_t first = 0; first < rows; first += block) {
+    const bool ascending = (first & run) == 0;
+    for (std::size_t i = first; i < first + spacing; ++i)
+      mergeRows<kRows>(buffer + i * kSortedColumns, spacing, ascending);
+  }
+}
+
+// Bitonic sort, a column a lane, up to three stages at a time.
 void sortColumnsLoop(float* buffer, std::size_t rows) {
   for (std::size_t run = 2; run <= rows; run *= 2) {
-    for (std::size_t gap = run / 2; gap > 0; gap /= 2) {
-      for (std::size_t first = 0; first < rows; first += 2 * gap) {
-        const bool ascending = (first & run) == 0;
-        for (std::size_t i = first; i < first + gap; ++i)
-          sortPair(buffer + i * kSortedColumns, buffer + (i + gap) * kSortedColumns, ascending);
-      }
-    }
+    std::size_t block = run;
+    for (; block >= 8; block /= 8) mergeBlocks<8>(buffer, rows, block, run);
+    if (block == 4) mergeBlocks<4>(buffer, rows, block, run);
+    if (block == 2) mergeBlocks<2>(buffer, rows, block, run);
   }
 }
 
