@@ -6,12 +6,12 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/kernels/prefetch.h"
 #include "core/kernels/round_pack.h"
 #include "core/tensor/half.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/decode_matvec.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
@@ -29,9 +29,7 @@ constexpr std::size_t kBytesAhead = 8192;                      // of the weights
 
 // Asks for the weights that stand kBytesAhead after these `count` bytes.
 HWY_INLINE void askAhead(const void* weights, std::size_t count) {
-  constexpr std::size_t kLine = 64;
-  const auto* bytes = static_cast<const std::byte*>(weights) + kBytesAhead;
-  for (std::size_t i = 0; i < count; i += kLine) hwy::Prefetch(bytes + i);
+  simd::askFor(static_cast<const std::byte*>(weights) + kBytesAhead, count);
 }
 
 HWY_INLINE float sumOfLanes(const Floats* parts) {
@@ -207,7 +205,7 @@ float dotInt4Steps(const DecodeMatrix& m, const DecodeInput& input, const float*
     zeroPart += widenScales(m, groupSums, row * groups, first, count, scales);
     for (std::size_t g = 0; g < count; ++g) {
       const std::size_t at = (first + g) * m.groupSize;
-      hwy::Prefetch(bytes + at / 2 + kBytesAhead);
+      simd::askFor(reinterpret_cast<const std::byte*>(bytes) + at / 2 + kBytesAhead, 1);
       const auto scale = hn::Set(df, scales[g]);
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < kVectors; ++v) {

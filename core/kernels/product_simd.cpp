@@ -4,9 +4,10 @@
 
 #include <hwy/aligned_allocator.h>
 
+#include "core/kernels/prefetch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/product_simd.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -177,7 +178,6 @@ class Product {
   HWY_INLINE void askForPanel(std::size_t col, std::size_t from, std::size_t depth, std::size_t row,
                               std::size_t count) const {
     if (col + m_width > m_b.size) return;
-    constexpr std::size_t kLine = 64 / sizeof(T);
     const bool byRows = m_b.inner == 1;
     const std::size_t lines = byRows ? m_width : depth;
     const std::size_t length = byRows ? depth : m_width;
@@ -185,7 +185,7 @@ class Product {
     const T* first = m_b.data + col * m_b.outer + from * m_b.inner;
     const std::size_t last = std::min(count, row + kRows) * lines / count;
     for (std::size_t i = row * lines / count; i < last; ++i)
-      for (std::size_t k = 0; k < length; k += kLine) hwy::Prefetch(first + i * step + k);
+      askFor(reinterpret_cast<const std::byte*>(first + i * step), length * sizeof(T));
   }
 
   // An empty sum.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/kernels/histogram_count.h"
-#include "core/kernels/stats_simd.h"
+#include "core/kernels/row_statistics_simd.h"
 #include "core/tensor/dtype.h"
 
 namespace qs {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/stats_simd.h"
+#include "core/kernels/row_statistics_simd.h"
 
 namespace qs {
 

@@ -14,6 +14,7 @@
 #include "core/kernels/histogram_count.h"
 #include "core/kernels/nibbles.h"
 #include "core/kernels/raw_bit_counts.h"
+#include "core/kernels/row_statistics_simd.h"
 #include "core/kernels/stats_simd.h"
 #include "core/kernels/stored_rows.h"
 #include "core/kernels/uniform_grid.h"
