@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 constexpr std::size_t kLarge = 2 * kHugePage;
-constexpr std::size_t kMostKept = std::size_t{512} << 20;
+constexpr std::size_t kMostKept = std::size_t{640} << 20;
 
 /// Freed large blocks, the oldest first.
 class KeptBlocks {
