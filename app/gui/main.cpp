@@ -3,9 +3,12 @@
 #include <QIcon>
 #include <QStandardPaths>
 #include <QTextStream>
+#include <QTimer>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 
+#include "core/base/large_allocations.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/screenshot_run.h"
 
@@ -13,6 +16,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongCommandLine = 2;
+constexpr std::chrono::seconds kIdleTime{5};
 
 /// Whether an option stands on the command line; asked before there is an application that could parse it.
 bool hasOption(int argc, char** argv, const char* name) {
@@ -98,6 +102,9 @@ int main(int argc, char** argv) {
     const QString wrong = readScreenshot(parser, options);
     return wrong.isEmpty() ? takeScreenshots(window, options) : fail(wrong, kWrongCommandLine);
   }
+  QTimer idle;
+  QObject::connect(&idle, &QTimer::timeout, &window, [] { qs::freeIdleMemory(); });
+  idle.start(kIdleTime);
   window.restoreWindowState();
   window.show();
   if (!parser.positionalArguments().isEmpty()) window.open(parser.positionalArguments().front());

@@ -2,6 +2,8 @@
 // matrices of tens of megabytes, made and dropped all the time, and the first touch of such a block costs a page fault
 // for every 4 KiB, or the clearing of a huge page: an eighth of a forward pass. The sanitizers bring their own
 // allocation.
+#include "core/base/large_allocations.h"
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <malloc.h>
 #include <sys/mman.h>
@@ -39,12 +41,17 @@ class KeptBlocks {
     std::free(remove(0));
     return true;
   }
+  void freeIdle() {
+    const std::lock_guard lock(m_mutex);
+    while (m_count > 0 && m_blocks[0].isIdle) std::free(remove(0));
+    for (std::size_t i = 0; i < m_count; ++i) m_blocks[i].isIdle = true;
+  }
   /// Frees the oldest ones to make room for it.
   void keep(void* memory, std::size_t size) {
     if (size > kMostKept) return std::free(memory);
     const std::lock_guard lock(m_mutex);
     while (m_count == m_blocks.size() || m_bytes + size > kMostKept) std::free(remove(0));
-    m_blocks[m_count++] = {memory, size};
+    m_blocks[m_count++] = {memory, size, false};
     m_bytes += size;
   }
 
@@ -52,6 +59,7 @@ class KeptBlocks {
   struct Block {
     void* memory;
     std::size_t size;
+    bool isIdle;  // kept since before the last freeIdle()
   };
   void* remove(std::size_t index) {
     const Block removed = m_blocks[index];
@@ -100,4 +108,8 @@ void* operator new(std::size_t size) {
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 // NOLINTEND(cppcoreguidelines-no-malloc)
+
+void qs::freeIdleMemory() { kept.freeIdle(); }
+#else
+void qs::freeIdleMemory() {}
 #endif
