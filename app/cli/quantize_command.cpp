@@ -163,14 +163,19 @@ struct Run {
 
 // Quantizes, or makes a finished run of what an interrupted training had reached.
 Run run(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request, RunStore& store,
-        const RunContext& context) {
+        RunningExport* running, const RunContext& context) {
   if (given.bestSoFar) {
     std::optional<StoppedTraining> stopped = convertStopped(model, request, store, context);
     if (!stopped) throw failedError("--best-so-far", "there is no interrupted training of this command to take it of");
     return {*stopped->report, *stopped->store};
   }
   try {
-    return {runQuantization(model, request, store, context), store};
+    RunObservers observers;
+    if (running != nullptr)
+      observers.quantized = [running](const std::string& layer, const QuantizedTensor& tensor) {
+        running->take(layer, tensor);
+      };
+    return {runQuantization(model, request, store, context, observers), store};
   } catch (const Cancelled&) {
     if (std::filesystem::exists(store.trainingFile()))
       printNote("--resume goes on with the training, --resume --best-so-far exports the best step it had come to");
@@ -197,12 +202,16 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   PrivateStore own(findRunsFolder(), *model, request, given.resume);
   {
     const ProgressBar bar(progress, given.common.progress);
-    Run done = run(given, *model, request, own.store(), context);
+    const ExportOptions options = exportOptionsOf(given);
+    std::unique_ptr<RunningExport> running;
+    if (exporter.begin) running = exporter.begin(*model, request, own.store(), options, context);
+    Run done = run(given, *model, request, own.store(), running.get(), context);
     report = std::move(done.report);
     report.model = given.model;
     if (report.total.failedLayers == 0) {
       const std::shared_ptr<const Checkpoint> trained = withTrainedVectors(model, done.store);
-      result = exporter.write({*trained, request, report, done.store}, exportOptionsOf(given), context);
+      const ExportSource source{*trained, request, report, done.store};
+      result = running ? running->finish(source) : exporter.write(source, options, context);
     }
   }
   takeRemade(result, report);

@@ -18,6 +18,8 @@ struct ExportUnit {
   const CheckpointTensor* tensor = nullptr;
   std::string layer;  ///< the quantized layer's name; empty where the tensor is copied
   std::vector<PlannedTensor> parts;
+
+  bool operator==(const ExportUnit&) const = default;
 };
 
 /// What a quantized layer becomes. `head` is the layer without its codes.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,23 @@ struct PreflightFinding {
   std::string message;    ///< what doesn't fit and what would have to change
 };
 
+/// An export that goes on while the run does, so that its layers needn't be read again. Where it isn't finished,
+/// nothing is left.
+class RunningExport {
+ public:
+  virtual ~RunningExport() = default;
+  RunningExport() = default;
+  RunningExport(const RunningExport&) = delete;
+  RunningExport& operator=(const RunningExport&) = delete;
+  RunningExport(RunningExport&&) = delete;
+  RunningExport& operator=(RunningExport&&) = delete;
+
+  /// Writes a layer that the run has finished; those that it isn't given come from the store. Thread-safe.
+  virtual void take(const std::string& layer, const QuantizedTensor& tensor) = 0;
+  /// Does the rest, as ExporterInfo::write does all of it.
+  [[nodiscard]] virtual ExportResult finish(const ExportSource& source) = 0;
+};
+
 /// An output format.
 struct ExporterInfo {
   std::string id;       ///< as --format names it
@@ -60,6 +78,11 @@ struct ExporterInfo {
   /// Writes it, streaming, aside, reads it back and compares every tensor with what the run promised, and renames it.
   /// Throws Error or Cancelled; then nothing is left under the final name.
   std::function<ExportResult(const ExportSource&, const ExportOptions&, const RunContext&)> write;
+  /// Begins the same before the run, and gives nothing where what will be written depends on what the run finds, or
+  /// the run may take so long that an interrupted one is usual. May be empty: the format always needs the whole run.
+  std::function<std::unique_ptr<RunningExport>(const Checkpoint&, const QuantRequest&, const RunStore&,
+                                               const ExportOptions&, const RunContext&)>
+      begin = {};
 };
 
 }  // namespace qs

@@ -1,14 +1,22 @@
 #include "core/exporters/model_folder_export.h"
 
 #include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
 
 #include "core/base/error.h"
+#include "core/exporters/layer_preflight.h"
+#include "core/exporters/round_trip_check.h"
 #include "core/exporters/sharded_writer.h"
 #include "core/exporters/single_file_export.h"
 #include "core/io/mapped_file.h"
 #include "core/io/output_folder.h"
 #include "core/io/reader_registry.h"
 #include "core/session/linear_weights.h"
+#include "core/session/model_training.h"
 
 namespace qs {
 
@@ -23,93 +31,191 @@ void copyFile(const fs::path& from, const fs::path& to) {
   file.place();
 }
 
+// What is planned of a folder: its tensors, and its configuration.
+struct FolderPlan {
+  FolderPlan(const PromisedModel& model, const FolderFormat& format, const RunContext& context)
+      : units(planUnits(model, format.partsOf, context)),
+        // Here, because it may decide how layers are packed.
+        configuration(format.configuration(model.layers(), model.unquantizedLinears())) {}
+
+  std::vector<ExportUnit> units;
+  nlohmann::json configuration;
+
+  bool operator==(const FolderPlan&) const = default;
+};
+
+// A quantized layer is read back under the name that its weights had.
+std::string nameOf(const ExportUnit& unit) {
+  return unit.layer.empty() ? unit.tensor->info.name : unit.layer + ".weight";
+}
+
 class FolderExport {
  public:
-  FolderExport(const ExportSource& source, const ExportOptions& options, const FolderFormat& format,
+  FolderExport(const Checkpoint& model, const ExportOptions& options, const FolderFormat& format, FolderPlan plan,
                const RunContext& context)
-      : m_source(source),
+      : m_model(model),
         m_options(options),
         m_format(format),
+        m_plan(std::move(plan)),
         m_context(context),
-        m_model(source, InputScales::Folded, context),
-        m_units(planUnits(m_model, format.partsOf, context)) {
-    if (m_model.layers().empty()) throw failedError(options.path.string(), "the run quantized no layer");
-    for (const ExportUnit& unit : m_units) m_check.expect(nameOf(unit), unit.tensor->info.shape);
+        m_folder(options.path, options.replace) {
+    inPlace([&] { m_shards = std::make_unique<ShardedWriter>(m_folder.inside(), m_plan.units, m_options.shardBytes); });
+    for (const ExportUnit& unit : m_plan.units) {
+      m_check.expect(nameOf(unit), unit.tensor->info.shape);
+      if (!unit.layer.empty()) m_layers.emplace(unit.layer, &unit);
+    }
   }
 
-  ExportResult run() {
-    // First, because it may decide how layers are packed.
-    const nlohmann::json configuration = m_format.configuration(m_model.layers(), m_model.unquantizedLinears());
-    OutputFolder folder(m_options.path, m_options.replace);
+  [[nodiscard]] const FolderPlan& plan() const { return m_plan; }
+
+  // Thread-safe.
+  void writeLayer(const std::string& name, const QuantizedTensor& layer) {
+    const ExportUnit& unit = *m_layers.at(name);
+    inPlace([&] {
+      for (const PackedTensor& part : m_format.pack(layer, name))
+        m_shards->append(name + "." + part.suffix, part.bytes);
+    });
+    promiseDequantized(layer, isStoredTransposed(m_model, unit.tensor->info), nameOf(unit), m_check, m_context);
+    const std::lock_guard lock(m_mutex);
+    m_written.insert(name);
+  }
+
+  ExportResult finish(const PromisedModel& model) {
     ExportResult result;
-    try {
-      write(folder.inside(), configuration);
-      m_check.compare(*openCheckpoint(folder.inside()), result, m_context);
-    } catch (const Error& error) {
-      throw folder.inItsPlace(error);
-    }
-    folder.commit();
+    inPlace([&] {
+      writeRest(model);
+      m_check.compare(*openCheckpoint(m_folder.inside()), result, m_context);
+    });
+    m_folder.commit();
     result.bytes = bytesOnDisk(m_options.path);
     return result;
   }
 
  private:
-  void write(const fs::path& folder, const nlohmann::json& configuration) {
-    ShardedWriter shards(folder, m_units, m_options.shardBytes);
-    const TensorSink sink = [&shards](std::string_view tensor, std::span<const std::byte> bytes) {
-      shards.append(tensor, bytes);
+  // Faults name files as they will be called.
+  template <typename Work>
+  void inPlace(const Work& work) const {
+    try {
+      work();
+    } catch (const Error& error) {
+      throw m_folder.inItsPlace(error);
+    }
+  }
+
+  void writeRest(const PromisedModel& model) {
+    std::vector<ExportUnit> rest;
+    for (const ExportUnit& unit : m_plan.units)
+      if (unit.layer.empty() || !m_written.contains(unit.layer)) rest.push_back(unit);
+    const TensorSink sink = [this](std::string_view tensor, std::span<const std::byte> bytes) {
+      m_shards->append(tensor, bytes);
     };
-    streamUnits(
-        m_units, [&](const ExportUnit& unit) { writeUnit(unit, sink); }, m_context);
-    shards.place();
-    writeConfiguration(folder, configuration);
-    copyTokenizer(folder);
+    const auto write = [&](const ExportUnit& unit) {
+      if (unit.layer.empty())
+        copyUnit(model, unit, sink, m_check, m_context);
+      else
+        writeLayer(unit.layer, model.load(unit.layer));
+    };
+    streamUnits(rest, write, m_context);
+    m_shards->place();
+    writeConfiguration();
+    copyTokenizer();
   }
 
-  // A quantized layer is read back under the name that its weights had.
-  [[nodiscard]] static std::string nameOf(const ExportUnit& unit) {
-    return unit.layer.empty() ? unit.tensor->info.name : unit.layer + ".weight";
-  }
-  void writeUnit(const ExportUnit& unit, const TensorSink& sink) {
-    if (unit.layer.empty()) return copyUnit(m_model, unit, sink, m_check, m_context);
-    const QuantizedTensor layer = m_model.load(unit.layer);
-    for (const PackedTensor& part : m_format.pack(layer, unit.layer)) sink(unit.layer + "." + part.suffix, part.bytes);
-    promiseDequantized(layer, isStoredTransposed(m_source.model, unit.tensor->info), nameOf(unit), m_check, m_context);
-  }
-
-  void writeConfiguration(const fs::path& folder, const nlohmann::json& configuration) const {
-    auto config = nlohmann::ordered_json::parse(m_source.model.contents().configJson);
-    config["quantization_config"] = configuration;
+  void writeConfiguration() const {
+    const fs::path& folder = m_folder.inside();
+    auto config = nlohmann::ordered_json::parse(m_model.contents().configJson);
+    config["quantization_config"] = m_plan.configuration;
     writeOutputFile(folder / "config.json", config.dump(2) + "\n", false);
     if (!m_format.configurationFile.empty())
-      writeOutputFile(folder / m_format.configurationFile, configuration.dump(2) + "\n", false);
+      writeOutputFile(folder / m_format.configurationFile, m_plan.configuration.dump(2) + "\n", false);
   }
 
-  void copyTokenizer(const fs::path& folder) const {
-    const fs::path& from = m_source.model.contents().tokenizerFolder;
+  void copyTokenizer() const {
+    const fs::path& from = m_model.contents().tokenizerFolder;
     if (from.empty()) return;
     static constexpr std::array kFiles{"tokenizer.json",    "tokenizer.model",     "tokenizer_config.json",
                                        "vocab.json",        "merges.txt",          "special_tokens_map.json",
                                        "added_tokens.json", "chat_template.jinja", "generation_config.json"};
     std::error_code ignored;
     for (const char* name : kFiles)
-      if (fs::exists(from / name, ignored)) copyFile(from / name, folder / name);
+      if (fs::exists(from / name, ignored)) copyFile(from / name, m_folder.inside() / name);
   }
 
-  const ExportSource& m_source;
-  const ExportOptions& m_options;
-  const FolderFormat& m_format;
-  const RunContext& m_context;
-  PromisedModel m_model;
-  std::vector<ExportUnit> m_units;
+  const Checkpoint& m_model;
+  ExportOptions m_options;
+  FolderFormat m_format;
+  FolderPlan m_plan;
+  RunContext m_context;
+  OutputFolder m_folder;
+  std::unique_ptr<ShardedWriter> m_shards;
   RoundTripCheck m_check;
+  std::map<std::string, const ExportUnit*> m_layers;
+  std::mutex m_mutex;
+  std::set<std::string> m_written;  // layers
+};
+
+// What a run will make, as the request and the model's shapes tell it; no layers where the run decides.
+struct Forecast {
+  QuantReport report;  // names only
+  std::map<std::string, QuantizedTensor> heads;
+};
+
+Forecast forecastOf(const Checkpoint& model, const QuantRequest& request) {
+  if (hasCalibration(request) || trainsModel(request)) return {};
+  Forecast forecast;
+  for (const PreflightLayer& layer : preflightLayers(model, request, request.scaleType)) {
+    if (layer.quantizesInputs || layer.scalesInputs || layer.mayReorderGroups) return {};
+    QuantizedTensor head{.scheme = layer.scheme, .rows = layer.rows, .cols = layer.cols};
+    if (!head.scheme.symmetric) head.zeroPoints = {1.0F};  // there will be some
+    forecast.heads.emplace(layer.name, std::move(head));
+    forecast.report.layers.push_back(std::make_shared<const LayerReport>(LayerReport{.name = layer.name}));
+  }
+  return forecast;
+}
+
+class RunningFolderExport : public RunningExport {
+ public:
+  RunningFolderExport(const Checkpoint& model, const ExportOptions& options, const FolderFormat& format,
+                      FolderPlan plan, const RunContext& context)
+      : m_options(options),
+        m_format(format),
+        m_context(context),
+        m_folder(std::make_unique<FolderExport>(model, options, format, std::move(plan), context)) {}
+
+  void take(const std::string& layer, const QuantizedTensor& tensor) override { m_folder->writeLayer(layer, tensor); }
+
+  ExportResult finish(const ExportSource& source) override {
+    const PromisedModel model(source, InputScales::Folded, m_context);
+    if (m_folder->plan() == FolderPlan(model, m_format, m_context)) return m_folder->finish(model);
+    m_folder.reset();  // the run made something else after all
+    return exportModelFolder(source, m_options, m_format, m_context);
+  }
+
+ private:
+  ExportOptions m_options;
+  FolderFormat m_format;
+  RunContext m_context;
+  std::unique_ptr<FolderExport> m_folder;
 };
 
 }  // namespace
 
 ExportResult exportModelFolder(const ExportSource& source, const ExportOptions& options, const FolderFormat& format,
                                const RunContext& context) {
-  return FolderExport(source, options, format, context).run();
+  const PromisedModel model(source, InputScales::Folded, context);
+  if (model.layers().empty()) throw failedError(options.path.string(), "the run quantized no layer");
+  return FolderExport(source.model, options, format, FolderPlan(model, format, context), context).finish(model);
+}
+
+std::unique_ptr<RunningExport> beginModelFolder(const Checkpoint& model, const QuantRequest& request,
+                                                const RunStore& store, const ExportOptions& options,
+                                                const FolderFormat& format, const RunContext& context) {
+  const Forecast forecast = forecastOf(model, request);
+  if (forecast.heads.empty()) return nullptr;
+  const PromisedModel planned(
+      {model, request, forecast.report, store},
+      [&forecast](const std::string& layer) { return forecast.heads.at(layer); }, context);
+  return std::make_unique<RunningFolderExport>(model, options, format, FolderPlan(planned, format, context), context);
 }
 
 }  // namespace qs

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -29,5 +30,12 @@ struct FolderFormat {
 /// Cancelled.
 [[nodiscard]] ExportResult exportModelFolder(const ExportSource& source, const ExportOptions& options,
                                              const FolderFormat& format, const RunContext& context);
+
+/// The same begun before the run (ExporterInfo::begin): where nothing is calibrated or trained, and what layers become
+/// follows from the request and their shapes. It is checked against what the run made in the end, and done anew if it
+/// wasn't so.
+[[nodiscard]] std::unique_ptr<RunningExport> beginModelFolder(const Checkpoint& model, const QuantRequest& request,
+                                                              const RunStore& store, const ExportOptions& options,
+                                                              const FolderFormat& format, const RunContext& context);
 
 }  // namespace qs

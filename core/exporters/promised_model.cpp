@@ -41,9 +41,16 @@ ArchitectureSpec requireArchitecture(const Checkpoint& model, const std::string&
 }  // namespace
 
 PromisedModel::PromisedModel(const ExportSource& source, InputScales inputScales, const RunContext& context)
-    : m_source(source), m_inputScales(inputScales) {
+    : m_source(source),
+      m_headOf([&store = source.store](const std::string& layer) { return required(store.loadHead(layer), layer); }),
+      m_inputScales(inputScales) {
   gatherLayers(context);
   if (inputScales == InputScales::Folded) gatherFolds();
+}
+
+PromisedModel::PromisedModel(const ExportSource& source, HeadOf headOf, const RunContext& context)
+    : m_source(source), m_headOf(std::move(headOf)), m_inputScales(InputScales::Kept) {
+  gatherLayers(context);
 }
 
 void PromisedModel::gatherLayers(const RunContext& context) {
@@ -54,7 +61,7 @@ void PromisedModel::gatherLayers(const RunContext& context) {
     context.throwIfStopped();
     const auto matrix = matrices.find(layer->name);
     if (!layer->error.empty() || matrix == matrices.end()) continue;
-    QuantizedTensor head = required(m_source.store.loadHead(layer->name), layer->name);
+    QuantizedTensor head = m_headOf(layer->name);
     m_layers.push_back(summaryOf(layer->name, head));
     m_tensors.insert(*matrix);
     if (!head.inputScale.empty()) m_inputScaleOf.emplace(layer->name, std::move(head.inputScale));
@@ -107,7 +114,7 @@ QuantizedTensor PromisedModel::load(std::string_view layer) const {
 }
 
 QuantizedTensor PromisedModel::head(std::string_view layer) const {
-  QuantizedTensor tensor = required(m_source.store.loadHead(layer), layer);
+  QuantizedTensor tensor = m_headOf(std::string(layer));
   applyFolds(layer, tensor);
   return tensor;
 }

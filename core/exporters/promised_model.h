@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -24,6 +25,9 @@ struct LayerSummary {
   bool hasZeroAtZero = false;  ///< a zero point is 0
 };
 
+/// A quantized layer without its codes.
+using HeadOf = std::function<QuantizedTensor(const std::string& layer)>;
+
 /// Whether input scales stay beside the layers, or go into the operation before.
 enum class InputScales { Kept, Folded };
 
@@ -33,6 +37,9 @@ class PromisedModel {
  public:
   /// Throws Error (Failed) where a layer is missing from the store, or a scale can't be folded; Cancelled.
   PromisedModel(const ExportSource& source, InputScales inputScales, const RunContext& context);
+  /// The same of a run that is still to come: `headOf` says what its layers will be, and the report only names them.
+  /// load() works as layers get stored.
+  PromisedModel(const ExportSource& source, HeadOf headOf, const RunContext& context);
 
   [[nodiscard]] const ExportSource& source() const { return m_source; }
   /// The quantized layers, in model order.
@@ -65,6 +72,7 @@ class PromisedModel {
   void gatherFolds();
 
   ExportSource m_source;
+  HeadOf m_headOf;
   InputScales m_inputScales;
   std::vector<LayerSummary> m_layers;
   std::map<std::string, const CheckpointTensor*, std::less<>> m_tensors;  // of the quantized layers

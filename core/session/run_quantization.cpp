@@ -66,7 +66,7 @@ struct GroupInputs {
   std::optional<Error> error;
 };
 
-// Not an Error, so that no layer takes it for its own.
+// Of the store, or of who else takes what was made; not an Error, so that no layer takes it for its own.
 struct StoreFault {
   Error error;
 };
@@ -74,14 +74,15 @@ struct StoreFault {
 class Run {
  public:
   Run(const Checkpoint& model, const QuantRequest& request, RunStore& store, const RunContext& context,
-      const LayerSink& sink)
+      const RunObservers& observers)
       : m_model(model),
         m_request(request),
         m_store(store),
         m_context(context),
         m_groups(planGroups(model, request)),
         m_provider(makeActivationProvider(model, request)),
-        m_delivery(m_groups.size(), sink) {
+        m_observers(observers),
+        m_delivery(m_groups.size(), observers.layers) {
     for (std::size_t g = 0; g < m_groups.size(); ++g) m_order.push_back(g);
     std::stable_sort(m_order.begin(), m_order.end(),
                      [this](std::size_t a, std::size_t b) { return turn(a) < turn(b); });
@@ -251,6 +252,7 @@ class Run {
   void saveLayer(const LayerReport& report, const QuantizedTensor& tensor) {
     try {
       m_store.save(report, tensor);
+      if (m_observers.quantized) m_observers.quantized(report.name, tensor);
     } catch (const Error& error) {
       throw StoreFault{error};
     }
@@ -263,6 +265,7 @@ class Run {
   std::vector<RunGroup> m_groups;
   std::vector<std::size_t> m_order;  // in which the groups are worked on
   std::unique_ptr<ActivationProvider> m_provider;
+  const RunObservers& m_observers;
   OrderedDelivery m_delivery;
 };
 
@@ -283,7 +286,7 @@ QuantReport runQuantization(const Checkpoint& model, const QuantRequest& request
     if (trainsModel(request))
       report.layers = trainLayers(model, request, store, context, observers);
     else
-      inWorkerArena(context, [&] { report.layers = Run(model, request, store, context, observers.layers).all(); });
+      inWorkerArena(context, [&] { report.layers = Run(model, request, store, context, observers).all(); });
   } catch (const StoreFault& fault) {
     throw Error(fault.error);
   }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 
 #include "core/base/run_context.h"
 #include "core/io/checkpoint.h"
@@ -18,9 +19,14 @@ using LayerSink = std::function<void(LayerReportPtr)>;
 /// Told now and then of a training's curves as far as they have come; called from a worker thread.
 using TrainingCurveSink = std::function<void(const std::string& title, const std::vector<MethodCurve>& curves)>;
 
-/// Who hears of a run while it goes on; either may be empty.
+/// Receives what the run makes of each layer that the store doesn't hold yet, before it is let go; called from worker
+/// threads, several calls at a time. An Error that it throws ends the run.
+using QuantizedLayerSink = std::function<void(const std::string& layer, const QuantizedTensor& tensor)>;
+
+/// Who hears of a run while it goes on; any may be empty.
 struct RunObservers {
   LayerSink layers = {};
+  QuantizedLayerSink quantized = {};  ///< not of methods that train the whole model
   TrainingCurveSink curves = {};
 };
 

@@ -26,10 +26,17 @@ nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std:
   return config;
 }
 
+FolderFormat folderFormat() {
+  return {.partsOf = partsOf, .pack = packAwq, .configuration = configuration, .configurationFile = {}};
+}
+
 ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
-  return exportModelFolder(
-      source, options, {.partsOf = partsOf, .pack = packAwq, .configuration = configuration, .configurationFile = {}},
-      context);
+  return exportModelFolder(source, options, folderFormat(), context);
+}
+
+std::unique_ptr<RunningExport> begin(const Checkpoint& model, const QuantRequest& request, const RunStore& store,
+                                     const ExportOptions& options, const RunContext& context) {
+  return beginModelFolder(model, request, store, options, folderFormat(), context);
 }
 
 std::string faultOf(const PreflightLayer& layer) {
@@ -58,7 +65,8 @@ ExporterInfo awqExporter() {
           .writesFolder = true,
           .scaleType = ScaleType::F16,
           .preflight = preflight,
-          .write = write};
+          .write = write,
+          .begin = begin};
 }
 
 }  // namespace qs

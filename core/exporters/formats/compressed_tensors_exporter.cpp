@@ -122,13 +122,21 @@ nlohmann::json configuration(const std::vector<LayerSummary>& layers, const std:
           {"config_groups", configGroups}};
 }
 
+PackedTensors pack(const QuantizedTensor& layer, const std::string& name) {
+  return packCompressed(layer, formOf(layer.scheme, layer.activations.has_value()), scaleTypeOf(layer), name);
+}
+
+FolderFormat folderFormat() {
+  return {.partsOf = partsOf, .pack = pack, .configuration = configuration, .configurationFile = {}};
+}
+
 ExportResult write(const ExportSource& source, const ExportOptions& options, const RunContext& context) {
-  const auto pack = [](const QuantizedTensor& layer, const std::string& name) {
-    return packCompressed(layer, formOf(layer.scheme, layer.activations.has_value()), scaleTypeOf(layer), name);
-  };
-  return exportModelFolder(source, options,
-                           {.partsOf = partsOf, .pack = pack, .configuration = configuration, .configurationFile = {}},
-                           context);
+  return exportModelFolder(source, options, folderFormat(), context);
+}
+
+std::unique_ptr<RunningExport> begin(const Checkpoint& model, const QuantRequest& request, const RunStore& store,
+                                     const ExportOptions& options, const RunContext& context) {
+  return beginModelFolder(model, request, store, options, folderFormat(), context);
 }
 
 std::string faultOf(const PreflightLayer& layer) {
@@ -175,7 +183,8 @@ ExporterInfo compressedTensorsExporter() {
           .writesFolder = true,
           .scaleType = ScaleType::F16,
           .preflight = preflight,
-          .write = write};
+          .write = write,
+          .begin = begin};
 }
 
 }  // namespace qs

@@ -18,6 +18,8 @@ struct PlannedTensor {
   std::string name;
   DType dtype = DType::F32;
   Shape shape;
+
+  bool operator==(const PlannedTensor&) const = default;
 };
 
 /// Bytes of a planned tensor. Throws Error (Failed) naming it where the type has no safetensors tag, or its size

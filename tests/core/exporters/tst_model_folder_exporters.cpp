@@ -8,9 +8,8 @@
 #include "core/io/formats/safetensors_reader.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "tests/support/exported_folder.h"
 #include "tests/support/file_size_limit.h"
-#include "tests/support/random_tensors.h"
-#include "tests/support/temp_folder.h"
 
 using namespace qs;
 using namespace qs::test;
@@ -18,51 +17,6 @@ using namespace qs::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kUp = "model.layers.0.mlp.up_proj";
-constexpr const char* kDown = "model.layers.0.mlp.down_proj";
-constexpr const char* kNorm = "model.norm.weight";
-
-void writeModel(const fs::path& folder, std::uint64_t rows, std::uint64_t cols) {
-  const std::vector<PlannedTensor> plan{{std::string(kUp) + ".weight", DType::F32, {rows, cols}},
-                                        {std::string(kDown) + ".weight", DType::F32, {cols, rows}},
-                                        {kNorm, DType::F32, {cols}}};
-  writeRandomTensors(folder / "model.safetensors", plan, 7, 0.02F);
-}
-
-// A model folder, a run over it and what was exported.
-struct Exported {
-  TempFolder folder;
-  std::shared_ptr<const Checkpoint> model;
-  QuantRequest request;
-  std::unique_ptr<RunStore> store;
-  QuantReport report;
-
-  void make(std::uint64_t rows, std::uint64_t cols) {
-    folder.write("in/config.json", R"({"model_type":"other","vocab_size":3})");
-    folder.write("in/tokenizer.json", "{}");
-    writeModel(folder.path() / "in", rows, cols);
-    model = openCheckpoint(folder.path() / "in");
-    request.scaleType = ScaleType::F16;
-  }
-  void run() {
-    store = std::make_unique<RunStore>(folder.path() / "runs", *model, request);
-    report = runQuantization(*model, request, *store, {});
-  }
-  void write(const std::string& format, ExportOptions options = {}) {
-    options.path = folder.path() / "out";
-    const ExporterInfo& exporter = requireExporter(format);
-    requireExportable(exporter, *model, request, options);
-    exporter.write({*model, request, report, *store}, options, {});
-  }
-  [[nodiscard]] nlohmann::json quantization() const {
-    return nlohmann::json::parse(readFile(folder.path() / "out" / "config.json")).at("quantization_config");
-  }
-};
-
-Settings rtn(std::int64_t bits, std::int64_t groupSize, bool isSymmetric) {
-  return Settings({{"bits", bits}, {"group_size", groupSize}, {"symmetric", isSymmetric}});
-}
 
 const WeightsFile& rawFile(const fs::path& path) {
   static WeightsFile file;
