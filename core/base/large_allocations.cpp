@@ -24,7 +24,7 @@ constexpr std::size_t kMostKept = std::size_t{640} << 20;
 /// Freed large blocks, the oldest first.
 class KeptBlocks {
  public:
-  /// The smallest block of at least `size` bytes that isn't much larger; null without one.
+  /// The smallest block of at least `size` bytes and at most three times as many; null without one.
   void* take(std::size_t size) {
     const std::lock_guard lock(m_mutex);
     std::size_t best = m_count;

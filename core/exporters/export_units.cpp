@@ -101,7 +101,7 @@ void streamUnits(std::span<const ExportUnit> units, const WriteUnit& writeUnit, 
   if (context.progress != nullptr)
     context.progress->beginStage("Writing", "tensors", static_cast<double>(units.size()));
   RunContext bounded = context;
-  bounded.threads = std::min(2 * context.threadCount(), kMostUnitsAtATime);
+  bounded.threads = std::min(context.threadCount(), kMostUnitsAtATime);
   inWorkerArena(bounded, [&] {
     parallelFor(bounded, units.size(), [&](std::size_t i) {
       if (context.progress != nullptr) context.progress->setItem(units[i].tensor->info.name);

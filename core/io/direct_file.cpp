@@ -18,22 +18,6 @@ std::uint64_t offBlock(const std::byte* address) { return reinterpret_cast<std::
 
 std::uint64_t wholeBlocks(std::uint64_t bytes) { return (bytes + kDirectBlock - 1) / kDirectBlock * kDirectBlock; }
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags) : m_fd(open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (m_fd >= 0) close(m_fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int fd() const { return m_fd; }
-
- private:
-  int m_fd;
-};
-
 // Bytes from `offset` to the end of the file, or until the system refuses; gives their number.
 std::size_t readInto(int fd, std::span<std::byte> bytes, std::size_t offset) {
   std::size_t done = 0;
@@ -52,15 +36,10 @@ DirectBuffer::DirectBuffer(std::size_t size)
     : m_memory(std::make_unique_for_overwrite<std::byte[]>(wholeBlocks(size) + kDirectBlock)),
       m_bytes(m_memory.get() + (kDirectBlock - offBlock(m_memory.get())) % kDirectBlock, wholeBlocks(size)) {}
 
-DirectWriter::DirectWriter(const std::filesystem::path& path)
-    : m_fd(open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC)) {}
-
-DirectWriter::~DirectWriter() {
-  if (m_fd >= 0) close(m_fd);
-}
+DirectWriter::DirectWriter(const std::filesystem::path& path) : m_file(path, O_WRONLY | O_DIRECT) {}
 
 std::uint64_t DirectWriter::write(std::uint64_t offset, std::span<const std::byte> bytes) const {
-  if (m_fd < 0) return 0;
+  if (m_file.fd() < 0) return 0;
   const bool isAligned = offBlock(bytes.data()) == 0;
   const DirectBuffer copy(isAligned ? 0 : kChunk);
   std::uint64_t done = 0;
@@ -68,7 +47,7 @@ std::uint64_t DirectWriter::write(std::uint64_t offset, std::span<const std::byt
     const std::uint64_t count = std::min<std::uint64_t>(kChunk, (bytes.size() - done) / kDirectBlock * kDirectBlock);
     const std::byte* chunk = bytes.data() + done;
     if (!isAligned) chunk = static_cast<const std::byte*>(std::memcpy(copy.bytes().data(), chunk, count));
-    const ssize_t written = pwrite(m_fd, chunk, count, static_cast<off_t>(offset + done));
+    const ssize_t written = pwrite(m_file.fd(), chunk, count, static_cast<off_t>(offset + done));
     if (written < 0 && errno == EINTR) continue;
     const std::uint64_t blocks = written > 0 ? static_cast<std::uint64_t>(written) / kDirectBlock * kDirectBlock : 0;
     if (blocks == 0) break;
@@ -78,13 +57,13 @@ std::uint64_t DirectWriter::write(std::uint64_t offset, std::span<const std::byt
 }
 
 std::optional<FileBytes> FileBytes::read(const std::filesystem::path& path) {
-  const Descriptor cached(path, O_RDONLY);
+  const FileDescriptor cached(path, O_RDONLY);
   struct stat status {};
   if (cached.fd() < 0 || fstat(cached.fd(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   FileBytes file(static_cast<std::size_t>(status.st_size));
   std::size_t done = 0;
   if (file.m_size >= kDirectLeast) {
-    const Descriptor direct(path, O_RDONLY | O_DIRECT);
+    const FileDescriptor direct(path, O_RDONLY | O_DIRECT);
     done = readInto(direct.fd(), file.m_buffer.bytes(), 0) / kDirectBlock * kDirectBlock;
   }
   if (done < file.m_size) done += readInto(cached.fd(), file.m_buffer.bytes().subspan(done), done);

@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/io/file_descriptor.h"
+
 namespace qs {
 
 // Transfers past the system's page cache (O_DIRECT). Gigabytes that are written once then need no pages to be found and
@@ -35,18 +37,12 @@ class DirectWriter {
  public:
   /// Where the file system knows no such way, write() writes nothing.
   explicit DirectWriter(const std::filesystem::path& path);
-  ~DirectWriter();
-  DirectWriter(const DirectWriter&) = delete;
-  DirectWriter& operator=(const DirectWriter&) = delete;
-  DirectWriter(DirectWriter&&) = delete;
-  DirectWriter& operator=(DirectWriter&&) = delete;
-
   /// Writes whole blocks from `offset`, a multiple of kDirectBlock, and gives the number of bytes written: fewer where
   /// the system refused, for whatever reason. Thread-safe.
   [[nodiscard]] std::uint64_t write(std::uint64_t offset, std::span<const std::byte> bytes) const;
 
  private:
-  int m_fd = -1;
+  FileDescriptor m_file;
 };
 
 /// A whole file's bytes, read past the cache where the system can.

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/io/file_descriptor.h"
 
 namespace qs {
 
@@ -19,27 +20,11 @@ Error systemError(const std::filesystem::path& path, const std::string& what) {
   return inputError(path.string(), what + ": " + std::generic_category().message(errno));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : m_fd(fd) {}
-  ~Descriptor() {
-    if (m_fd >= 0) close(m_fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int fd() const { return m_fd; }
-
- private:
-  int m_fd;
-};
-
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // Non-blocking, so that a named pipe is refused below rather than waited for.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor file(path, O_RDONLY | O_NONBLOCK);
   if (file.fd() < 0) throw systemError(path, "can't be opened");
   struct stat status {};
   if (fstat(file.fd(), &status) != 0) throw systemError(path, "can't be examined");

@@ -63,11 +63,10 @@ struct LayerReport {
   std::uint64_t quantizedBytes = 0;
   double bitsPerWeight = 0;
   double seconds = 0;
-  bool stored = false;  ///< taken from an earlier identical run, with its original seconds
-  Histogram before;     ///< weights on equal bins over their range, widened to hold the quantized weights
-  Histogram after;      ///< quantized weights on the same bins
-  std::vector<float>
-      levels;  ///< values that codes can take, for per-tensor grids and the layer's median scale: at most 256
+  bool stored = false;        ///< taken from an earlier identical run, with its original seconds
+  Histogram before;           ///< weights on equal bins over their range, widened to hold the quantized weights
+  Histogram after;            ///< quantized weights on the same bins
+  std::vector<float> levels;  ///< values that codes can take, at the median of up to 16,384 of the scales: at most 256
   ChannelBands channels;
   std::vector<float> groupErrors;        ///< RMS error of each group of inputs over all rows; pooled to 2,000 points
   std::vector<float> inputMeanSquares;   ///< [in] mean x² over the calibration inputs; empty without

@@ -39,8 +39,9 @@ struct Exported {
     model = openCheckpoint(folder.path() / "in");
     request.scaleType = ScaleType::F16;
   }
+  void openStore() { store = std::make_unique<RunStore>(folder.path() / "runs", *model, request); }
   void run() {
-    store = std::make_unique<RunStore>(folder.path() / "runs", *model, request);
+    openStore();
     report = runQuantization(*model, request, *store, {});
   }
   void write(const std::string& format, ExportOptions options = {}) {

@@ -78,7 +78,7 @@ class TestRunningExports : public QObject {
     Exported e;
     e.make(64, 128);
     e.request.settings = rtn(4, 32, true);
-    e.store = std::make_unique<RunStore>(e.folder.path() / "runs", *e.model, e.request);
+    e.openStore();
     const auto running = begun(e, "compressed-tensors", "meanwhile");
     e.request.settings = rtn(4, 64, false);
     e.run();
@@ -92,7 +92,7 @@ class TestRunningExports : public QObject {
     Exported e;
     e.make(64, 128);
     e.request.settings = rtn(4, 32, true);
-    e.store = std::make_unique<RunStore>(e.folder.path() / "runs", *e.model, e.request);
+    e.openStore();
     auto running = begun(e, "compressed-tensors");
     (void)ran(e, *running);
     QVERIFY(entriesNamed(e, "out") > 0);
@@ -104,7 +104,7 @@ class TestRunningExports : public QObject {
     Exported e;
     e.make(256, 512);
     e.request.settings = rtn(4, 32, true);
-    e.store = std::make_unique<RunStore>(e.folder.path() / "runs", *e.model, e.request);
+    e.openStore();
     auto running = begun(e, "compressed-tensors");
     QString fault;
     {
@@ -124,7 +124,7 @@ class TestRunningExports : public QObject {
   void aRunThatDecidesWhatIsWrittenDoesNotBegin() {
     Exported e;
     e.make(64, 128);
-    e.store = std::make_unique<RunStore>(e.folder.path() / "runs", *e.model, e.request);
+    e.openStore();
     e.request.method = "int8-dynamic";
     e.request.settings = Settings();
     QVERIFY(begun(e, "compressed-tensors") == nullptr);

@@ -34,22 +34,20 @@ class TestOutputFile : public QObject {
  private Q_SLOTS:
   void partsOfAnyPlaceAndLengthMakeTheFile_data() {
     QTest::addColumn<qulonglong>("cut");
-    QTest::addColumn<QString>("folder");
+    QTest::addColumn<bool>("pastCache");
     for (const qulonglong cut : {0ULL, 1ULL, 4095ULL, 4096ULL, 4097ULL, 1234567ULL, 8388608ULL}) {
-      QTest::addRow("cut at %llu", cut) << cut << QString();
-      QTest::addRow("cut at %llu, in memory", cut) << cut << QStringLiteral("/dev/shm");
+      QTest::addRow("cut at %llu, past the cache", cut) << cut << true;
+      QTest::addRow("cut at %llu, through it", cut) << cut << false;  // as where the system refuses
     }
   }
   void partsOfAnyPlaceAndLengthMakeTheFile() {
     QFETCH(const qulonglong, cut);
-    QFETCH(const QString, folder);
-    if (!folder.isEmpty() && !fs::is_directory(folder.toStdString())) QSKIP("there is no folder in memory here");
-    const TempFolder own;
-    const fs::path path = (folder.isEmpty() ? own.path() : fs::path(folder.toStdString())) /
-                          ("quantscope-output-" + std::to_string(getpid()));
+    QFETCH(const bool, pastCache);
+    const TempFolder folder;
+    const fs::path path = folder.path() / "x";
     const std::string text = pattern(9'999'999);
     for (const bool isAtOnce : {false, true}) {
-      OutputFile file(path, false, text.size());
+      OutputFile file(path, false, pastCache ? text.size() : 0);
       std::jthread other;
       const auto second = [&] { writePart(file, text, cut, text.size()); };
       if (isAtOnce)
@@ -77,6 +75,14 @@ class TestOutputFile : public QObject {
     }
     QVERIFY(!FileBytes::read(folder.path() / "absent"));
     QVERIFY(!FileBytes::read(folder.path()));
+  }
+
+  void aRefusedDirectWriteIsZeroBytes() {
+    const TempFolder folder;
+    const std::string text = pattern(1 << 20);
+    QCOMPARE(DirectWriter(folder.path() / "absent").write(0, std::as_bytes(std::span(text))), std::uint64_t{0});
+    const fs::path path = folder.write("x", "");
+    QCOMPARE(DirectWriter(path).write(1, std::as_bytes(std::span(text))), std::uint64_t{0});  // between blocks
   }
 
   void withoutCommitNothingStays() {
