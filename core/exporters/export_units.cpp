@@ -13,7 +13,7 @@ namespace qs {
 namespace {
 
 constexpr std::uint64_t kTileBytes = std::uint64_t{8} << 20U;
-constexpr std::uint64_t kTileElements = std::uint64_t{1} << 18U;
+constexpr std::uint64_t kTileElements = std::uint64_t{1} << 15U;  // they stay in the cache
 constexpr int kMostUnitsAtATime = 8;
 
 bool isCopied(const PromisedModel& model, const CheckpointTensor& tensor) {

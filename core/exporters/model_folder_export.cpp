@@ -1,5 +1,6 @@
 #include "core/exporters/model_folder_export.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "core/base/background_queue.h"
 #include "core/base/error.h"
 #include "core/exporters/layer_preflight.h"
 #include "core/exporters/round_trip_check.h"
@@ -60,6 +62,7 @@ class FolderExport {
         m_context(context),
         m_folder(options.path, options.replace) {
     inPlace([&] { m_shards = std::make_unique<ShardedWriter>(m_folder.inside(), m_plan.units, m_options.shardBytes); });
+    m_sink = [this](std::string_view tensor, std::span<const std::byte> bytes) { m_shards->append(tensor, bytes); };
     for (const ExportUnit& unit : m_plan.units) {
       m_check.expect(nameOf(unit), unit.tensor->info.shape);
       if (!unit.layer.empty()) m_layers.emplace(unit.layer, &unit);
@@ -67,6 +70,18 @@ class FolderExport {
   }
 
   [[nodiscard]] const FolderPlan& plan() const { return m_plan; }
+
+  // The disk has time while the run computes: what isn't quantized is copied, and each tensor is read back as soon as
+  // it is written.
+  void beginBeside(const PromisedModel& model) {
+    inPlace([&] {
+      writeConfiguration();
+      m_shards->appear();
+      m_readBack = openCheckpoint(m_folder.inside());
+    });
+    for (const ExportUnit& unit : m_plan.units)
+      if (unit.layer.empty()) m_copying.push(0, [this, &model, &unit] { copy(model, unit); });
+  }
 
   // Thread-safe.
   void writeLayer(const std::string& name, const QuantizedTensor& layer) {
@@ -76,12 +91,12 @@ class FolderExport {
         m_shards->append(name + "." + part.suffix, part.bytes);
     });
     promiseDequantized(layer, isStoredTransposed(m_model, unit.tensor->info), nameOf(unit), m_check, m_context);
-    const std::lock_guard lock(m_mutex);
-    m_written.insert(name);
+    finishUnit(unit);
   }
 
   ExportResult finish(const PromisedModel& model) {
     ExportResult result;
+    m_copying.finish();
     inPlace([&] {
       writeRest(model);
       m_check.compare(*openCheckpoint(m_folder.inside()), result, m_context);
@@ -102,22 +117,31 @@ class FolderExport {
     }
   }
 
+  void copy(const PromisedModel& model, const ExportUnit& unit) {
+    inPlace([&] { copyUnit(model, unit, m_sink, m_check, m_context); });
+    unit.tensor->source->release();
+    finishUnit(unit);
+  }
+
+  void finishUnit(const ExportUnit& unit) {
+    if (m_readBack) inPlace([&] { m_check.compareEarly(*m_readBack, nameOf(unit), m_context); });
+    const std::lock_guard lock(m_mutex);
+    m_written.insert(nameOf(unit));
+  }
+
   void writeRest(const PromisedModel& model) {
     std::vector<ExportUnit> rest;
     for (const ExportUnit& unit : m_plan.units)
-      if (unit.layer.empty() || !m_written.contains(unit.layer)) rest.push_back(unit);
-    const TensorSink sink = [this](std::string_view tensor, std::span<const std::byte> bytes) {
-      m_shards->append(tensor, bytes);
-    };
+      if (!m_written.contains(nameOf(unit))) rest.push_back(unit);
     const auto write = [&](const ExportUnit& unit) {
       if (unit.layer.empty())
-        copyUnit(model, unit, sink, m_check, m_context);
+        copy(model, unit);
       else
         writeLayer(unit.layer, model.load(unit.layer));
     };
     streamUnits(rest, write, m_context);
     m_shards->place();
-    writeConfiguration();
+    if (!m_readBack) writeConfiguration();
     copyTokenizer();
   }
 
@@ -149,15 +173,31 @@ class FolderExport {
   OutputFolder m_folder;
   std::unique_ptr<ShardedWriter> m_shards;
   RoundTripCheck m_check;
+  std::shared_ptr<const Checkpoint> m_readBack;  // of what is still written
   std::map<std::string, const ExportUnit*> m_layers;
   std::mutex m_mutex;
-  std::set<std::string> m_written;  // layers
+  std::set<std::string> m_written;  // by the names under which they are read back
+  TensorSink m_sink;
+  BackgroundQueue m_copying{1, 0};  // the last member: its thread uses the others
 };
 
 // What a run will make, as the request and the model's shapes tell it; no layers where the run decides.
 struct Forecast {
   QuantReport report;  // names only
   std::map<std::string, QuantizedTensor> heads;
+};
+
+// The model as the forecast has it.
+struct ForecastModel {
+  ForecastModel(Forecast forecast, const Checkpoint& source, const QuantRequest& request, const RunStore& store,
+                const RunContext& context)
+      : told(std::move(forecast)),
+        model(
+            {source, request, told.report, store}, [this](const std::string& layer) { return told.heads.at(layer); },
+            context) {}
+
+  Forecast told;
+  PromisedModel model;
 };
 
 Forecast forecastOf(const Checkpoint& model, const QuantRequest& request) {
@@ -173,25 +213,61 @@ Forecast forecastOf(const Checkpoint& model, const QuantRequest& request) {
   return forecast;
 }
 
+// What planning looks at: whether there are zero points, and whether one is 0, but not the arrays of every group.
+QuantizedTensor planningHead(const QuantizedTensor& layer) {
+  QuantizedTensor head{.scheme = layer.scheme,
+                       .rows = layer.rows,
+                       .cols = layer.cols,
+                       .groupIndex = layer.groupIndex,
+                       .codebook = layer.codebook,
+                       .inputScale = layer.inputScale,
+                       .inputScaleKind = layer.inputScaleKind,
+                       .activations = layer.activations};
+  const auto& zeros = layer.zeroPoints;
+  if (!zeros.empty()) head.zeroPoints = {std::find(zeros.begin(), zeros.end(), 0.0F) == zeros.end() ? 1.0F : 0.0F};
+  return head;
+}
+
 class RunningFolderExport : public RunningExport {
  public:
-  RunningFolderExport(const Checkpoint& model, const ExportOptions& options, const FolderFormat& format,
-                      FolderPlan plan, const RunContext& context)
-      : m_options(options),
+  RunningFolderExport(std::unique_ptr<const ForecastModel> forecast, const ExportOptions& options,
+                      const FolderFormat& format, const RunContext& context)
+      : m_forecast(std::move(forecast)),
+        m_options(options),
         m_format(format),
         m_context(context),
-        m_folder(std::make_unique<FolderExport>(model, options, format, std::move(plan), context)) {}
+        m_folder(std::make_unique<FolderExport>(m_forecast->model.source().model, options, format,
+                                                FolderPlan(m_forecast->model, format, context), context)) {
+    m_folder->beginBeside(m_forecast->model);
+  }
 
-  void take(const std::string& layer, const QuantizedTensor& tensor) override { m_folder->writeLayer(layer, tensor); }
+  void take(const std::string& layer, const QuantizedTensor& tensor) override {
+    m_folder->writeLayer(layer, tensor);
+    const std::lock_guard lock(m_mutex);
+    m_taken.emplace(layer, planningHead(tensor));
+  }
 
   ExportResult finish(const ExportSource& source) override {
-    const PromisedModel model(source, InputScales::Folded, m_context);
+    const auto headOf = [this](const std::string& layer) { return m_taken.at(layer); };
+    const PromisedModel model = wasWatched(source.report) ? PromisedModel(source, headOf, m_context)
+                                                          : PromisedModel(source, InputScales::Folded, m_context);
     if (m_folder->plan() == FolderPlan(model, m_format, m_context)) return m_folder->finish(model);
     m_folder.reset();  // the run made something else after all
     return exportModelFolder(source, m_options, m_format, m_context);
   }
 
  private:
+  // Whether all that the run made was taken, and has no input scales: then the store needn't be asked.
+  [[nodiscard]] bool wasWatched(const QuantReport& report) const {
+    return std::all_of(report.layers.begin(), report.layers.end(), [this](const LayerReportPtr& layer) {
+      const auto found = m_taken.find(layer->name);
+      return !layer->error.empty() || (found != m_taken.end() && found->second.inputScale.empty());
+    });
+  }
+
+  std::mutex m_mutex;
+  std::map<std::string, QuantizedTensor> m_taken;  // without what planning doesn't look at
+  std::unique_ptr<const ForecastModel> m_forecast;
   ExportOptions m_options;
   FolderFormat m_format;
   RunContext m_context;
@@ -210,12 +286,11 @@ ExportResult exportModelFolder(const ExportSource& source, const ExportOptions& 
 std::unique_ptr<RunningExport> beginModelFolder(const Checkpoint& model, const QuantRequest& request,
                                                 const RunStore& store, const ExportOptions& options,
                                                 const FolderFormat& format, const RunContext& context) {
-  const Forecast forecast = forecastOf(model, request);
+  Forecast forecast = forecastOf(model, request);
   if (forecast.heads.empty()) return nullptr;
-  const PromisedModel planned(
-      {model, request, forecast.report, store},
-      [&forecast](const std::string& layer) { return forecast.heads.at(layer); }, context);
-  return std::make_unique<RunningFolderExport>(model, options, format, FolderPlan(planned, format, context), context);
+  return std::make_unique<RunningFolderExport>(
+      std::make_unique<const ForecastModel>(std::move(forecast), model, request, store, context), options, format,
+      context);
 }
 
 }  // namespace qs

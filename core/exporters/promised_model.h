@@ -37,7 +37,7 @@ class PromisedModel {
  public:
   /// Throws Error (Failed) where a layer is missing from the store, or a scale can't be folded; Cancelled.
   PromisedModel(const ExportSource& source, InputScales inputScales, const RunContext& context);
-  /// The same of a run that is still to come: `headOf` says what its layers will be, and the report only names them.
+  /// The same where `headOf` says what the layers are, of a run that is still to come, or was watched; no input scales.
   /// load() works as layers get stored.
   PromisedModel(const ExportSource& source, HeadOf headOf, const RunContext& context);
 

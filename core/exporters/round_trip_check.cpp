@@ -9,7 +9,7 @@ namespace qs {
 
 namespace {
 
-constexpr std::uint64_t kTileValues = std::uint64_t{1} << 18U;
+constexpr std::uint64_t kTileValues = std::uint64_t{1} << 15U;  // they stay in the cache
 
 std::uint64_t rowLength(const Shape& shape) { return shape.empty() ? 1 : std::max<std::uint64_t>(shape.back(), 1); }
 
@@ -53,7 +53,7 @@ void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise
   const std::uint64_t rows = tensor.info.elements / row;
   if (rows != promise.rows.size()) throw differs(tensor.info.name, "was not written as a whole");
   const std::uint64_t step = std::max<std::uint64_t>(1, kTileValues / row);
-  std::vector<float> tile;
+  Matrix::Values tile;
   for (std::uint64_t first = 0; first < rows; first += step) {
     context.throwIfStopped();
     tile.resize(std::min(step, rows - first) * row);
@@ -68,35 +68,54 @@ void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise
   }
 }
 
+const CheckpointTensor& RoundTripCheck::requireTensor(const Checkpoint& written, const std::string& name,
+                                                      const Promise& promise) {
+  const CheckpointTensor* tensor = written.find(name);
+  if (tensor == nullptr) throw differs(name, "is missing from the written file");
+  if (tensor->info.shape != promise.shape)
+    throw differs(name, "reads back with shape " + toText(tensor->info.shape) + ", promised " + toText(promise.shape));
+  return *tensor;
+}
+
+void RoundTripCheck::compareEarly(const Checkpoint& written, const std::string& name, const RunContext& context) {
+  Promise& promise = promiseOf(name);
+  compareTensor(written, name, promise, context);
+  promise.isCompared = true;
+}
+
+void RoundTripCheck::compareTensor(const Checkpoint& written, const std::string& name, const Promise& promise,
+                                   const RunContext& context) {
+  const CheckpointTensor& tensor = requireTensor(written, name, promise);
+  tensor.source->prefetch();
+  if (promise.isBytes) {
+    const std::optional<TensorView> stored = tensor.source->stored();
+    Hash64 hash;
+    if (stored) hash.add(stored->bytes);
+    if (!stored || hash.value() != promise.bytes.value())
+      throw differs(name, "the written bytes differ from the model's");
+  } else {
+    compareValues(tensor, promise, context);
+  }
+  tensor.source->forget();  // the next tensor's bytes find its pages: gigabytes read once push nothing else out
+}
+
 void RoundTripCheck::compare(const Checkpoint& written, ExportResult& result, const RunContext& context) const {
   for (const CheckpointTensor& tensor : written.tensors())
     if (!m_promises.contains(tensor.info.name)) throw differs(tensor.info.name, "is in the written file unasked");
-  std::vector<const std::pair<const std::string, Promise>*> all;
-  for (const auto& entry : m_promises) all.push_back(&entry);
-  if (context.progress != nullptr) context.progress->beginStage("Checking", "tensors", static_cast<double>(all.size()));
+  std::vector<std::string> rest;
+  for (const auto& [name, promise] : m_promises) {
+    static_cast<void>(requireTensor(written, name, promise));
+    if (!promise.isCompared) rest.push_back(name);
+  }
+  if (context.progress != nullptr)
+    context.progress->beginStage("Checking", "tensors", static_cast<double>(rest.size()));
   inWorkerArena(context, [&] {
-    parallelFor(context, all.size(), [&](std::size_t i) {
-      const auto& [name, promise] = *all[i];
-      const CheckpointTensor* tensor = written.find(name);
-      if (tensor == nullptr) throw differs(name, "is missing from the written file");
-      if (tensor->info.shape != promise.shape)
-        throw differs(name,
-                      "reads back with shape " + toText(tensor->info.shape) + ", promised " + toText(promise.shape));
-      tensor->source->prefetch();
-      if (promise.isBytes) {
-        const std::optional<TensorView> stored = tensor->source->stored();
-        Hash64 hash;
-        if (stored) hash.add(stored->bytes);
-        if (!stored || hash.value() != promise.bytes.value())
-          throw differs(name, "the written bytes differ from the model's");
-      } else {
-        compareValues(*tensor, promise, context);
-      }
-      tensor->source->forget();  // the next tensor's bytes find its pages: gigabytes read once push nothing else out
+    parallelFor(context, rest.size(), [&](std::size_t i) {
+      compareTensor(written, rest[i], m_promises.find(rest[i])->second, context);
       context.advance(1);
     });
   });
-  result.tensors += all.size();
+  result.tensors += m_promises.size();
   for (const auto& [name, promise] : m_promises) result.values += elementCount(promise.shape).value_or(0);
 }
 

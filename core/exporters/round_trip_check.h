@@ -16,8 +16,8 @@
 namespace qs {
 
 /// What an export has to read back as. While it is written, each tensor's promised values are handed in, computed from
-/// the run's codes and not from what was packed; they are kept as a checksum a row. Then the written files are opened
-/// with the readers of core/io, and every value is compared.
+/// the run's codes and not from what was packed; they are kept as a checksum a row. The written files are opened with
+/// the readers of core/io, and every value is compared: a tensor as soon as it is written, or at the end.
 class RoundTripCheck {
  public:
   /// A tensor as the reader will name and shape it; once each, before any values.
@@ -28,20 +28,28 @@ class RoundTripCheck {
   /// The next stored bytes of a tensor that has to come back as it is; not beside promise() for one tensor.
   void promiseBytes(std::string_view tensor, std::span<const std::byte> bytes);
 
-  /// Reads everything back. Throws Error (Failed) naming the first tensor, and its row, that is missing, of another
-  /// shape, different or not promised; Cancelled. Fills tensors and values of the result.
+  /// Reads one tensor back as soon as it is whole; compare() leaves it out then. Throws as compare(). Thread-safe
+  /// across tensors.
+  void compareEarly(const Checkpoint& written, const std::string& name, const RunContext& context);
+  /// Reads back everything that wasn't compared early. Throws Error (Failed) naming the first tensor, and its row, that
+  /// is missing, of another shape, different or not promised; Cancelled. Fills tensors and values of the result.
   void compare(const Checkpoint& written, ExportResult& result, const RunContext& context) const;
 
  private:
   struct Promise {
     Shape shape;
     bool isBytes = false;
+    bool isCompared = false;
     Hash64 bytes;                     // of all bytes so far
     ValueDigest open;                 // of the open row
     std::uint64_t filled = 0;         // values of the open row
     std::vector<std::uint64_t> rows;  // digests of whole rows
   };
   [[nodiscard]] Promise& promiseOf(std::string_view tensor);
+  [[nodiscard]] static const CheckpointTensor& requireTensor(const Checkpoint& written, const std::string& name,
+                                                             const Promise& promise);
+  static void compareTensor(const Checkpoint& written, const std::string& name, const Promise& promise,
+                            const RunContext& context);
   static void compareValues(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context);
 
   std::map<std::string, Promise, std::less<>> m_promises;

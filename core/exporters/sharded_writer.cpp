@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace qs {
 
@@ -53,7 +54,13 @@ void ShardedWriter::append(std::string_view tensor, std::span<const std::byte> b
 }
 
 void ShardedWriter::place() {
+  appear();
   for (const auto& shard : m_shards) shard->place();
+}
+
+void ShardedWriter::appear() {
+  if (std::exchange(m_hasAppeared, true)) return;
+  for (const auto& shard : m_shards) shard->appear();
   if (m_shards.size() == 1) return;
   nlohmann::json weightMap = nlohmann::json::object();
   for (const auto& [tensor, shard] : m_shardOfTensor) weightMap[tensor] = m_names[shard];

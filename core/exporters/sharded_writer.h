@@ -20,6 +20,8 @@ class ShardedWriter {
 
   /// The next bytes of a tensor. Thread-safe across tensors.
   void append(std::string_view tensor, std::span<const std::byte> bytes);
+  /// The files get their names, though they are still written, and the index is there.
+  void appear();
   /// As OutputFile::place().
   void place();
 
@@ -29,6 +31,7 @@ class ShardedWriter {
   std::vector<std::unique_ptr<SafetensorsWriter>> m_shards;
   std::map<std::string, std::size_t, std::less<>> m_shardOfTensor;
   std::uint64_t m_totalBytes = 0;
+  bool m_hasAppeared = false;
 };
 
 }  // namespace qs

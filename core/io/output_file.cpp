@@ -80,11 +80,17 @@ void OutputFile::place() {
     throw systemFailure(m_path, "can't be written", code);
   }
   try {
-    renameIntoPlace(m_aside, m_path, m_replace);
+    appear();
   } catch (...) {
     unlink(m_aside.c_str());
     throw;
   }
+}
+
+void OutputFile::appear() {
+  if (m_aside == m_path) return;
+  renameIntoPlace(m_aside, m_path, m_replace);
+  m_aside = m_path;
 }
 
 void writeOutputFile(const std::filesystem::path& path, std::string_view text, bool replace) {

@@ -35,6 +35,8 @@ class OutputFile {
   void writeAt(std::uint64_t offset, std::span<const std::byte> bytes) const;
   /// Lets `inspect` look at the contents, makes them durable and puts the file in place.
   void commit(const Inspect& inspect = {});
+  /// Gives the file its name while it is still written, so that it can be read: for files of an OutputFolder.
+  void appear();
   /// Puts the file in place, not yet durable: for files of an OutputFolder, whose commit() makes all of them so.
   void place();
 
@@ -43,7 +45,7 @@ class OutputFile {
   void discard() noexcept;
 
   std::filesystem::path m_path;
-  std::filesystem::path m_aside;
+  std::filesystem::path m_aside;  // its present name
   bool m_replace;
   int m_fd = -1;
   std::unique_ptr<const DirectWriter> m_direct;  // of large files

@@ -1,6 +1,8 @@
 #include "core/exporters/formats/compressed_tensors_exporter.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "core/exporters/layer_preflight.h"
 #include "core/exporters/model_folder_export.h"
@@ -39,6 +41,9 @@ std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor
   if (form == CompressedForm::Packed) {
     add("weight_packed", DType::I32, {head.rows, wordsOfFields(head.cols, bits)});
     add("weight_shape", DType::I64, {2});
+    const std::array<std::int64_t, 2> shape{static_cast<std::int64_t>(head.rows), static_cast<std::int64_t>(head.cols)};
+    const auto bytes = std::as_bytes(std::span(shape));  // who reads the file while it is written needs the shapes
+    parts.back().contents.assign(bytes.begin(), bytes.end());
   } else {
     add("weight", form == CompressedForm::Float ? DType::F8E4M3 : DType::I8, {head.rows, head.cols});
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/io/formats/safetensors_header.h"
@@ -11,6 +12,7 @@ namespace qs {
 namespace {
 
 constexpr std::uint64_t kAlignment = 8;
+constexpr std::uint64_t kLargeTensor = 65'536;
 
 std::vector<const PlannedTensor*> inFileOrder(std::span<const PlannedTensor> plan) {
   std::vector<const PlannedTensor*> order;
@@ -23,14 +25,19 @@ std::vector<const PlannedTensor*> inFileOrder(std::span<const PlannedTensor> pla
   return order;
 }
 
-std::string frame(const nlohmann::ordered_json& header, const std::filesystem::path& path) {
+// `firstLarge` is the offset, from the end of the header, of a tensor that shall stand on a whole block.
+std::string frame(const nlohmann::ordered_json& header, std::optional<std::uint64_t> firstLarge,
+                  const std::filesystem::path& path) {
   std::string json;
   try {
     json = header.dump();
   } catch (const nlohmann::json::exception& error) {
     throw failedError(path.string(), std::string("a tensor's name or the metadata is not UTF-8: ") + error.what());
   }
-  json.resize((json.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  if (firstLarge && *firstLarge % kAlignment != 0) firstLarge.reset();
+  const std::uint64_t before = sizeof(std::uint64_t) + firstLarge.value_or(0);
+  const std::uint64_t alignment = firstLarge ? kDirectBlock : kAlignment;
+  json.append((alignment - (before + json.size()) % alignment) % alignment, ' ');
   if (json.size() > kMaximumSafetensorsHeader)
     throw failedError(path.string(), "the header would take " + std::to_string(json.size()) +
                                          " bytes; a safetensors file holds at most " +
@@ -59,17 +66,20 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::spa
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
+  std::optional<std::uint64_t> firstLarge;
   for (const PlannedTensor* tensor : inFileOrder(plan)) {
     const std::uint64_t end = offset + plannedBytes(*tensor);
     if (end < offset) throw failedError(path.string(), "the tensors take more than 2^64 bytes");
     if (tensor->name == "__metadata__" || !m_file.reserve(tensor->name, offset, end - offset))
       throw failedError(path.string(), "tensor name '" + tensor->name + "' occurs twice or is reserved");
     header[tensor->name] = {{"dtype", name(tensor->dtype)}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
+    if (!firstLarge && end - offset >= kLargeTensor) firstLarge = offset;
     offset = end;
   }
-  const std::string framed = frame(header, path);
+  const std::string framed = frame(header, firstLarge, path);
   m_fileBytes = framed.size() + offset;
   m_file.open(path, framed, offset, replace);
+  for (const PlannedTensor& tensor : plan) m_file.fill(tensor.name, tensor.contents);
 }
 
 }  // namespace qs

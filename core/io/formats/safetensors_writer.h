@@ -18,6 +18,7 @@ struct PlannedTensor {
   std::string name;
   DType dtype = DType::F32;
   Shape shape;
+  std::vector<std::byte> contents = {};  ///< of a small tensor that is known beforehand; empty otherwise
 
   bool operator==(const PlannedTensor&) const = default;
 };
@@ -27,8 +28,9 @@ struct PlannedTensor {
 [[nodiscard]] std::uint64_t plannedBytes(const PlannedTensor& tensor);
 
 /// Writes one safetensors file (formats.md section 2) of tensors that are known beforehand, in any order, streaming:
-/// widest dtype first, then by name; header padded with spaces to 8; `format: pt` always in the metadata. The file
-/// appears under its name with commit() only.
+/// widest dtype first, then by name; header padded with spaces, so that large tensors stand on whole blocks of the disk
+/// where their sizes allow it; `format: pt` always in the metadata. Contents that are known beforehand are there at
+/// once, and may be appended like any other. The file appears under its name with commit() or appear().
 class SafetensorsWriter {
  public:
   /// Throws Error (Failed) for a plan that breaks a rule of the format (duplicate names, …), Error (Request) where the
@@ -39,6 +41,7 @@ class SafetensorsWriter {
   /// As SlottedFile.
   void append(std::string_view tensor, std::span<const std::byte> bytes) { m_file.append(tensor, bytes); }
   void commit(const OutputFile::Inspect& inspect = {}) { m_file.commit(inspect); }
+  void appear() { m_file.appear(); }
   void place() { m_file.place(); }
   [[nodiscard]] std::uint64_t fileBytes() const { return m_fileBytes; }
 

@@ -17,12 +17,21 @@ void SlottedFile::open(const std::filesystem::path& path, std::string_view heade
   if (dataBytes > 0) m_file->writeAt(header.size() + dataBytes - 1, std::span(&last, 1));
 }
 
-void SlottedFile::append(std::string_view tensor, std::span<const std::byte> bytes) {
+SlottedFile::Slot& SlottedFile::slotFor(std::string_view tensor, std::uint64_t bytes) {
   const auto position = m_slots.find(tensor);
-  if (position == m_slots.end() || bytes.size() > position->second.end - position->second.offset)
+  if (position == m_slots.end() || bytes > position->second.end - position->second.offset)
     throw failedError(m_file->path().string(), "tensor '" + std::string(tensor) + "' has more bytes than were planned");
-  m_file->writeAt(position->second.offset, bytes);
-  position->second.offset += bytes.size();
+  return position->second;
+}
+
+void SlottedFile::append(std::string_view tensor, std::span<const std::byte> bytes) {
+  Slot& slot = slotFor(tensor, bytes.size());
+  m_file->writeAt(slot.offset, bytes);
+  slot.offset += bytes.size();
+}
+
+void SlottedFile::fill(std::string_view tensor, std::span<const std::byte> bytes) {
+  if (!bytes.empty()) m_file->writeAt(slotFor(tensor, bytes.size()).offset, bytes);
 }
 
 void SlottedFile::requireComplete() const {

@@ -24,6 +24,10 @@ class SlottedFile {
   /// The next bytes of a tensor. Thread-safe across tensors; one thread a tensor. Throws Error (Failed) naming a tensor
   /// that has no room for them.
   void append(std::string_view tensor, std::span<const std::byte> bytes);
+  /// Bytes at a tensor's start that will be appended too, for who reads the file meanwhile.
+  void fill(std::string_view tensor, std::span<const std::byte> bytes);
+  /// As OutputFile.
+  void appear() { m_file->appear(); }
   /// As OutputFile. Throws Error (Failed) naming a tensor that is incomplete.
   void commit(const OutputFile::Inspect& inspect);
   void place();
@@ -33,6 +37,8 @@ class SlottedFile {
     std::uint64_t offset = 0;  ///< of its next byte
     std::uint64_t end = 0;
   };
+  /// Throws Error (Failed) where it has no room for the bytes.
+  [[nodiscard]] Slot& slotFor(std::string_view tensor, std::uint64_t bytes);
   void requireComplete() const;
 
   std::map<std::string, Slot, std::less<>> m_slots;

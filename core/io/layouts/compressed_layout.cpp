@@ -41,16 +41,16 @@ std::vector<std::int8_t> signedZeros(const QuantizedTensor& tensor) {
 void packWords(const QuantizedTensor& tensor, PackedTensors& parts) {
   const int bits = tensor.scheme.bits;
   const std::size_t words = wordsOfFields(tensor.cols, bits);
-  std::vector<std::uint32_t> packed(tensor.rows * words);
+  PackedTensor part = emptyPart("weight_packed", DType::I32, {tensor.rows, words});
+  const std::span<std::uint32_t> packed = valuesIn<std::uint32_t>(part);
   std::vector<std::uint8_t> row(tensor.cols);
   for (std::size_t o = 0; o < tensor.rows; ++o) {
     unsignedRow(tensor, o, row);
     packFields(row, bits, &packed[o * words]);
   }
+  parts.push_back(std::move(part));
   const std::array<std::int64_t, 2> shape{static_cast<std::int64_t>(tensor.rows),
                                           static_cast<std::int64_t>(tensor.cols)};
-  parts.push_back(
-      packedTensor("weight_packed", DType::I32, {tensor.rows, words}, std::span<const std::uint32_t>(packed)));
   parts.push_back(packedTensor("weight_shape", DType::I64, {2}, std::span<const std::int64_t>(shape)));
 }
 

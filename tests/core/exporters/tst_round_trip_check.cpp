@@ -92,6 +92,28 @@ class TestRoundTripCheck : public QObject {
     QVERIFY(faultOf(check, *written(folder, counting())).contains("missing"));
   }
 
+  void aTensorIsComparedWhileOthersAreStillWritten() {
+    const TempFolder folder;
+    const std::vector<float> values = counting();
+    const auto bytes = std::as_bytes(std::span<const float>(values));
+    const std::vector<PlannedTensor> plan{{"a", DType::F32, {kRows, kCols}}, {"b", DType::F32, {kRows, kCols}}};
+    SafetensorsWriter writer(folder.path() / "out.safetensors", plan, {}, true);
+    writer.appear();
+    const auto model = openCheckpoint(folder.path() / "out.safetensors");
+    RoundTripCheck check;
+    for (const char* name : {"a", "b"}) {
+      check.expect(name, {kRows, kCols});
+      check.promise(name, values);
+    }
+    writer.append("a", bytes);
+    check.compareEarly(*model, "a", {});
+    QVERIFY_EXCEPTION_THROWN(check.compareEarly(*model, "b", {}), Error);
+    QVERIFY(faultOf(check, *model).contains("'b'"));
+    writer.append("b", bytes);
+    writer.place();
+    QCOMPARE(faultOf(check, *openCheckpoint(folder.path() / "out.safetensors")), QString());
+  }
+
   void changedBytesAreNoticed() {
     const TempFolder folder;
     RoundTripCheck check;

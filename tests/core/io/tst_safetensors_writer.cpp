@@ -61,6 +61,39 @@ class TestSafetensorsWriter : public QObject {
     QCOMPARE(writer.fileBytes(), static_cast<std::uint64_t>(8 + header.size() + 9));
   }
 
+  void largeTensorsStandOnWholeBlocks() {
+    const TempFolder folder;
+    const std::vector<PlannedTensor> plan{{"few", DType::I64, {3}}, {"many", DType::I32, {64, 1024}}};
+    SafetensorsWriter writer(folder.path() / "x.safetensors", plan, {}, false);
+    const std::string many(64 * 1024 * 4, 'm');
+    writer.append("many", asBytes(many));
+    writer.append("few", asBytes(std::string(24, 'f')));
+    writer.commit();
+    const std::string file = readFile(folder.path() / "x.safetensors");
+    QCOMPARE(file.find('m', file.size() - many.size() - 24) % 4096, std::size_t{0});
+    QCOMPARE(file.substr(file.size() - many.size() - 24), std::string(24, 'f') + many);
+    const auto model = openCheckpoint(folder.path() / "x.safetensors");
+    QCOMPARE(model->require("many").info.shape, (Shape{64, 1024}));
+  }
+
+  void itIsReadWhileItIsWritten() {
+    const TempFolder folder;
+    const std::string known = bytesOf(3.0F);
+    const auto bytes = asBytes(known);
+    const std::vector<PlannedTensor> plan{{"known", DType::F32, {1}, {bytes.begin(), bytes.end()}},
+                                          {"w", DType::F32, {2}}};
+    SafetensorsWriter writer(folder.path() / "x.safetensors", plan, {}, false);
+    writer.appear();
+    const auto model = openCheckpoint(folder.path() / "x.safetensors");
+    QCOMPARE(model->load(model->require("known")), Matrix(1, 1, {3.0F}));
+    writer.append("w", asBytes(bytesOf(1.5F) + bytesOf(-2.0F)));
+    QCOMPARE(model->load(model->require("w")), Matrix(1, 2, {1.5F, -2.0F}));
+    QVERIFY_EXCEPTION_THROWN(writer.commit(), Error);  // what is known has to be appended all the same
+    writer.append("known", bytes);
+    writer.commit();
+    QCOMPARE(namesIn(folder.path()), std::vector<std::string>{"x.safetensors"});
+  }
+
   void whatIsWrittenIsReadBack() {
     const TempFolder folder;
     writeOne(folder.path() / "x.safetensors", false, bytesOf(1.5F) + bytesOf(-2.0F));
