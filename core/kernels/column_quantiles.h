@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/tensor/matrix.h"
+#include "core/kernels/stored_rows.h"
 
 namespace qs {
 
@@ -14,8 +14,9 @@ struct ColumnQuartiles {
   std::span<float> upper;   ///< [cols]
 };
 
-/// Of columns firstCol..lastCol-1 over the rows 0, stride, 2·stride … of the matrix. Writes those columns only.
-void columnQuartiles(MatrixView matrix, std::size_t stride, std::size_t firstCol, std::size_t lastCol,
+/// Of columns firstCol..lastCol-1 over the rows 0, stride, 2·stride …; finite values. Writes those columns only. Values
+/// of 16 bits are sorted as such: the same numbers in half the time.
+void columnQuartiles(const StoredRows& weights, std::size_t stride, std::size_t firstCol, std::size_t lastCol,
                      const ColumnQuartiles& out);
 
 }  // namespace qs

@@ -1,10 +1,12 @@
 #include "core/kernels/dequantize.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 
 #include "core/base/parallel.h"
+#include "core/kernels/code_counts.h"
 #include "core/kernels/uniform_grid.h"
 
 namespace qs {
@@ -36,8 +38,14 @@ void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<c
     lookUp(codes, tensor.codebook, tensor.scales[unit], out);
 }
 
-void dequantizeGroups(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
+void dequantizeRow(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
   const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
+  if (tensor.codebook.empty()) {
+    const std::size_t first = tensor.unit(row, 0);
+    const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[first];
+    const GroupGrids grids{tensor.scheme.groupLength(tensor.cols), &tensor.scales[first], zeros};
+    return dequantizeGroups(codes, grids, tensor.scheme, out);
+  }
   forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
     dequantizeUnit(tensor, unit, codes.subspan(first, count), out.subspan(first, count));
   });
@@ -71,7 +79,7 @@ void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixS
   if (!tensor.groupIndex.empty()) return dequantizeRows(tensor, firstRow, out);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const auto row = out.row(r);
-    dequantizeGroups(tensor, firstRow + r, row);
+    dequantizeRow(tensor, firstRow + r, row);
     for (std::size_t c = 0; c < tensor.inputScale.size(); ++c) row[c] /= tensor.inputScale[c];
   }
 }
@@ -94,6 +102,31 @@ void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_
       widen(span, spanOf(found));
     });
   }
+}
+
+bool countFromCodes(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, double low, double high,
+                    std::span<std::uint64_t> counts) {
+  constexpr std::size_t kLeastGroup = 64;
+  const std::size_t length = tensor.scheme.groupLength(tensor.cols);
+  const bool isScaled = !tensor.groupIndex.empty() || !tensor.inputScale.empty();
+  const bool hasFewCodes = tensor.codebook.empty() ? tensor.scheme.bits <= 4 : tensor.codebook.size() == kCountedCodes;
+  if (isScaled || !hasFewCodes || length < kLeastGroup) return false;
+  std::array<std::uint8_t, kCountedCodes> codes{};  // as stored: those above 7 stand for negative ones where signed
+  const bool isSigned = tensor.scheme.symmetric && tensor.codebook.empty();
+  for (std::size_t c = 0; c < codes.size(); ++c) codes[c] = static_cast<std::uint8_t>(isSigned && c > 7 ? c - 16 : c);
+  const std::size_t groups = (tensor.cols + length - 1) / length;
+  std::vector<float> values(groups * kCountedCodes);
+  std::vector<std::uint32_t> times(values.size());
+  for (std::size_t row = firstRow; row < firstRow + rows; ++row) {
+    countCodes(std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols), length, times);
+    for (std::size_t g = 0; g < groups; ++g)
+      dequantizeUnit(tensor, tensor.unit(row, g * length), codes,
+                     std::span(values).subspan(g * kCountedCodes, kCountedCodes));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (times[i] == 0) values[i] = 0.0F;  // a codebook may have NaN where no code points
+    countValues(values, times, low, high, counts);
+  }
+  return true;
 }
 
 void dequantizeMatrix(const QuantizedTensor& tensor, MatrixSpan out, const RunContext& context) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "core/base/run_context.h"
 #include "core/kernels/histogram_count.h"
 #include "core/tensor/matrix.h"
@@ -12,6 +15,10 @@ void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixS
 /// Widens `span` to hold every value of rows firstRow..firstRow+rows-1. Quick, as only units whose whole grid isn't
 /// within `span` are looked at.
 void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, ValueSpan& span);
+/// Adds to `counts` as countValues() does the values of rows firstRow..firstRow+rows-1, from how often each code occurs
+/// in a group; false, and nothing is counted, where that isn't quicker than to decode every value.
+[[nodiscard]] bool countFromCodes(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, double low,
+                                  double high, std::span<std::uint64_t> counts);
 /// As dequantize() of core/tensor, to the bit, on all threads of the arena at work and with vector kernels: near memory
 /// speed for codes without a group index. 45 million weights take about 25 ms on two cores.
 void dequantizeMatrix(const QuantizedTensor& tensor, MatrixSpan out, const RunContext& context);

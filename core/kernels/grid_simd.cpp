@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/uniform_grid.h"
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/grid_simd.cpp"
 #include <hwy/foreach_target.h>
@@ -21,7 +19,7 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
 using SignedByteTag = hn::Rebind<std::int8_t, FloatTag>;
 
-void minMaxLoop(const float* values, std::size_t count, float* low, float* high) {
+HWY_INLINE void minMaxOf(const float* values, std::size_t count, float* low, float* high) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
   auto low0 = hn::Set(d, values[0]);
@@ -45,6 +43,11 @@ void minMaxLoop(const float* values, std::size_t count, float* low, float* high)
   }
 }
 
+void minMaxLoop(const float* values, std::size_t count, std::size_t groupLength, float* lows, float* highs) {
+  for (std::size_t first = 0; first < count; first += groupLength)
+    minMaxOf(values + first, std::min(groupLength, count - first), lows++, highs++);
+}
+
 // The codes of a vector, as numbers.
 template <bool kRealZero>
 HWY_INLINE Floats codesOf(Floats values, Floats scale, Floats zero, Floats low, Floats high) {
@@ -62,7 +65,7 @@ HWY_INLINE void storeCodes(Floats codes, bool isSigned, std::uint8_t* out) {
 }
 
 template <bool kRealZero>
-void gridCodesOf(const float* values, std::size_t count, const GridRule& rule, std::uint8_t* codes) {
+HWY_INLINE void gridCodesOf(const float* values, std::size_t count, const GridRule& rule, std::uint8_t* codes) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
   const auto scale = hn::Set(d, rule.scale);
@@ -78,15 +81,20 @@ void gridCodesOf(const float* values, std::size_t count, const GridRule& rule, s
     codes[i] = storedCode(kRealZero ? codeOnRealZero(values[i], grid, limits) : codeOf(values[i], grid, limits));
 }
 
-void gridCodesLoop(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes) {
-  if (realZero)
-    gridCodesOf<true>(values, count, rule, codes);
-  else
-    gridCodesOf<false>(values, count, rule, codes);
+void gridCodesLoop(const float* values, std::size_t count, const GroupGrids& grids, float low, float high,
+                   bool realZero, std::uint8_t* codes) {
+  for (std::size_t first = 0, g = 0; first < count; first += grids.length, ++g) {
+    const GridRule rule{grids.scales[g], grids.zeros != nullptr ? grids.zeros[g] : 0.0F, low, high};
+    const std::size_t length = std::min(grids.length, count - first);
+    if (realZero)
+      gridCodesOf<true>(values + first, length, rule, codes + first);
+    else
+      gridCodesOf<false>(values + first, length, rule, codes + first);
+  }
 }
 
-void gridValuesLoop(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero,
-                    float* values) {
+HWY_INLINE void gridValuesOf(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero,
+                             float* values) {
   const FloatTag d;
   const std::size_t lanes = hn::Lanes(d);
   const auto scales = hn::Set(d, scale);
@@ -102,6 +110,13 @@ void gridValuesLoop(const std::uint8_t* codes, std::size_t count, bool isSigned,
     const float code = isSigned ? static_cast<float>(static_cast<std::int8_t>(codes[i])) : static_cast<float>(codes[i]);
     values[i] = valueOf(code, {scale, zero});
   }
+}
+
+void gridValuesLoop(const std::uint8_t* codes, std::size_t count, bool isSigned, const GroupGrids& grids,
+                    float* values) {
+  for (std::size_t first = 0, g = 0; first < count; first += grids.length, ++g)
+    gridValuesOf(codes + first, std::min(grids.length, count - first), isSigned, grids.scales[g],
+                 grids.zeros != nullptr ? grids.zeros[g] : 0.0F, values + first);
 }
 
 // shrinkLoss of uniform_grid.cpp, operation by operation.
@@ -181,14 +196,15 @@ HWY_EXPORT(gridValuesLoop);
 HWY_EXPORT(shrinkLossesLoop);
 HWY_EXPORT(countBordersBelowLoop);
 
-void minMax(const float* values, std::size_t count, float* low, float* high) {
-  HWY_DYNAMIC_DISPATCH(minMaxLoop)(values, count, low, high);
+void minMax(const float* values, std::size_t count, std::size_t groupLength, float* lows, float* highs) {
+  HWY_DYNAMIC_DISPATCH(minMaxLoop)(values, count, groupLength, lows, highs);
 }
-void gridCodes(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes) {
-  HWY_DYNAMIC_DISPATCH(gridCodesLoop)(values, count, rule, realZero, codes);
+void gridCodes(const float* values, std::size_t count, const GroupGrids& grids, float low, float high, bool realZero,
+               std::uint8_t* codes) {
+  HWY_DYNAMIC_DISPATCH(gridCodesLoop)(values, count, grids, low, high, realZero, codes);
 }
-void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero, float* values) {
-  HWY_DYNAMIC_DISPATCH(gridValuesLoop)(codes, count, isSigned, scale, zero, values);
+void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, const GroupGrids& grids, float* values) {
+  HWY_DYNAMIC_DISPATCH(gridValuesLoop)(codes, count, isSigned, grids, values);
 }
 void shrinkLosses(const float* values, std::size_t count, const GridRule& rule, float unit, float* lanes) {
   HWY_DYNAMIC_DISPATCH(shrinkLossesLoop)(values, count, rule, unit, lanes);

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/uniform_grid.h"
+
 namespace qs::simd {
 
 // The dispatched vector kernels behind core/kernels/uniform_grid.h and dequantize.h. They give the same bits on every
@@ -18,12 +20,13 @@ struct GridRule {
 
 inline constexpr std::size_t kVirtualLanes = 16;
 
-/// Smallest and largest of count > 0 values.
-void minMax(const float* values, std::size_t count, float* low, float* high);
-/// clamp(rne(w/s) + z), or clamp(rne(w/s + z)) with `realZero`; negative codes as two's complement.
-void gridCodes(const float* values, std::size_t count, const GridRule& rule, bool realZero, std::uint8_t* codes);
+/// Smallest and largest of each `groupLength` of count > 0 values; the last group may be shorter.
+void minMax(const float* values, std::size_t count, std::size_t groupLength, float* lows, float* highs);
+/// clamp(rne(w/s) + z) within low..high, or clamp(rne(w/s + z)) with `realZero`; negative codes as two's complement.
+void gridCodes(const float* values, std::size_t count, const GroupGrids& grids, float low, float high, bool realZero,
+               std::uint8_t* codes);
 /// (code − zero) · scale.
-void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, float scale, float zero, float* values);
+void gridValues(const std::uint8_t* codes, std::size_t count, bool isSigned, const GroupGrids& grids, float* values);
 /// Adds shrinkLoss(((code − zero) − v)·(scale/unit)) of value i to lanes[i % 16], v = w·(1/scale) and the code its
 /// rounding: a search may multiply by the reciprocal, final codes may not.
 void shrinkLosses(const float* values, std::size_t count, const GridRule& rule, float unit, float* lanes);

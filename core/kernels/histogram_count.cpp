@@ -48,7 +48,7 @@ void countBins(std::span<const std::uint32_t> bins, std::uint32_t* tables, std::
 
 ValueSpan spanOf(std::span<const float> values) {
   ValueSpan span;
-  if (!values.empty()) simd::minMax(values.data(), values.size(), &span.low, &span.high);
+  if (!values.empty()) simd::minMax(values.data(), values.size(), values.size(), &span.low, &span.high);
   return span;
 }
 
@@ -69,6 +69,18 @@ void countValues(std::span<const float> values, double low, double high, std::sp
     countBins(std::span(bins).first(count), tables.data(), spacing);
   }
   for (std::size_t i = 0; i < tables.size(); ++i) counts[i % counts.size()] += tables[i];
+}
+
+void countValues(std::span<const float> values, std::span<const std::uint32_t> times, double low, double high,
+                 std::span<std::uint64_t> counts) {
+  assert(!counts.empty() && high > low && values.size() == times.size());
+  const BinRule rule(low, high, counts.size());
+  alignas(64) std::array<std::uint32_t, kChunk> bins{};
+  for (std::size_t first = 0; first < values.size(); first += kChunk) {
+    const std::size_t count = std::min(kChunk, values.size() - first);
+    simd::binIndices(values.data() + first, count, rule.origin, rule.scale, rule.last, bins.data());
+    for (std::size_t i = 0; i < count; ++i) counts[bins[i]] += times[first + i];
+  }
 }
 
 }  // namespace qs

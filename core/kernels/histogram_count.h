@@ -20,5 +20,8 @@ struct ValueSpan {
 /// Adds to counts[i] how many values lie in bin i of counts.size() equal bins over [low, high], by the rule of
 /// binOf.
 void countValues(std::span<const float> values, double low, double high, std::span<std::uint64_t> counts);
+/// The same where values[i] occurs times[i] times.
+void countValues(std::span<const float> values, std::span<const std::uint32_t> times, double low, double high,
+                 std::span<std::uint64_t> counts);
 
 }  // namespace qs

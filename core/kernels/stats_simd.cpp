@@ -79,11 +79,10 @@ HWY_INLINE double compareGroup(const float* reference, const float* approximatio
 }
 
 void comparePairsLoop(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                      PairLanes& sums, double* groupErrors, std::size_t valuesAhead) {
+                      PairLanes& sums, double* groupErrors, std::span<const std::byte> ahead) {
   for (std::size_t first = 0; first < count; first += groupLength) {
     const std::size_t length = std::min(groupLength, count - first);
-    if (valuesAhead > 0)
-      askFor(reinterpret_cast<const std::byte*>(reference + first + valuesAhead), length * sizeof(float));
+    askFor(ahead.data() + ahead.size() * first / count, ahead.size() * length / count);
     const double squares = compareGroup(reference + first, approximation + first, length, sums);
     if (groupErrors != nullptr) *groupErrors++ = squares;
   }
@@ -211,13 +210,14 @@ bool allFiniteLoop(const float* values, std::size_t count) {
 }
 
 // log2(kRows) stages of a bitonic merge, in registers: of kRows rows that stand `spacing` rows apart.
-template <std::size_t kRows>
-HWY_INLINE void mergeRows(float* first, std::size_t spacing, bool ascending) {
-  const FloatTag d;
-  for (std::size_t c = 0; c < kSortedColumns; c += hn::Lanes(d)) {
-    hn::Vec<FloatTag> rows[kRows];
+template <std::size_t kRows, typename T>
+HWY_INLINE void mergeRows(T* first, std::size_t spacing, bool ascending) {
+  constexpr std::size_t kColumns = kSortedColumns<T>;
+  const hn::CappedTag<T, kColumns> d;
+  for (std::size_t c = 0; c < kColumns; c += hn::Lanes(d)) {
+    hn::Vec<decltype(d)> rows[kRows];
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) rows[r] = hn::LoadU(d, first + r * spacing * kSortedColumns + c);
+    for (std::size_t r = 0; r < kRows; ++r) rows[r] = hn::LoadU(d, first + r * spacing * kColumns + c);
 #pragma GCC unroll 3
     for (std::size_t gap = kRows / 2; gap > 0; gap /= 2) {
 #pragma GCC unroll 8
@@ -230,23 +230,24 @@ HWY_INLINE void mergeRows(float* first, std::size_t spacing, bool ascending) {
       }
     }
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) hn::StoreU(rows[r], d, first + r * spacing * kSortedColumns + c);
+    for (std::size_t r = 0; r < kRows; ++r) hn::StoreU(rows[r], d, first + r * spacing * kColumns + c);
   }
 }
 
 // Those stages for each of the rows' blocks of `block` rows.
-template <std::size_t kRows>
-void mergeBlocks(float* buffer, std::size_t rows, std::size_t block, std::size_t run) {
+template <std::size_t kRows, typename T>
+void mergeBlocks(T* buffer, std::size_t rows, std::size_t block, std::size_t run) {
   const std::size_t spacing = block / kRows;
   for (std::size_t first = 0; first < rows; first += block) {
     const bool ascending = (first & run) == 0;
     for (std::size_t i = first; i < first + spacing; ++i)
-      mergeRows<kRows>(buffer + i * kSortedColumns, spacing, ascending);
+      mergeRows<kRows>(buffer + i * kSortedColumns<T>, spacing, ascending);
   }
 }
 
 // Bitonic sort, a column a lane, up to three stages at a time.
-void sortColumnsLoop(float* buffer, std::size_t rows) {
+template <typename T>
+HWY_INLINE void sortColumnsOf(T* buffer, std::size_t rows) {
   for (std::size_t run = 2; run <= rows; run *= 2) {
     std::size_t block = run;
     for (; block >= 8; block /= 8) mergeBlocks<8>(buffer, rows, block, run);
@@ -254,6 +255,9 @@ void sortColumnsLoop(float* buffer, std::size_t rows) {
     if (block == 2) mergeBlocks<2>(buffer, rows, block, run);
   }
 }
+
+void sortSingleColumns(float* buffer, std::size_t rows) { sortColumnsOf(buffer, rows); }
+void sortShortColumns(std::int16_t* buffer, std::size_t rows) { sortColumnsOf(buffer, rows); }
 
 }  // namespace qs::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -267,7 +271,8 @@ HWY_EXPORT(columnSquaredErrorsLoop);
 HWY_EXPORT(addWidenedLoop);
 HWY_EXPORT(binIndicesLoop);
 HWY_EXPORT(allFiniteLoop);
-HWY_EXPORT(sortColumnsLoop);
+HWY_EXPORT(sortSingleColumns);
+HWY_EXPORT(sortShortColumns);
 
 PairSums PairLanes::total() const {
   const auto sum = [this](std::size_t i) { return std::accumulate(lanes[i], lanes[i] + kPairLanes, 0.0); };
@@ -275,9 +280,8 @@ PairSums PairLanes::total() const {
 }
 
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                  PairLanes& sums, double* groupErrors, std::size_t valuesAhead) {
-  HWY_DYNAMIC_DISPATCH(comparePairsLoop)
-  (reference, approximation, count, groupLength, sums, groupErrors, valuesAhead);
+                  PairLanes& sums, double* groupErrors, std::span<const std::byte> ahead) {
+  HWY_DYNAMIC_DISPATCH(comparePairsLoop)(reference, approximation, count, groupLength, sums, groupErrors, ahead);
 }
 void poolStrongest(std::size_t pool, const float* values, const float* minus, std::size_t rows, std::size_t cols,
                    float* cells) {
@@ -294,7 +298,8 @@ void binIndices(const float* values, std::size_t count, float origin, float scal
   HWY_DYNAMIC_DISPATCH(binIndicesLoop)(values, count, origin, scale, last, bins);
 }
 bool allFinite(const float* values, std::size_t count) { return HWY_DYNAMIC_DISPATCH(allFiniteLoop)(values, count); }
-void sortColumns(float* buffer, std::size_t rows) { HWY_DYNAMIC_DISPATCH(sortColumnsLoop)(buffer, rows); }
+void sortColumns(float* buffer, std::size_t rows) { HWY_DYNAMIC_DISPATCH(sortSingleColumns)(buffer, rows); }
+void sortColumns(std::int16_t* buffer, std::size_t rows) { HWY_DYNAMIC_DISPATCH(sortShortColumns)(buffer, rows); }
 
 }  // namespace qs::simd
 #endif

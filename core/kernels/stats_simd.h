@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace qs::simd {
 
@@ -25,9 +26,9 @@ struct PairLanes {
   [[nodiscard]] PairSums total() const;
 };
 /// Adds `count` pairs to `sums`; unless null, groupErrors[g] gets the Σe² of each `groupLength` of them (the last group
-/// may be shorter). Meanwhile asks for the references that stand `valuesAhead` (0 = for none).
+/// may be shorter). Meanwhile asks for the bytes `ahead`, which will be read soon.
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                  PairLanes& sums, double* groupErrors = nullptr, std::size_t valuesAhead = 0);
+                  PairLanes& sums, double* groupErrors = nullptr, std::span<const std::byte> ahead = {});
 
 /// sums[c] += Σ over the rows of (approximation − reference)², in F32, rows in order.
 void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
@@ -47,8 +48,11 @@ void binIndices(const float* values, std::size_t count, float origin, float scal
 /// True where every value is finite.
 [[nodiscard]] bool allFinite(const float* values, std::size_t count);
 
-/// Sorts each of kSortedColumns columns of `buffer` [rows, kSortedColumns] ascending; rows is a power of two.
-inline constexpr std::size_t kSortedColumns = 16;
+/// How many columns are sorted at a time: 64 bytes of each row.
+template <typename T>
+inline constexpr std::size_t kSortedColumns = 64 / sizeof(T);
+/// Sorts each column of `buffer` [rows, kSortedColumns] ascending; rows is a power of two.
 void sortColumns(float* buffer, std::size_t rows);
+void sortColumns(std::int16_t* buffer, std::size_t rows);
 
 }  // namespace qs::simd

@@ -24,6 +24,7 @@ struct StoredRows {
   [[nodiscard]] StoredRows middle(std::size_t first, std::size_t count) const {
     return {type, bytes + *byteSize(type, first * cols), count, cols};
   }
+  [[nodiscard]] std::span<const std::byte> contents() const { return {bytes, *byteSize(type, rows * cols)}; }
 };
 
 /// What one pass over some rows finds.

@@ -12,6 +12,7 @@ namespace qs {
 
 namespace {
 
+constexpr std::size_t kRangesTogether = 64;
 constexpr float kSmallestScale = std::numeric_limits<float>::min();  // 2^-126
 
 float steps(const QuantScheme& scheme) { return static_cast<float>((1 << scheme.bits) - 1); }
@@ -63,7 +64,7 @@ CodeLimits codeLimits(const QuantScheme& scheme) {
 ValueRange rangeOf(std::span<const float> values) {
   if (values.empty()) return {};
   ValueRange range;
-  simd::minMax(values.data(), values.size(), &range.low, &range.high);
+  simd::minMax(values.data(), values.size(), values.size(), &range.low, &range.high);
   return {range.low + 0.0F, range.high + 0.0F};  // −0 becomes 0
 }
 
@@ -91,16 +92,29 @@ UnitGrid findGrid(std::span<const float> values, const QuantScheme& scheme, bool
   return best;
 }
 
-void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
-                 std::span<std::uint8_t> codes) {
-  assert(values.size() == codes.size());
-  simd::gridCodes(values.data(), values.size(), ruleOf(grid, scheme), scheme.realZeroPoint, codes.data());
+void rangesOf(std::span<const float> values, std::size_t groupLength, std::span<ValueRange> ranges) {
+  assert(ranges.size() == (values.size() + groupLength - 1) / groupLength);
+  std::array<float, kRangesTogether> lows{};
+  std::array<float, kRangesTogether> highs{};
+  for (std::size_t first = 0; first < ranges.size(); first += kRangesTogether) {
+    const std::size_t groups = std::min(kRangesTogether, ranges.size() - first);
+    const auto some = values.subspan(first * groupLength);
+    simd::minMax(some.data(), std::min(groups * groupLength, some.size()), groupLength, lows.data(), highs.data());
+    for (std::size_t g = 0; g < groups; ++g) ranges[first + g] = {lows[g] + 0.0F, highs[g] + 0.0F};  // −0 becomes 0
+  }
 }
 
-void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
-                   std::span<float> values) {
+void quantizeGroups(std::span<const float> values, const GroupGrids& grids, const QuantScheme& scheme,
+                    std::span<std::uint8_t> codes) {
   assert(values.size() == codes.size());
-  simd::gridValues(codes.data(), codes.size(), scheme.symmetric, grid.scale, grid.zero, values.data());
+  const CodeLimits limits = codeLimits(scheme);
+  simd::gridCodes(values.data(), values.size(), grids, limits.low, limits.high, scheme.realZeroPoint, codes.data());
+}
+
+void dequantizeGroups(std::span<const std::uint8_t> codes, const GroupGrids& grids, const QuantScheme& scheme,
+                      std::span<float> values) {
+  assert(values.size() == codes.size());
+  simd::gridValues(codes.data(), codes.size(), scheme.symmetric, grids, values.data());
 }
 
 float shrinkLoss(float error) {

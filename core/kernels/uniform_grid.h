@@ -63,12 +63,29 @@ struct ValueRange {
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(code));
 }
 
-/// Codes of a run of values that share a grid; both spans have the same length.
-void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
-                 std::span<std::uint8_t> codes);
-/// Values of a run of codes that share a grid.
-void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
-                   std::span<float> values);
+/// The grids of groups that follow each other, `length` values each (the last may have fewer).
+struct GroupGrids {
+  std::size_t length = 0;
+  const float* scales = nullptr;
+  const float* zeros = nullptr;  ///< null: all are 0
+};
+/// rangeOf() each group of a row into `ranges` [groups].
+void rangesOf(std::span<const float> values, std::size_t groupLength, std::span<ValueRange> ranges);
+/// Codes of groups of values; both spans have the same length.
+void quantizeGroups(std::span<const float> values, const GroupGrids& grids, const QuantScheme& scheme,
+                    std::span<std::uint8_t> codes);
+/// Values of groups of codes.
+void dequantizeGroups(std::span<const std::uint8_t> codes, const GroupGrids& grids, const QuantScheme& scheme,
+                      std::span<float> values);
+/// The same of values that share a grid.
+inline void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
+                        std::span<std::uint8_t> codes) {
+  quantizeGroups(values, {values.size(), &grid.scale, &grid.zero}, scheme, codes);
+}
+inline void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
+                          std::span<float> values) {
+  dequantizeGroups(codes, {codes.size(), &grid.scale, &grid.zero}, scheme, values);
+}
 
 /// |error|^2.4 of an error in units of the scale, from multiplications only, so that every machine gets the same
 /// number; relative error below 1e-5.

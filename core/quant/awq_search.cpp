@@ -33,14 +33,14 @@ std::vector<float> normalised(std::vector<double> scale) {
 
 // Mean over all rows of |W| as a share of its group's largest.
 std::vector<double> weightShares(std::span<const LayerTask> tasks, const QuantScheme& scheme) {
-  const std::size_t width = tasks.front().weights.cols;
+  const std::size_t width = tasks.front().weights.cols();
   const std::size_t length = scheme.groupLength(width);
   std::vector<double> shares(width, 0.0);
   std::size_t rows = 0;
   for (const LayerTask& task : tasks) {
-    rows += task.weights.rows;
-    for (std::size_t r = 0; r < task.weights.rows; ++r) {
-      const auto row = task.weights.row(r);
+    rows += task.weights.rows();
+    for (std::size_t r = 0; r < task.weights.rows(); ++r) {
+      const auto row = task.weights.view().row(r);
       for (std::size_t first = 0; first < width; first += length) {
         const std::size_t last = std::min(first + length, width);
         float largest = 0.0F;
@@ -68,12 +68,12 @@ std::vector<float> candidateScale(std::span<const float> meanAbs, std::span<cons
 template <typename Change>
 double tiledLoss(const LayerTask& task, const InputMetric* metric, std::size_t stride, const RunContext& context,
                  const Change& change) {
-  const std::size_t rows = (task.weights.rows + stride - 1) / stride;
+  const std::size_t rows = (task.weights.rows() + stride - 1) / stride;
   const std::size_t tiles = (rows + kRowsPerTask - 1) / kRowsPerTask;
   std::vector<double> losses(tiles, 0.0);
   parallelFor(context, tiles, [&](std::size_t tile) {
     const std::size_t first = tile * kRowsPerTask;
-    Matrix changes(std::min(kRowsPerTask, rows - first), task.weights.cols);
+    Matrix changes(std::min(kRowsPerTask, rows - first), task.weights.cols());
     for (std::size_t r = 0; r < changes.rows(); ++r) change((first + r) * stride, changes.row(r));
     if (metric != nullptr) {
       losses[tile] = metric->loss(changes.view(), context);
@@ -87,12 +87,12 @@ double tiledLoss(const LayerTask& task, const InputMetric* metric, std::size_t s
 
 double layerRoundingLoss(const LayerTask& task, std::span<const float> scale, const QuantScheme& scheme,
                          const InputMetric* metric, std::size_t stride, const RunContext& context) {
-  const std::size_t length = scheme.groupLength(task.weights.cols);
+  const std::size_t length = scheme.groupLength(task.weights.cols());
   std::optional<UnitGrid> whole;
   if (scheme.groupSize == kPerTensor)
-    whole = findGrids(scaledWeights(task.weights, scale, context).view(), scheme, false, context).front();
+    whole = findGrids(scaledWeights(task.weights.view(), scale, context).view(), scheme, false, context).front();
   return tiledLoss(task, metric, stride, context, [&](std::size_t row, std::span<float> out) {
-    const auto weights = task.weights.row(row);
+    const auto weights = task.weights.view().row(row);
     for (std::size_t first = 0; first < weights.size(); first += length) {
       const std::size_t count = std::min(length, weights.size() - first);
       const auto part = weights.subspan(first, count);
@@ -115,7 +115,7 @@ std::size_t firstLeast(std::span<const double> losses) {
 
 std::size_t coarseStride(std::span<const LayerTask> tasks) {
   std::size_t rows = 0;
-  for (const LayerTask& task : tasks) rows += task.weights.rows;
+  for (const LayerTask& task : tasks) rows += task.weights.rows();
   return std::clamp<std::size_t>(rows / kCoarseRows, 1, kCoarseStride);
 }
 
@@ -166,7 +166,7 @@ double referenceLoss(std::span<const LayerTask> tasks, const InputMetric* metric
   double sum = 0;
   for (const LayerTask& task : tasks) {
     sum += tiledLoss(task, metric, rowStride, context, [&](std::size_t row, std::span<float> out) {
-      const auto weights = task.weights.row(row);
+      const auto weights = task.weights.view().row(row);
       std::copy(weights.begin(), weights.end(), out.begin());
     });
   }

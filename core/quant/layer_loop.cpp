@@ -25,8 +25,8 @@ std::vector<LayerOutcome> quantizeEach(std::span<const LayerTask> tasks, const R
 const ActivationStats& requireActivations(const LayerTask& task) {
   if (task.activations == nullptr || task.activations->tokens == 0)
     throw requestError(task.name, "this method needs calibration inputs, and the layer has none");
-  if (task.activations->channels != task.weights.cols)
-    throw inputError(task.name, "calibration inputs: expected " + std::to_string(task.weights.cols) +
+  if (task.activations->channels != task.weights.cols())
+    throw inputError(task.name, "calibration inputs: expected " + std::to_string(task.weights.cols()) +
                                     " channels, got " + std::to_string(task.activations->channels));
   return *task.activations;
 }

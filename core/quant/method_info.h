@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "core/base/run_context.h"
+#include "core/kernels/weight_rows.h"
 #include "core/quant/param_spec.h"
 #include "core/quant/settings.h"
 #include "core/stats/activation_stats.h"
-#include "core/tensor/matrix.h"
 #include "core/tensor/quantized_tensor.h"
 
 namespace qs {
 
 /// One layer to quantize. The views stay valid during the call.
 struct LayerTask {
-  std::string name;                              ///< the weight tensor without ".weight"
-  MatrixView weights;                            ///< [out, in], finite values only
+  std::string name;    ///< the weight tensor without ".weight"
+  WeightRows weights;  ///< [out, in], finite values only; a matrix unless the method readsRows
   const ActivationStats* activations = nullptr;  ///< null without calibration
   bool mayScaleInput = true;  ///< false where an input scale could not be folded into the operation before
 };
@@ -72,6 +72,7 @@ struct MethodInfo {
   bool needsCalibration = false;
   bool scalesInputs = false;          ///< produces input scales (SmoothQuant, AWQ)
   bool quantizesActivations = false;  ///< W8A8
+  bool readsRows = false;             ///< takes weights that are widened as they are read, not a matrix
   bool trainsModel = false;           ///< trained in a model's context: `quantize` gives the training's start alone
   int colorSlot = 1;                  ///< fixed colour of the method in every chart (ux.md section 6)
   std::vector<ParamSpec> parameters;

@@ -5,6 +5,7 @@
 
 #include "core/base/parallel.h"
 #include "core/base/run_context.h"
+#include "core/kernels/weight_rows.h"
 
 namespace qs {
 
@@ -29,6 +30,15 @@ void forRowTiles(std::size_t rows, std::size_t cols, const RunContext& context, 
   const std::size_t step = rowsPerTile(cols);
   parallelFor(context, rowTileCount(rows, cols), [&](std::size_t tile) {
     body(tile, RowTile{tile * step, std::min((tile + 1) * step, rows)});
+  });
+}
+
+/// Calls body(index, first row, MatrixView of the rows) for every tile of the weights, in parallel.
+template <typename Body>
+void forTiles(const WeightRows& weights, const RunContext& context, const Body& body) {
+  forRowTiles(weights.rows(), weights.cols(), context, [&](std::size_t tile, RowTile rows) {
+    Matrix::Values buffer;
+    body(tile, rows.first, weights.middleRows(rows.first, rows.last - rows.first, buffer));
   });
 }
 

@@ -13,11 +13,10 @@ namespace qs {
 
 namespace {
 
-ValueRange tensorRange(MatrixView weights, const RunContext& context) {
-  std::vector<ValueRange> ranges(rowTileCount(weights.rows, weights.cols));
-  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t tile, RowTile rows) {
-    ranges[tile] = rangeOf(weights.middleRows(rows.first, rows.last - rows.first).values());
-  });
+ValueRange tensorRange(const WeightRows& weights, const RunContext& context) {
+  std::vector<ValueRange> ranges(rowTileCount(weights.rows(), weights.cols()));
+  forTiles(weights, context,
+           [&](std::size_t tile, std::size_t, MatrixView rows) { ranges[tile] = rangeOf(rows.values()); });
   if (ranges.empty()) return {};
   ValueRange whole = ranges.front();
   for (const ValueRange& range : ranges) whole = {std::min(whole.low, range.low), std::max(whole.high, range.high)};
@@ -32,18 +31,17 @@ std::vector<UnitGrid> shrinkCandidates(ValueRange range, const QuantScheme& sche
 }
 
 // One grid for the whole matrix; the losses of the candidates are summed tile by tile, in order.
-UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRange, const RunContext& context,
+UnitGrid tensorGrid(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange, const RunContext& context,
                     double progress) {
   const ValueRange range = tensorRange(weights, context);
   const UnitGrid whole = gridOfRange(range, scheme);
   if (!shrinkRange || scheme.realZeroPoint) return whole;
   const std::vector<UnitGrid> candidates = shrinkCandidates(range, scheme);
-  std::vector<std::vector<double>> losses(rowTileCount(weights.rows, weights.cols));
-  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t tile, RowTile rows) {
-    const auto values = weights.middleRows(rows.first, rows.last - rows.first).values();
+  std::vector<std::vector<double>> losses(rowTileCount(weights.rows(), weights.cols()));
+  forTiles(weights, context, [&](std::size_t tile, std::size_t, MatrixView rows) {
     for (const UnitGrid grid : candidates) {
       context.throwIfStopped();
-      losses[tile].push_back(shrinkLossOn(values, grid, scheme, whole.scale));
+      losses[tile].push_back(shrinkLossOn(rows.values(), grid, scheme, whole.scale));
     }
     context.advance(progress / static_cast<double>(losses.size()));
   });
@@ -53,10 +51,29 @@ UnitGrid tensorGrid(MatrixView weights, const QuantScheme& scheme, bool shrinkRa
   return candidates[static_cast<std::size_t>(std::min_element(sums.begin(), sums.end()) - sums.begin())];
 }
 
-std::span<const float> group(MatrixView weights, const QuantScheme& scheme, std::size_t row, std::size_t index) {
-  const std::size_t length = scheme.groupLength(weights.cols);
-  const std::size_t first = index * length;
-  return weights.row(row).subspan(first, std::min(length, weights.cols - first));
+void findRowGrids(std::span<const float> row, const QuantScheme& scheme, bool shrinkRange, std::span<UnitGrid> grids) {
+  const std::size_t length = scheme.groupLength(row.size());
+  std::vector<ValueRange> ranges(grids.size());
+  if (!shrinkRange) rangesOf(row, length, ranges);
+  for (std::size_t g = 0; g < grids.size(); ++g) {
+    const std::size_t first = g * length;
+    grids[g] = shrinkRange ? findGrid(row.subspan(first, std::min(length, row.size() - first)), scheme, true)
+                           : gridOfRange(ranges[g], scheme);
+    requireStorable(grids[g], scheme);
+  }
+}
+
+void setGrid(UnitGrid grid, std::size_t unit, QuantizedTensor& tensor) {
+  tensor.scales[unit] = grid.scale;
+  if (!tensor.zeroPoints.empty()) tensor.zeroPoints[unit] = grid.zero;
+}
+
+// Codes of a row on the grids that the tensor has.
+void roundRow(std::span<const float> values, std::size_t row, QuantizedTensor& tensor) {
+  const std::size_t unit = tensor.unit(row, 0);
+  const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[unit];
+  const GroupGrids grids{tensor.scheme.groupLength(tensor.cols), &tensor.scales[unit], zeros};
+  quantizeGroups(values, grids, tensor.scheme, std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols));
 }
 
 }  // namespace
@@ -78,7 +95,7 @@ QuantizedTensor emptyTensor(const QuantScheme& scheme, std::size_t rows, std::si
   return tensor;
 }
 
-std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
+std::vector<UnitGrid> findGrids(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange,
                                 const RunContext& context, double progress) {
   if (scheme.groupSize == kPerTensor) {
     const UnitGrid grid = tensorGrid(weights, scheme, shrinkRange, context, shrinkRange ? progress : 0.0);
@@ -86,64 +103,45 @@ std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, b
     requireStorable(grid, scheme);
     return {grid};
   }
-  const std::size_t groups = scheme.groupsPerRow(weights.cols);
-  std::vector<UnitGrid> grids(weights.rows * groups);
-  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row) {
+  const std::size_t groups = scheme.groupsPerRow(weights.cols());
+  std::vector<UnitGrid> grids(weights.rows() * groups);
+  forTiles(weights, context, [&](std::size_t, std::size_t first, MatrixView rows) {
+    for (std::size_t r = 0; r < rows.rows; ++r) {
       context.throwIfStopped();
-      for (std::size_t g = 0; g < groups; ++g) {
-        grids[row * groups + g] = findGrid(group(weights, scheme, row, g), scheme, shrinkRange);
-        requireStorable(grids[row * groups + g], scheme);
-      }
+      findRowGrids(rows.row(r), scheme, shrinkRange, std::span(grids).subspan((first + r) * groups, groups));
     }
-    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows, weights.cols)));
+    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows(), weights.cols())));
   });
   return grids;
 }
 
-QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme, std::span<const UnitGrid> grids,
+QuantizedTensor quantizeOnGrids(const WeightRows& weights, const QuantScheme& scheme, std::span<const UnitGrid> grids,
                                 const RunContext& context) {
-  assert(grids.size() == scheme.scaleCount(weights.rows, weights.cols));
-  QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
-  for (std::size_t i = 0; i < grids.size(); ++i) {
-    tensor.scales[i] = grids[i].scale;
-    if (!tensor.zeroPoints.empty()) tensor.zeroPoints[i] = grids[i].zero;
-  }
-  const std::size_t length = scheme.groupLength(weights.cols);
-  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row) {
-      for (std::size_t first = 0; first < weights.cols; first += length) {
-        const std::size_t count = std::min(length, weights.cols - first);
-        quantizeRun(weights.row(row).subspan(first, count), grids[tensor.unit(row, first)], scheme,
-                    std::span(tensor.codes).subspan(row * weights.cols + first, count));
-      }
-    }
+  assert(grids.size() == scheme.scaleCount(weights.rows(), weights.cols()));
+  QuantizedTensor tensor = emptyTensor(scheme, weights.rows(), weights.cols());
+  for (std::size_t i = 0; i < grids.size(); ++i) setGrid(grids[i], i, tensor);
+  forTiles(weights, context, [&](std::size_t, std::size_t first, MatrixView rows) {
+    for (std::size_t r = 0; r < rows.rows; ++r) roundRow(rows.row(r), first + r, tensor);
   });
   return tensor;
 }
 
-QuantizedTensor quantizeUniform(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
+QuantizedTensor quantizeUniform(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange,
                                 const RunContext& context, double progress) {
   if (scheme.groupSize == kPerTensor)
     return quantizeOnGrids(weights, scheme, findGrids(weights, scheme, shrinkRange, context, progress), context);
   // Range, grid and codes of a group while it is in the cache.
-  QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
-  const std::size_t groups = scheme.groupsPerRow(weights.cols);
-  const std::size_t length = scheme.groupLength(weights.cols);
-  forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
-    for (std::size_t row = rows.first; row < rows.last; ++row) {
+  QuantizedTensor tensor = emptyTensor(scheme, weights.rows(), weights.cols());
+  const std::size_t groups = scheme.groupsPerRow(weights.cols());
+  forTiles(weights, context, [&](std::size_t, std::size_t first, MatrixView rows) {
+    std::vector<UnitGrid> grids(groups);
+    for (std::size_t r = 0; r < rows.rows; ++r) {
       if (shrinkRange) context.throwIfStopped();
-      for (std::size_t g = 0; g < groups; ++g) {
-        const auto values = group(weights, scheme, row, g);
-        const UnitGrid grid = findGrid(values, scheme, shrinkRange);
-        requireStorable(grid, scheme);
-        tensor.scales[row * groups + g] = grid.scale;
-        if (!tensor.zeroPoints.empty()) tensor.zeroPoints[row * groups + g] = grid.zero;
-        quantizeRun(values, grid, scheme,
-                    std::span(tensor.codes).subspan(row * weights.cols + g * length, values.size()));
-      }
+      findRowGrids(rows.row(r), scheme, shrinkRange, grids);
+      for (std::size_t g = 0; g < groups; ++g) setGrid(grids[g], (first + r) * groups + g, tensor);
+      roundRow(rows.row(r), first + r, tensor);
     }
-    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows, weights.cols)));
+    if (progress > 0) context.advance(progress / static_cast<double>(rowTileCount(weights.rows(), weights.cols())));
   });
   return tensor;
 }

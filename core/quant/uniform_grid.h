@@ -5,7 +5,7 @@
 
 #include "core/base/run_context.h"
 #include "core/kernels/uniform_grid.h"  // grids of single units: find, code, value
-#include "core/tensor/matrix.h"
+#include "core/kernels/weight_rows.h"
 #include "core/tensor/quant_scheme.h"
 #include "core/tensor/quantized_tensor.h"
 
@@ -19,15 +19,15 @@ namespace qs {
 /// Round-to-nearest of a matrix: a grid for every unit, then the codes. With `shrinkRange` MSE-shrunk ranges.
 /// Throws Error (Failed) where a scale doesn't fit the scale type. Advances the context's progress by `progress`
 /// meanwhile.
-[[nodiscard]] QuantizedTensor quantizeUniform(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
+[[nodiscard]] QuantizedTensor quantizeUniform(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange,
                                               const RunContext& context, double progress = 0);
 
 /// The grids alone, one a unit: [rows, groupsPerRow], or one per tensor. Throws as quantizeUniform.
-[[nodiscard]] std::vector<UnitGrid> findGrids(MatrixView weights, const QuantScheme& scheme, bool shrinkRange,
+[[nodiscard]] std::vector<UnitGrid> findGrids(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange,
                                               const RunContext& context, double progress = 0);
 
 /// Codes for given grids (as findGrids gives them) of the scheme.
-[[nodiscard]] QuantizedTensor quantizeOnGrids(MatrixView weights, const QuantScheme& scheme,
+[[nodiscard]] QuantizedTensor quantizeOnGrids(const WeightRows& weights, const QuantScheme& scheme,
                                               std::span<const UnitGrid> grids, const RunContext& context);
 
 /// Throws Error (Failed) naming the scale type unless the scale is a finite positive number.

@@ -1,5 +1,6 @@
 #include "core/session/layer_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -24,19 +25,37 @@ std::uint64_t checksumOf(std::string_view bytes) {
   return hash.value();
 }
 
-void appendNumber(std::string& out, std::uint64_t number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof(number));
-}
+// A layer's file as it grows; each part is checksummed while it is in the cache.
+class FileText {
+ public:
+  // `size` as it will be, without the checksum.
+  explicit FileText(std::uint64_t size) {
+    m_bytes.reserve(size + sizeof(std::uint64_t));
+    m_checksum.add(size);  // as the checksum of one text begins
+  }
+  void append(std::string_view part) {
+    m_checksum.add(std::as_bytes(std::span(part.data(), part.size())));
+    m_bytes += part;
+  }
+  void append(std::uint64_t number) { append({reinterpret_cast<const char*>(&number), sizeof(number)}); }
+  template <typename T>
+  void append(const std::vector<T>& values) {
+    append({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
+  }
+  [[nodiscard]] std::string finish() {
+    append(m_checksum.value());
+    return std::move(m_bytes);
+  }
+
+ private:
+  std::string m_bytes;
+  Hash64 m_checksum;
+};
 
 std::uint64_t numberAt(std::string_view bytes, std::size_t at) {
   std::uint64_t number = 0;
   std::memcpy(&number, bytes.data() + at, sizeof(number));
   return number;
-}
-
-template <typename T>
-void appendArray(std::string& out, const std::vector<T>& values) {
-  out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 
 // Takes arrays off the front of a payload; throws where there isn't enough.
@@ -143,6 +162,18 @@ void packInto(std::span<const std::uint8_t> codes, int bits, std::span<char> pac
   if (filled > 0) packed[at] = static_cast<char>(buffer & 0xFFU);
 }
 
+// A part at a time, so that nothing has to be set twice.
+void appendPacked(FileText& out, const QuantizedTensor& tensor) {
+  constexpr std::size_t kPart = 65'536;  // whole bytes, whatever the bits
+  std::string packed;
+  for (std::size_t first = 0; first < tensor.codes.size(); first += kPart) {
+    const auto codes = std::span(tensor.codes).subspan(first, std::min(kPart, tensor.codes.size() - first));
+    packed.resize((codes.size() * static_cast<std::size_t>(tensor.scheme.bits) + 7) / 8);
+    packInto(codes, tensor.scheme.bits, packed);
+    out.append(packed);
+  }
+}
+
 // The reverse; `isSigned` extends the sign. `packed` holds at least ceil(count·bits/8) bytes.
 std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
   const auto width = static_cast<unsigned>(bits);
@@ -247,27 +278,22 @@ std::optional<LayerParts> splitLayer(std::string_view bytes) {
 std::string encodeLayer(const LayerReport& report, const QuantizedTensor& tensor) {
   const std::vector<std::uint8_t> header =
       json::to_cbor(json{{"report", reportToValue(report)}, {"tensor", tensorHeader(tensor)}});
-  std::string bytes;
-  bytes.reserve(kMagic.size() + 2 * sizeof(std::uint64_t) + header.size() + packedCodeBytes(tensor) +
-                arrayBytes(tensor));
-  bytes = kMagic;
-  appendNumber(bytes, header.size());
-  appendArray(bytes, header);
-  const std::size_t codes = bytes.size();
-  bytes.resize(codes + packedCodeBytes(tensor));
-  packInto(tensor.codes, tensor.scheme.bits, std::span(bytes).subspan(codes));
-  appendArray(bytes, tensor.scales);
-  appendArray(bytes, tensor.zeroPoints);
-  appendArray(bytes, tensor.groupIndex);
-  appendArray(bytes, tensor.codebook);
-  appendArray(bytes, tensor.inputScale);
+  FileText file(kMagic.size() + sizeof(std::uint64_t) + header.size() + packedCodeBytes(tensor) + arrayBytes(tensor));
+  file.append(kMagic);
+  file.append(std::uint64_t{header.size()});
+  file.append(header);
+  appendPacked(file, tensor);
+  file.append(tensor.scales);
+  file.append(tensor.zeroPoints);
+  file.append(tensor.groupIndex);
+  file.append(tensor.codebook);
+  file.append(tensor.inputScale);
   if (tensor.nestedScales) {
-    appendArray(bytes, tensor.nestedScales->codes);
-    appendArray(bytes, tensor.nestedScales->codebook);
-    appendArray(bytes, tensor.nestedScales->absMax);
+    file.append(tensor.nestedScales->codes);
+    file.append(tensor.nestedScales->codebook);
+    file.append(tensor.nestedScales->absMax);
   }
-  appendNumber(bytes, checksumOf(bytes));
-  return bytes;
+  return file.finish();
 }
 
 std::optional<QuantizedTensor> decodeLayerTensor(std::string_view bytes) {

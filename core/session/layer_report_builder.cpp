@@ -90,7 +90,7 @@ void addDescription(const WeightDescription& description, LayerReport& report) {
   report.outliers = outlierChannels(description.channels.absMax, kOutliers, kOutlierRatio);
 }
 
-void measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+void measureOutcome(const WeightRows& weights, const WeightDescription& description, const LayerOutcome& outcome,
                     const ActivationStats* inputs, LayerReport& report, const RunContext& context,
                     ComparisonMaps* maps) {
   report.notes = outcome.notes;
@@ -112,7 +112,7 @@ void measureOutcome(MatrixView weights, const WeightDescription& description, co
   report.levels = levelsOf(tensor);
   report.before = comparison.before;
   report.after = comparison.after;
-  if (inputs != nullptr) setOutputErrors(weights, outcome, *inputs, report, context);
+  if (inputs != nullptr) setOutputErrors(weights.view(), outcome, *inputs, report, context);
 }
 
 }  // namespace qs

@@ -6,7 +6,6 @@
 #include "core/session/run_groups.h"
 #include "core/stats/activation_stats.h"
 #include "core/stats/weight_stats.h"
-#include "core/tensor/matrix.h"
 
 namespace qs {
 
@@ -17,9 +16,9 @@ namespace qs {
 void addDescription(const WeightDescription& description, LayerReport& report);
 
 /// Fills in everything that comes from a method's outcome. `weights` are the original weights [out, in]; `report` holds
-/// reportHead() and addDescription(). A failed outcome only sets the error. `inputs` may be null; `maps` are filled
-/// where there are any. Throws Cancelled.
-void measureOutcome(MatrixView weights, const WeightDescription& description, const LayerOutcome& outcome,
+/// reportHead() and addDescription(). A failed outcome only sets the error. `inputs` may be null, else the weights are
+/// a matrix; `maps` are filled where there are any. Throws Cancelled.
+void measureOutcome(const WeightRows& weights, const WeightDescription& description, const LayerOutcome& outcome,
                     const ActivationStats* inputs, LayerReport& report, const RunContext& context,
                     ComparisonMaps* maps = nullptr);
 

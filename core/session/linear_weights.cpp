@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/kernels/convert.h"
 #include "core/kernels/finite.h"
 #include "core/session/layer_filter.h"
 
@@ -63,6 +65,21 @@ Matrix loadLinear(const Checkpoint& model, const CheckpointTensor& tensor, const
   tensor.source->release();
   if (isStoredTransposed(model, tensor.info)) return transposed(values.view());
   return values;
+}
+
+std::optional<StoredRows> storedLinear(const Checkpoint& model, const CheckpointTensor& tensor) {
+  const std::optional<TensorView> stored = tensor.source->stored();
+  if (!stored || !StoredRows::holds(stored->dtype) || stored->shape.size() != 2) return std::nullopt;
+  if (isStoredTransposed(model, tensor.info)) return std::nullopt;
+  return StoredRows{stored->dtype, stored->bytes.data(), stored->shape[0], stored->shape[1]};
+}
+
+void requireFinite(const CheckpointTensor& tensor, const StoredRows& weights) {
+  std::vector<float> values(weights.cols);
+  for (std::size_t row = 0; row < weights.rows; ++row) {
+    widenToFloat(weights.type, weights.middle(row, 1).contents(), values);
+    if (const auto bad = findNonFinite(values)) refuseNonFinite(tensor, values[*bad], row * weights.cols + *bad);
+  }
 }
 
 Matrix transposed(MatrixView matrix) {

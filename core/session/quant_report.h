@@ -62,7 +62,7 @@ struct LayerReport {
   std::uint64_t originalBytes = 0;
   std::uint64_t quantizedBytes = 0;
   double bitsPerWeight = 0;
-  double seconds = 0;
+  double seconds = 0;         ///< of the method's own work on the layer
   bool stored = false;        ///< taken from an earlier identical run, with its original seconds
   Histogram before;           ///< weights on equal bins over their range, widened to hold the quantized weights
   Histogram after;            ///< quantized weights on the same bins

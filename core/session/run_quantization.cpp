@@ -1,9 +1,12 @@
 #include "core/session/run_quantization.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 
+#include "core/base/background_queue.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/quant/method_registry.h"
@@ -17,11 +20,14 @@ namespace qs {
 
 namespace {
 
-// What several groups may have together to be worked on at a time, so that one is stored while another is rounded; a
+// What several groups may have together to be worked on at a time, so that one is measured while another is rounded; a
 // larger group has all threads for itself.
-constexpr std::uint64_t kBatchWeights = 100'000'000;
+constexpr std::uint64_t kWeightsAtATime = 100'000'000;
+constexpr std::size_t kGroupsAtATime = 64;
 constexpr std::uint64_t kBatchGramEntries = 16'000'000;
-constexpr std::size_t kBatchGroups = 64;
+// Of finished layers: a disk that waits mustn't stop the computing, nor memory grow where it is too slow.
+constexpr std::size_t kSavingThreads = 2;
+constexpr std::uint64_t kSavingBytes = std::uint64_t{256} << 20U;
 
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -66,6 +72,27 @@ struct GroupInputs {
   std::optional<Error> error;
 };
 
+// A layer of a group, and what its weights look like. `weights` refers to `matrix`, or to the model's own memory.
+struct LoadedLayer {
+  std::size_t index = 0;
+  Matrix matrix;
+  WeightRows weights;
+  WeightDescription description;
+};
+
+// What a worker has made of a layer; `tensor` is still to be saved.
+struct MadeLayer {
+  LayerReportPtr report;
+  std::optional<QuantizedTensor> tensor;
+};
+
+// Groups first..last-1 of the order, so many of them at a time.
+struct Batch {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::size_t lanes = 1;
+};
+
 // Of the store, or of who else takes what was made; not an Error, so that no layer takes it for its own.
 struct StoreFault {
   Error error;
@@ -90,13 +117,12 @@ class Run {
 
   std::vector<LayerReportPtr> all() {
     beginProgress();
-    prefetch(0, endOfBatch(0));
-    for (std::size_t first = 0; first < m_groups.size();) {
-      const std::size_t last = endOfBatch(first);
-      prefetch(last, endOfBatch(last));
-      runBatch(first, last);
-      first = last;
+    for (std::size_t next = 0; next < m_order.size();) {
+      const Batch batch = batchFrom(next);
+      runBatch(batch);
+      next = batch.last;
     }
+    m_saving.finish();
     return m_delivery.all();
   }
 
@@ -112,35 +138,53 @@ class Run {
     return m_provider ? m_provider->turnOf(m_groups[group].layers.front().name) : 0;
   }
 
-  // Batches are runs of m_order.
-  [[nodiscard]] std::size_t endOfBatch(std::size_t first) const {
+  // How many groups may be worked on at a time where the largest has so many weights.
+  [[nodiscard]] static std::size_t groupsAtATime(std::uint64_t weights) {
+    return std::clamp<std::size_t>(kWeightsAtATime / std::max<std::uint64_t>(weights, 1), 1, kGroupsAtATime);
+  }
+
+  // A batch is a run of m_order: groups whose inputs may be in memory together. A group that needs all threads is one
+  // of its own.
+  [[nodiscard]] Batch batchFrom(std::size_t first) const {
+    Batch batch{.first = first, .last = first, .lanes = kGroupsAtATime};
     std::uint64_t weights = 0;
     std::uint64_t gram = 0;
-    std::size_t last = first;
-    while (last < m_order.size() && last - first < kBatchGroups) {
-      const RunGroup& group = m_groups[m_order[last]];
+    for (; batch.last < m_order.size(); ++batch.last) {
+      const RunGroup& group = m_groups[m_order[batch.last]];
       weights += group.elements();
       gram += m_provider ? group.inputs() * group.inputs() : 0;
-      const bool isFull = weights > kBatchWeights || gram > kBatchGramEntries;
-      if (last > first && (isFull || turn(m_order[last]) != turn(m_order[first]))) break;
-      ++last;
+      const std::size_t lanes = std::min(batch.lanes, groupsAtATime(group.elements()));
+      const bool isFull = m_provider && (weights > kWeightsAtATime || gram > kBatchGramEntries);
+      const bool isApart = isFull || lanes == 1 || turn(m_order[batch.last]) != turn(m_order[first]);
+      if (batch.last > first && isApart) break;
+      batch.lanes = lanes;
     }
-    return last;
+    return batch;
   }
 
-  // The disk reads a batch while the one before is worked on.
-  void prefetch(std::size_t first, std::size_t last) const {
-    for (std::size_t g = first; g < last; ++g)
-      for (const PlannedLayer& layer : m_groups[g].layers)
-        if (!m_store.contains(layer.name)) layer.tensor->source->prefetch();
+  // The disk reads a group while others are worked on.
+  void prefetch(std::size_t group) const {
+    if (group >= m_order.size()) return;
+    for (const PlannedLayer& layer : m_groups[m_order[group]].layers)
+      if (!m_store.contains(layer.name)) layer.tensor->source->prefetch();
   }
 
-  void runBatch(std::size_t first, std::size_t last) {
+  void runBatch(const Batch& batch) {
     std::vector<GroupInputs> inputs;
-    for (std::size_t i = first; i < last; ++i) inputs.push_back(inputsOf(m_groups[m_order[i]]));
-    parallelFor(m_context, last - first, [&](std::size_t i) { runGroup(m_order[first + i], inputs[i]); });
-    if (turn(m_order[first]) == 0) return;
-    for (std::size_t i = first; i < last; ++i)
+    for (std::size_t i = batch.first; i < batch.last; ++i) inputs.push_back(inputsOf(m_groups[m_order[i]]));
+    const std::size_t lanes = std::min(batch.lanes, batch.last - batch.first);
+    for (std::size_t lane = 0; lane < lanes; ++lane) prefetch(batch.first + lane);
+    std::atomic<std::size_t> next = batch.first;
+    parallelFor(m_context, lanes, [&](std::size_t) {
+      for (std::size_t i = next++; i < batch.last; i = next++) {
+        m_context.throwIfStopped();
+        prefetch(i + lanes);
+        runGroup(m_order[i], inputs[i - batch.first]);
+      }
+    });
+    if (turn(m_order[batch.first]) == 0) return;
+    m_saving.finish();
+    for (std::size_t i = batch.first; i < batch.last; ++i)
       for (const PlannedLayer& layer : m_groups[m_order[i]].layers)
         if (const std::optional<QuantizedTensor> tensor = m_store.loadTensor(layer.name))
           m_provider->layerQuantized(layer.name, *tensor);
@@ -164,18 +208,33 @@ class Run {
   void runGroup(std::size_t index, const GroupInputs& inputs) {
     const RunGroup& group = m_groups[index];
     if (m_context.progress != nullptr) m_context.progress->setItem(group.layers.front().name);
-    std::vector<LayerReportPtr> reports = storedReports(group);
-    if (reports.empty()) {
-      try {
-        if (inputs.error) throw Error(*inputs.error);
-        reports = quantizeGroup(group, inputs.stats.get());
-      } catch (const Error& error) {
-        reports = failedReports(group, error);
-      }
-    } else {
+    if (std::vector<LayerReportPtr> reports = storedReports(group); !reports.empty()) {
       m_context.advance(static_cast<double>(group.layers.size()));
+      return m_delivery.deliver(index, std::move(reports));
     }
-    m_delivery.deliver(index, std::move(reports));
+    std::vector<MadeLayer> made;
+    try {
+      if (inputs.error) throw Error(*inputs.error);
+      made = quantizeGroup(group, inputs.stats.get());
+    } catch (const Error& error) {
+      return m_delivery.deliver(index, failedReports(group, error));
+    }
+    save(index, std::move(made));
+  }
+
+  void save(std::size_t index, std::vector<MadeLayer> made) {
+    std::uint64_t bytes = 0;
+    for (const MadeLayer& layer : made)
+      if (layer.tensor) bytes += layer.tensor->codes.size() + layer.tensor->storedBytes();
+    m_saving.push(bytes, [this, index, made = std::move(made)]() mutable {
+      std::vector<LayerReportPtr> reports;
+      for (MadeLayer& layer : made) {
+        if (layer.tensor) saveLayer(*layer.report, *layer.tensor);
+        layer.tensor.reset();
+        reports.push_back(std::move(layer.report));
+      }
+      m_delivery.deliver(index, std::move(reports));
+    });
   }
 
   // Empty unless every layer of the group is stored undamaged: they share a scale, so they are made together.
@@ -203,53 +262,63 @@ class Run {
     return reports;
   }
 
-  [[nodiscard]] std::vector<LayerReportPtr> quantizeGroup(const RunGroup& group, const ActivationStats* inputs) {
-    const auto start = std::chrono::steady_clock::now();
+  [[nodiscard]] LoadedLayer load(const RunGroup& group, std::size_t index, const ActivationStats* inputs) const {
+    const CheckpointTensor& tensor = *group.layers[index].tensor;
+    LoadedLayer layer{.index = index};
+    const bool readsRows = group.layers.front().plan.method->readsRows && inputs == nullptr;
+    const std::optional<StoredRows> stored = readsRows ? storedLinear(m_model, tensor) : std::nullopt;
+    if (!stored) layer.matrix = loadLinear(m_model, tensor, m_context);
+    layer.weights = stored ? WeightRows(*stored) : WeightRows(layer.matrix.view());
+    layer.description = describeWeights(layer.weights, m_context, WeightCounts::Later);
+    if (!std::isfinite(layer.description.moments.sumSquared)) requireFinite(tensor, layer.weights.stored());
+    return layer;
+  }
+
+  [[nodiscard]] std::vector<MadeLayer> quantizeGroup(const RunGroup& group, const ActivationStats* inputs) {
     const LayerPlan& plan = group.layers.front().plan;
-    std::vector<LayerReportPtr> reports(group.layers.size());
-    std::vector<Matrix> weights;
-    std::vector<LayerTask> tasks;
-    std::vector<std::size_t> loaded;  // the layer of each task: one that can't be read fails alone
+    std::vector<MadeLayer> made(group.layers.size());
+    std::vector<LoadedLayer> loaded;  // without those that can't be read, which fail alone
     for (std::size_t i = 0; i < group.layers.size(); ++i) {
       try {
-        weights.push_back(loadLinear(m_model, *group.layers[i].tensor, m_context));
-        loaded.push_back(i);
+        loaded.push_back(load(group, i, inputs));
       } catch (const Error& error) {
-        reports[i] = failedReport(group.layers[i], error);
+        made[i].report = failedReport(group.layers[i], error);
       }
     }
-    for (std::size_t t = 0; t < loaded.size(); ++t)
-      tasks.push_back({.name = group.layers[loaded[t]].name,
-                       .weights = weights[t].view(),
+    std::vector<LayerTask> tasks;
+    for (const LoadedLayer& layer : loaded)
+      tasks.push_back({.name = group.layers[layer.index].name,
+                       .weights = layer.weights,
                        .activations = inputs,
                        .mayScaleInput = group.mayScaleInput});
     const QuantizeOptions options{.scaleType = m_request.scaleType, .seed = m_request.seed};
+    const auto start = std::chrono::steady_clock::now();
     std::vector<LayerOutcome> outcomes = plan.method->quantize(tasks, plan.settings, options, m_context);
     const double seconds = secondsSince(start) / static_cast<double>(std::max<std::size_t>(tasks.size(), 1));
     for (std::size_t t = 0; t < tasks.size(); ++t) {
-      reports[loaded[t]] = finishLayer(group.layers[loaded[t]], tasks[t].weights, outcomes.at(t), inputs, seconds);
-      weights[t] = Matrix();
-      outcomes[t] = LayerOutcome();
+      const PlannedLayer& layer = group.layers[loaded[t].index];
+      MadeLayer& result = made[loaded[t].index];
+      result.report = measuredReport(layer, loaded[t], outcomes.at(t), inputs, seconds);
+      result.tensor = std::move(outcomes[t].tensor);
+      loaded[t].matrix = Matrix();
+      layer.tensor->source->release();
     }
-    return reports;
+    return made;
   }
 
-  [[nodiscard]] LayerReportPtr finishLayer(const PlannedLayer& layer, MatrixView weights, const LayerOutcome& outcome,
-                                           const ActivationStats* inputs, double seconds) {
+  [[nodiscard]] LayerReportPtr measuredReport(const PlannedLayer& layer, const LoadedLayer& loaded,
+                                              const LayerOutcome& outcome, const ActivationStats* inputs,
+                                              double seconds) const {
     LayerReport report = reportHead(layer);
     report.seconds = seconds;
-    const WeightDescription description = describeWeights(weights, m_context);
-    addDescription(description, report);
-    measureOutcome(weights, description, outcome, inputs, report, m_context);
-    if (outcome.tensor) {
-      m_context.throwIfStopped();
-      saveLayer(report, *outcome.tensor);
-    }
+    addDescription(loaded.description, report);
+    measureOutcome(loaded.weights, loaded.description, outcome, inputs, report, m_context);
     return std::make_shared<const LayerReport>(std::move(report));
   }
 
   // A full disk ends the run; it is not the layer's fault.
   void saveLayer(const LayerReport& report, const QuantizedTensor& tensor) {
+    m_context.throwIfStopped();
     try {
       m_store.save(report, tensor);
       if (m_observers.quantized) m_observers.quantized(report.name, tensor);
@@ -267,6 +336,7 @@ class Run {
   std::unique_ptr<ActivationProvider> m_provider;
   const RunObservers& m_observers;
   OrderedDelivery m_delivery;
+  BackgroundQueue m_saving{kSavingThreads, kSavingBytes};  // the last member: its threads use the others
 };
 
 }  // namespace

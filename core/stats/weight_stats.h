@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/base/run_context.h"
 #include "core/kernels/histogram_count.h"
+#include "core/kernels/weight_rows.h"
 #include "core/stats/abs_max_pyramid.h"
 #include "core/stats/channel_stats.h"
 #include "core/stats/error_stats.h"
@@ -20,7 +23,8 @@ inline constexpr std::size_t kHistogramBins = 256;
 /// What a layer's weights look like before any quantization. Depends on no setting: make it once a layer.
 struct WeightDescription {
   Moments moments;
-  Histogram histogram;    ///< equal bins over [minimum, maximum]; around the value where all are equal
+  Histogram histogram;    ///< kHistogramBins equal bins over [minimum, maximum]; around the value where all are equal
+  bool isCounted = true;  ///< false: the bins are empty yet
   ChannelStats channels;  ///< without meanSquaredError
 };
 
@@ -36,11 +40,13 @@ struct WeightComparison {
   std::size_t groupsPerRow = 1;
 };
 
+enum class WeightCounts { Now, Later };
+
 /// Describes weights [out, in], all finite. Range, abs-max and moments are exact; the channels' quartiles and medians
-/// come from every row up to 1,024 of them, else from 1,024 rows spaced evenly. Runs in the arena at work. Throws
-/// Cancelled.
-[[nodiscard]] WeightDescription describeWeights(MatrixView weights, const RunContext& context,
-                                                std::size_t bins = kHistogramBins);
+/// come from every row up to 1,024 of them, else from 1,024 rows spaced evenly. With WeightCounts::Later the histogram
+/// is left to compareWeights(), which reads every weight anyway. Runs in the arena at work. Throws Cancelled.
+[[nodiscard]] WeightDescription describeWeights(const WeightRows& weights, const RunContext& context,
+                                                WeightCounts counts = WeightCounts::Now);
 
 /// Quantized weights [out, in] by rows: a matrix's, or a quantized tensor's, dequantized a few rows at a time. Refers
 /// to what it is made from.
@@ -53,7 +59,10 @@ class QuantizedRows {
   [[nodiscard]] std::size_t rows() const { return m_tensor != nullptr ? m_tensor->rows : m_values.rows; }
   [[nodiscard]] std::size_t cols() const { return m_tensor != nullptr ? m_tensor->cols : m_values.cols; }
   /// Rows first..first+count-1; valid until `buffer` changes.
-  [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, std::vector<float>& buffer) const;
+  [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, Matrix::Values& buffer) const;
+  /// Adds to `counts` what those rows hold, if that is quicker than to ask for them.
+  [[nodiscard]] bool countFromCodes(std::size_t first, std::size_t count, const Histogram& bins,
+                                    std::span<std::uint64_t> counts) const;
   /// Widens `span` to hold the values of those rows.
   void widen(ValueSpan& span, std::size_t first, std::size_t count) const;
 
@@ -71,7 +80,7 @@ struct ComparisonMaps {
 /// Compares quantized weights with the original ones, both [out, in]; `groupLength` inputs make a group
 /// (QuantScheme::groupLength). `description` is that of the original weights. Fills `maps` where there are any. Runs in
 /// the arena at work. Throws Cancelled.
-[[nodiscard]] WeightComparison compareWeights(MatrixView weights, const QuantizedRows& quantized,
+[[nodiscard]] WeightComparison compareWeights(const WeightRows& weights, const QuantizedRows& quantized,
                                               const WeightDescription& description, std::size_t groupLength,
                                               const RunContext& context, ComparisonMaps* maps = nullptr);
 

@@ -50,7 +50,7 @@ bool allZero(std::span<const float> values) {
 
 SharedScale findScale(std::span<const LayerTask> tasks, const AwqOptions& options, const InputMetric* metric,
                       const RunContext& context) {
-  const std::size_t inputs = tasks.front().weights.cols;
+  const std::size_t inputs = tasks.front().weights.cols();
   SharedScale shared{.scale = std::vector<float>(inputs, 1.0F)};
   if (!mayScaleInputs(tasks)) shared.notes.emplace_back(kNotFoldableNote);
   if (metric == nullptr) shared.notes.emplace_back("the calibration inputs are all zero: nothing is scaled or clipped");
@@ -85,9 +85,9 @@ void tryClipping(const LayerTask& task, const AwqOptions& options, const SharedS
   clipScaledWeights(scaled.span(), shared.scale, options.scheme, *task.activations, context, kClipProgress);
   QuantizedTensor clipped = withScale(quantizeUniform(scaled.view(), options.scheme, false, context), shared.scale);
   OutputErrorSums sums =
-      weightOnlyErrorSums(*outcome.tensor, task.weights, *task.activations, context, kMeasureProgress * 2 / 3);
+      weightOnlyErrorSums(*outcome.tensor, task.weights.view(), *task.activations, context, kMeasureProgress * 2 / 3);
   const double before = sums.relative();
-  sums.error = weightOnlyError(clipped, task.weights, *task.activations, context, kMeasureProgress / 3);
+  sums.error = weightOnlyError(clipped, task.weights.view(), *task.activations, context, kMeasureProgress / 3);
   const double after = sums.relative();
   outcome.figures["unclipped_loss"] = before;
   outcome.figures["clipped_loss"] = after;
@@ -101,7 +101,7 @@ void tryClipping(const LayerTask& task, const AwqOptions& options, const SharedS
 LayerOutcome quantizeLayer(const LayerTask& task, const AwqOptions& options, const SharedScale& shared, bool mayClip,
                            const RunContext& context) {
   LayerOutcome outcome{.notes = shared.notes};
-  Matrix scaled = scaledWeights(task.weights, shared.scale, context);
+  Matrix scaled = scaledWeights(task.weights.view(), shared.scale, context);
   outcome.tensor = withScale(quantizeUniform(scaled.view(), options.scheme, false, context), shared.scale);
   if (shared.curve) {
     outcome.curves.push_back(*shared.curve);

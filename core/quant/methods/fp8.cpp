@@ -62,8 +62,8 @@ QuantizedTensor quantizeFp8Layer(MatrixView weights, std::int64_t groupSize, Sca
 std::vector<LayerOutcome> quantizeFp8(std::span<const LayerTask> tasks, const Settings& settings,
                                       const QuantizeOptions& options, const RunContext& context) {
   return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{.tensor =
-                            quantizeFp8Layer(task.weights, settings.integer("group_size"), options.scaleType, context)};
+    return LayerOutcome{
+        .tensor = quantizeFp8Layer(task.weights.view(), settings.integer("group_size"), options.scaleType, context)};
   });
 }
 

@@ -133,7 +133,7 @@ void reportLosses(const LayerTask& task, MatrixView rounded, double loss, const 
   if (!std::isfinite(loss)) throw failedError(task.name, "the corrected weights overflowed");
   const OutputErrorSums exact =
       weightOnlyErrorSums(*outcome.tensor, rounded, *task.activations, context, kMeasureProgress);
-  if (rounded.data == task.weights.data) outcome.outputError = exact.relative();
+  if (rounded.data == task.weights.view().data) outcome.outputError = exact.relative();
   if (!(exact.reference > 0.0)) return;
   outcome.figures["predicted_loss"] = loss / exact.reference;
   outcome.figures["exact_loss"] = exact.relative();
@@ -164,13 +164,14 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   noteInputs(activations, dead.size(), outcome);
   const std::vector<std::uint32_t> order = columnOrder(activations, options.actOrder);
   DampedFactor factor = factorHessian(activations, order, options.damping, context);
-  if (factor.upper.empty()) return roundInstead(task.weights, options, factor.damping, std::move(outcome), context);
+  if (factor.upper.empty())
+    return roundInstead(task.weights.view(), options, factor.damping, std::move(outcome), context);
   outcome.figures["damping"] = factor.damping;
   if (factor.damping != options.damping) outcome.notes.push_back("damping raised to " + dampingText(factor.damping));
   const bool matches = options.matchOriginal && !activations.drift.empty();
   const Matrix matched =
-      matches ? weightsForOriginalOutputs(task.weights, activations, factor.upper, order, context) : Matrix();
-  const MatrixView aim = matches ? matched.view() : task.weights;
+      matches ? weightsForOriginalOutputs(task.weights.view(), activations, factor.upper, order, context) : Matrix();
+  const MatrixView aim = matches ? matched.view() : task.weights.view();
   if (matches) outcome.notes.emplace_back(kMatchesNote);
   const Matrix copy = dead.empty() ? Matrix() : withoutColumns(aim, dead);
   const MatrixView weights = dead.empty() ? aim : copy.view();

@@ -131,7 +131,9 @@ std::vector<LayerOutcome> quantizeHqq(std::span<const LayerTask> tasks, const Se
                                       const QuantizeOptions& options, const RunContext& context) {
   return quantizeEach(
       tasks, context,
-      [&](const LayerTask& task) { return quantizeHqqLayer(task.weights, settings, options.scaleType, context); },
+      [&](const LayerTask& task) {
+        return quantizeHqqLayer(task.weights.view(), settings, options.scaleType, context);
+      },
       kSearchShare);
 }
 

@@ -115,6 +115,7 @@ MethodInfo int8DynamicMethod() {
       .summary = "8-bit weights per output channel and 8-bit inputs whose scale is found for each token as it runs.",
       .source = "arXiv 2208.07339 (LLM.int8()), 2206.01861 (ZeroQuant)",
       .quantizesActivations = true,
+      .readsRows = true,
       .colorSlot = 6,
       .parameters = {activationParam("per-token", {{"per-token", "Per token"}, {"per-tensor", "Per tensor (affine)"}},
                                      "Inputs that share a scale: each token has its own, or the whole batch has "

@@ -74,7 +74,7 @@ std::vector<LayerOutcome> quantizeMxfp4(std::span<const LayerTask> tasks, const 
                                         const QuantizeOptions&, const RunContext& context) {
   const bool roundUp = settings.choice("scale_rounding") == "up";
   return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{.tensor = quantizeMxLayer(task.weights, roundUp, context)};
+    return LayerOutcome{.tensor = quantizeMxLayer(task.weights.view(), roundUp, context)};
   });
 }
 

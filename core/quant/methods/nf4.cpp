@@ -62,7 +62,7 @@ QuantizedTensor quantizeNf4Layer(MatrixView weights, const Settings& settings, S
 std::vector<LayerOutcome> quantizeNf4(std::span<const LayerTask> tasks, const Settings& settings,
                                       const QuantizeOptions& options, const RunContext& context) {
   return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{.tensor = quantizeNf4Layer(task.weights, settings, options.scaleType, context)};
+    return LayerOutcome{.tensor = quantizeNf4Layer(task.weights.view(), settings, options.scaleType, context)};
   });
 }
 

@@ -68,14 +68,14 @@ LayerOutcome trainLayer(const LayerTask& task, const QuantScheme& scheme, int st
   const ActivationStats& activations = requireGram(task);
   LayerOutcome outcome;
   if (const auto note = tooFewTokensNote(activations)) outcome.notes.push_back(*note);
-  const int exponent = rescaling(task.weights);
-  const Matrix copy = exponent == 0 ? Matrix() : timesPowerOfTwo(task.weights, exponent);
+  const int exponent = rescaling(task.weights.view());
+  const Matrix copy = exponent == 0 ? Matrix() : timesPowerOfTwo(task.weights.view(), exponent);
   const double passProgress = kTrainProgress / (steps + 2);
-  QatTrainer trainer(exponent == 0 ? task.weights : copy.view(), scheme, activations, context, passProgress);
+  QatTrainer trainer(exponent == 0 ? task.weights.view() : copy.view(), scheme, activations, context, passProgress);
   if (!(trainer.reference() > 0.0)) {
     context.advance(kTrainProgress - passProgress);
     outcome.notes.emplace_back("the layer's outputs are all zero on the calibration inputs: rounded to nearest");
-    outcome.tensor = quantizeUniform(task.weights, scheme, false, context);
+    outcome.tensor = quantizeUniform(task.weights.view(), scheme, false, context);
     return outcome;
   }
   LossCurve curve(task.name, steps, options.curveObserver);

@@ -54,6 +54,7 @@ MethodInfo rtnMethod() {
           .name = "RTN",
           .summary = "Rounds every weight to the nearest point of a uniform grid; needs no calibration.",
           .source = "arXiv 1712.05877, 1806.08342",
+          .readsRows = true,
           .colorSlot = 1,
           .parameters = {bitsParam(), groupSizeParam(), symmetricParam(), symmetricRangeParam(), mseRangeParam(),
                          fractionalZeroParam()},

@@ -29,10 +29,11 @@ struct SmoothOptions {
 
 // max over the outputs of all the layers of |W|, for each input.
 std::vector<float> weightMaxima(std::span<const LayerTask> tasks) {
-  std::vector<float> maxima(tasks.front().weights.cols, 0.0F);
+  std::vector<float> maxima(tasks.front().weights.cols(), 0.0F);
   for (const LayerTask& task : tasks)
-    for (std::size_t r = 0; r < task.weights.rows; ++r)
-      for (std::size_t c = 0; c < maxima.size(); ++c) maxima[c] = std::max(maxima[c], std::abs(task.weights(r, c)));
+    for (std::size_t r = 0; r < task.weights.rows(); ++r)
+      for (std::size_t c = 0; c < maxima.size(); ++c)
+        maxima[c] = std::max(maxima[c], std::abs(task.weights.view()(r, c)));
   return maxima;
 }
 
@@ -62,7 +63,7 @@ ActivationScheme inputScheme(const ActivationStats& activations, std::span<const
 QuantizedTensor smoothed(const LayerTask& task, const SmoothOptions& options, const std::vector<float>& scale,
                          const RunContext& context) {
   QuantizedTensor tensor =
-      quantizeUniform(scaledWeights(task.weights, scale, context).view(), options.scheme, false, context);
+      quantizeUniform(scaledWeights(task.weights.view(), scale, context).view(), options.scheme, false, context);
   tensor.activations = inputScheme(*task.activations, scale, options.isStatic);
   tensor.inputScale = scale;
   tensor.inputScaleKind = InputScaleKind::Smooth;
@@ -85,7 +86,7 @@ double groupError(std::span<const LayerTask> tasks, const SmoothOptions& options
   OutputErrorSums sums;
   for (const LayerTask& task : tasks) {
     const OutputErrorSums part =
-        outputErrorOverRows(smoothed(task, options, scale, context), task.weights, rows, context);
+        outputErrorOverRows(smoothed(task, options, scale, context), task.weights.view(), rows, context);
     sums.error += part.error;
     sums.reference += part.reference;
   }

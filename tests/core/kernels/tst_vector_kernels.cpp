@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/kernels/code_counts.h"
 #include "core/kernels/column_quantiles.h"
 #include "core/kernels/convert.h"
 #include "core/kernels/finite.h"
@@ -21,6 +22,7 @@
 #include "core/kernels/value_digest.h"
 #include "core/tensor/half.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/stored_bytes.h"
 #include "tests/support/vector_targets.h"
 
 using qs::Matrix;
@@ -87,6 +89,53 @@ class TestVectorKernels : public QObject {
           QCOMPARE(codes[i], qs::storedCode(code));
           QCOMPARE(back[i], qs::valueOf(code, grid));
         }
+      }
+    });
+  }
+
+  void groupsAreRangedAndRoundedAsRunsOfTheirOwn() {
+    const qs::QuantScheme scheme{.bits = 4};
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        const std::size_t count = 70 * length + length / 2;  // more than are ranged together; the last may be shorter
+        const Matrix values = qs::test::randomMatrix(1, count, length + 3);
+        const std::size_t groups = (count + length - 1) / length;
+        std::vector<qs::ValueRange> ranges(groups);
+        qs::rangesOf(values.row(0), length, ranges);
+        std::vector<float> scales;
+        std::vector<float> zeros;
+        for (const qs::ValueRange& range : ranges) {
+          const qs::UnitGrid grid = qs::gridOfRange(range, scheme);
+          scales.push_back(grid.scale);
+          zeros.push_back(grid.zero);
+        }
+        std::vector<std::uint8_t> codes(count);
+        std::vector<float> back(count);
+        qs::quantizeGroups(values.row(0), {length, scales.data(), zeros.data()}, scheme, codes);
+        qs::dequantizeGroups(codes, {length, scales.data(), zeros.data()}, scheme, back);
+        for (std::size_t i = 0; i < count; ++i) {
+          const auto group = values.row(0).subspan(i / length * length, std::min(length, count - i / length * length));
+          const qs::UnitGrid grid = qs::findGrid(group, scheme);
+          const float code = qs::codeOf(values(0, i), grid, qs::codeLimits(scheme));
+          QCOMPARE(codes[i], qs::storedCode(code));
+          QCOMPARE(back[i], qs::valueOf(code, grid));
+        }
+      }
+    });
+  }
+
+  void codesAreCountedGroupByGroup() {
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t length : kLengths) {
+        std::vector<std::uint8_t> codes(3 * length + length / 2);
+        for (std::size_t i = 0; i < codes.size(); ++i)
+          codes[i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(i * i % 16) - 8);
+        const std::size_t groups = (codes.size() + length - 1) / length;
+        std::vector<std::uint32_t> expected(groups * qs::kCountedCodes);
+        for (std::size_t i = 0; i < codes.size(); ++i) ++expected[i / length * qs::kCountedCodes + (codes[i] & 15U)];
+        std::vector<std::uint32_t> counts(expected.size(), 7U);
+        qs::countCodes(codes, length, counts);
+        QCOMPARE(counts, expected);
       }
     });
   }
@@ -289,20 +338,34 @@ class TestVectorKernels : public QObject {
       std::vector<std::uint64_t> counts(64);
       qs::countValues(values.values(), -0.1, 0.1, counts);
       QVERIFY(counts == expected);
+      const std::vector<std::uint32_t> twice(values.values().size(), 2U);
+      qs::countValues(values.values(), twice, -0.1, 0.1, counts);
+      for (std::size_t i = 0; i < counts.size(); ++i) QCOMPARE(counts[i], 3 * expected[i]);
     });
     QCOMPARE(qs::binOf(-5.0F, -0.1, 0.1, 64), std::size_t{0});
     QCOMPARE(qs::binOf(5.0F, -0.1, 0.1, 64), std::size_t{63});
     QCOMPARE(qs::binOf(0.0F, -1.0, 1.0, 4), std::size_t{2});
   }
 
+  void quartilesAreThoseOfTheSortedColumn_data() {
+    QTest::addColumn<int>("type");
+    QTest::addRow("F32") << static_cast<int>(qs::DType::F32);
+    QTest::addRow("F16") << static_cast<int>(qs::DType::F16);
+    QTest::addRow("BF16") << static_cast<int>(qs::DType::BF16);
+  }
   void quartilesAreThoseOfTheSortedColumn() {
+    QFETCH(const int, type);
+    const auto dtype = static_cast<qs::DType>(type);
     for (const std::size_t rows : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{77}}) {
-      const Matrix matrix = qs::test::randomMatrix(rows, 37, rows);
+      Matrix matrix = qs::test::randomMatrix(rows, 37, rows);
+      const std::vector<std::byte> bytes = qs::test::storedBytes(matrix, dtype);
+      const qs::StoredRows stored{dtype, bytes.data() + 1, rows, 37};
+      qs::widenToFloat(dtype, stored.contents(), matrix.values());
       std::vector<float> lower(37);
       std::vector<float> median(37);
       std::vector<float> upper(37);
       onEveryTarget([&](std::int64_t) {
-        qs::columnQuartiles(matrix.view(), 1, 0, 37, {lower, median, upper});
+        qs::columnQuartiles(stored, 1, 0, 37, {lower, median, upper});
         for (std::size_t c = 0; c < 37; ++c) {
           std::vector<float> column;
           for (std::size_t r = 0; r < rows; ++r) column.push_back(matrix(r, c));

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/kernels/convert.h"
 #include "core/kernels/dequantize.h"
 #include "core/kernels/finite.h"
 #include "core/quant/method_registry.h"
@@ -14,6 +15,7 @@
 #include "tests/support/output_metrics.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/stored_bytes.h"
 
 using qs::Matrix;
 using qs::QuantizedTensor;
@@ -234,6 +236,22 @@ class TestRtn : public QObject {
       const QuantizedTensor one = rtn(weights, settings, 1);
       QVERIFY(one == rtn(weights, settings, 2));
       QVERIFY(one == rtn(weights, settings, 8));
+    }
+  }
+
+  void storedWeightsAreRoundedAsTheirValues() {
+    Matrix weights = qs::test::randomMatrix(70, 517);
+    for (const qs::DType type : {qs::DType::F16, qs::DType::BF16, qs::DType::F32}) {
+      const std::vector<std::byte> bytes = qs::test::storedBytes(weights, type);
+      const qs::StoredRows stored{type, bytes.data() + 1, 70, 517};
+      Matrix values(70, 517);
+      qs::widenToFloat(type, stored.contents(), values.values());
+      for (const std::int64_t group : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{100}})
+        for (const bool shrink : {false, true}) {
+          const QuantScheme scheme{.bits = 3, .groupSize = group};
+          QVERIFY(qs::quantizeUniform(qs::WeightRows(stored), scheme, shrink, {}) ==
+                  qs::quantizeUniform(values.view(), scheme, shrink, {}));
+        }
     }
   }
 

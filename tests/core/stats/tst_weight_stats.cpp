@@ -5,8 +5,10 @@
 #include <numeric>
 
 #include "core/base/parallel.h"
+#include "core/kernels/convert.h"
 #include "core/stats/weight_stats.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/stored_bytes.h"
 
 using qs::Matrix;
 
@@ -137,46 +139,87 @@ class TestWeightStats : public QObject {
     QTest::addColumn<bool>("codebook");
     QTest::addColumn<bool>("scaledInputs");
     QTest::addColumn<bool>("reordered");
-    QTest::addRow("far beyond the weights") << 0.05F << false << false << false;
-    QTest::addRow("some units beyond them") << 0.001F << false << false << false;
-    QTest::addRow("within them") << 0.00001F << false << false << false;
-    QTest::addRow("codebook") << 0.001F << true << false << false;
-    QTest::addRow("scaled inputs") << 0.001F << false << true << false;
-    QTest::addRow("reordered groups") << 0.001F << false << false << true;
+    QTest::addColumn<int>("group");  // long ones are counted by their codes
+    for (const int group : {32, 64}) {
+      QTest::addRow("far beyond the weights, %d", group) << 0.05F << false << false << false << group;
+      QTest::addRow("some units beyond them, %d", group) << 0.001F << false << false << false << group;
+      QTest::addRow("within them, %d", group) << 0.00001F << false << false << false << group;
+      QTest::addRow("codebook, %d", group) << 0.001F << true << false << false << group;
+      QTest::addRow("scaled inputs, %d", group) << 0.001F << false << true << false << group;
+      QTest::addRow("reordered groups, %d", group) << 0.001F << false << false << true << group;
+    }
   }
   void codesAreComparedAsTheirValues() {
     QFETCH(const float, scale);
     QFETCH(const bool, codebook);
     QFETCH(const bool, scaledInputs);
     QFETCH(const bool, reordered);
+    QFETCH(const int, group);
+    const std::size_t groups = 77 / static_cast<std::size_t>(group) + 1;
     qs::QuantizedTensor tensor;
-    tensor.scheme.groupSize = 32;
+    tensor.scheme.groupSize = group;
     tensor.rows = 150;
     tensor.cols = 77;
     tensor.codes.resize(150 * 77);
-    tensor.scales.assign(150 * 3, scale);
+    tensor.scales.assign(150 * groups, scale);
     for (std::size_t u = 0; u < tensor.scales.size(); u += 7) tensor.scales[u] = scale * 20;
     if (codebook)
       tensor.codebook = {0, 1, 2, 3, 4, 6, 8, 12, -1, -2, -3, -4, -6, -8, -12, std::nanf("")};
     else
-      tensor.zeroPoints.assign(150 * 3, 7.0F);
+      tensor.zeroPoints.assign(150 * groups, 7.0F);
     if (scaledInputs) tensor.inputScale.assign(77, 0.1F);
     if (reordered)
-      for (std::size_t c = 0; c < 77; ++c) tensor.groupIndex.push_back(static_cast<std::int32_t>(c % 3));
+      for (std::size_t c = 0; c < 77; ++c) tensor.groupIndex.push_back(static_cast<std::int32_t>(c % groups));
     for (std::size_t i = 0; i < tensor.codes.size(); ++i) tensor.codes[i] = static_cast<std::uint8_t>(i * 7 % 15);
     const Matrix values = qs::dequantize(tensor);
     Matrix error = values;
     for (std::size_t i = 0; i < error.values().size(); ++i) error.values()[i] -= m_weights.values()[i];
     const qs::WeightDescription description = qs::describeWeights(m_weights.view(), {});
     qs::ComparisonMaps maps;
-    const auto fromCodes = qs::compareWeights(m_weights.view(), tensor, description, 32, {}, &maps);
-    const auto fromValues = qs::compareWeights(m_weights.view(), values.view(), description, 32, {});
+    const auto length = static_cast<std::size_t>(group);
+    const auto fromCodes = qs::compareWeights(m_weights.view(), tensor, description, length, {}, &maps);
+    const auto fromValues = qs::compareWeights(m_weights.view(), values.view(), description, length, {});
     QVERIFY(fromCodes.errors.sumSquaredError == fromValues.errors.sumSquaredError);
     QVERIFY(fromCodes.before == fromValues.before && fromCodes.after == fromValues.after);
     QVERIFY(fromCodes.groupMeanSquaredError == fromValues.groupMeanSquaredError);
     QCOMPARE(maps.quantized.levels().front().values, qs::AbsMaxPyramid(values.view(), {}).levels().front().values);
     QCOMPARE(maps.error.levels().front().values, qs::AbsMaxPyramid(error.view(), {}).levels().front().values);
     QVERIFY(close(static_cast<double>(maps.error.largestMagnitude()), fromCodes.errors.maxAbsError));
+  }
+
+  // Weights are described and compared as they are stored, as the matrix that they widen to.
+  void storedWeightsAreTheirValues_data() {
+    QTest::addColumn<int>("type");
+    QTest::addRow("F16") << static_cast<int>(qs::DType::F16);
+    QTest::addRow("BF16") << static_cast<int>(qs::DType::BF16);
+    QTest::addRow("F32") << static_cast<int>(qs::DType::F32);
+  }
+  void storedWeightsAreTheirValues() {
+    QFETCH(const int, type);
+    const auto dtype = static_cast<qs::DType>(type);
+    const std::vector<std::byte> bytes = qs::test::storedBytes(m_weights, dtype);
+    const qs::WeightRows stored(qs::StoredRows{dtype, bytes.data() + 1, 150, 77});
+    Matrix widened(150, 77);
+    qs::widenToFloat(dtype, stored.stored().contents(), widened.values());
+    const Matrix quantized = disturbed(m_weights);
+    const qs::WeightDescription expected = qs::describeWeights(widened.view(), {});
+    const qs::WeightDescription later = qs::describeWeights(stored, {}, qs::WeightCounts::Later);
+    QVERIFY(!later.isCounted && total(later.histogram) == 0);
+    QVERIFY(qs::describeWeights(stored, {}).histogram == expected.histogram);
+    QVERIFY(later.moments.sumFourth == expected.moments.sumFourth);
+    QCOMPARE(later.channels.median, expected.channels.median);
+    QCOMPARE(later.channels.lowerQuartile, expected.channels.lowerQuartile);
+    QCOMPARE(later.channels.upperQuartile, expected.channels.upperQuartile);
+    QCOMPARE(later.channels.absMax, expected.channels.absMax);
+    const auto ofStored = qs::compareWeights(stored, quantized.view(), later, 32, {});
+    const auto ofMatrix = qs::compareWeights(widened.view(), quantized.view(), expected, 32, {});
+    QVERIFY(ofStored.before == ofMatrix.before && ofStored.after == ofMatrix.after);
+    QVERIFY(ofStored.errors.sumSquaredError == ofMatrix.errors.sumSquaredError);
+    QCOMPARE(ofStored.channelMeanSquaredError, ofMatrix.channelMeanSquaredError);
+    Matrix far = quantized;
+    far(5, 5) = -1000.0F;  // new bins
+    QVERIFY(qs::compareWeights(stored, far.view(), later, 32, {}).before ==
+            qs::compareWeights(widened.view(), far.view(), expected, 32, {}).before);
   }
 
   void equalWeightsHaveABinAroundThem() {
