@@ -90,6 +90,7 @@ class FolderExport {
       for (const PackedTensor& part : m_format.pack(layer, name))
         m_shards->append(name + "." + part.suffix, part.bytes);
     });
+    if (isReadBackAs(unit, layer)) return setWritten(unit);
     promiseDequantized(layer, isStoredTransposed(m_model, unit.tensor->info), nameOf(unit), m_check, m_context);
     finishUnit(unit);
   }
@@ -125,6 +126,17 @@ class FolderExport {
 
   void finishUnit(const ExportUnit& unit) {
     if (m_readBack) inPlace([&] { m_check.compareEarly(*m_readBack, nameOf(unit), m_context); });
+    setWritten(unit);
+  }
+
+  [[nodiscard]] bool isReadBackAs(const ExportUnit& unit, const QuantizedTensor& layer) {
+    if (!m_readBack || isStoredTransposed(m_model, unit.tensor->info)) return false;
+    bool isSame = false;
+    inPlace([&] { isSame = m_check.readsBackAs(*m_readBack, nameOf(unit), layer); });
+    return isSame;
+  }
+
+  void setWritten(const ExportUnit& unit) {
     const std::lock_guard lock(m_mutex);
     m_written.insert(nameOf(unit));
   }

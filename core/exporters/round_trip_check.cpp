@@ -83,6 +83,16 @@ void RoundTripCheck::compareEarly(const Checkpoint& written, const std::string& 
   promise.isCompared = true;
 }
 
+bool RoundTripCheck::readsBackAs(const Checkpoint& written, const std::string& name, const QuantizedTensor& layer) {
+  Promise& promise = promiseOf(name);
+  const CheckpointTensor& tensor = requireTensor(written, name, promise);
+  tensor.source->prefetch();
+  const std::shared_ptr<const QuantizedTensor> codes = tensor.source->quantized();
+  promise.isCompared = codes != nullptr && haveSameCodes(*codes, layer);
+  tensor.source->forget();
+  return promise.isCompared;
+}
+
 void RoundTripCheck::compareTensor(const Checkpoint& written, const std::string& name, const Promise& promise,
                                    const RunContext& context) {
   const CheckpointTensor& tensor = requireTensor(written, name, promise);

@@ -12,6 +12,7 @@
 #include "core/io/checkpoint.h"
 #include "core/kernels/value_digest.h"
 #include "core/session/hash64.h"
+#include "core/tensor/quantized_tensor.h"
 
 namespace qs {
 
@@ -31,6 +32,9 @@ class RoundTripCheck {
   /// Reads one tensor back as soon as it is whole; compare() leaves it out then. Throws as compare(). Thread-safe
   /// across tensors.
   void compareEarly(const Checkpoint& written, const std::string& name, const RunContext& context);
+  /// Whether a layer that is whole reads back as the very same codes and grids: then compare() leaves it out, and its
+  /// values need not be promised. Otherwise they may be the same all the same. Throws as compare().
+  [[nodiscard]] bool readsBackAs(const Checkpoint& written, const std::string& name, const QuantizedTensor& layer);
   /// Reads back everything that wasn't compared early. Throws Error (Failed) naming the first tensor, and its row, that
   /// is missing, of another shape, different or not promised; Cancelled. Fills tensors and values of the result.
   void compare(const Checkpoint& written, ExportResult& result, const RunContext& context) const;

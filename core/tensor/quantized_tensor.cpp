@@ -65,6 +65,14 @@ void dequantizeScaledRows(const QuantizedTensor& tensor, std::size_t firstRow, M
   }
 }
 
+bool haveSameCodes(const QuantizedTensor& a, const QuantizedTensor& b) {
+  const auto hasSign = [](const QuantizedTensor& tensor) { return tensor.scheme.symmetric && tensor.codebook.empty(); };
+  return a.rows == b.rows && a.cols == b.cols && hasSign(a) == hasSign(b) &&
+         a.scheme.groupLength(a.cols) == b.scheme.groupLength(b.cols) && a.codes == b.codes && a.scales == b.scales &&
+         a.zeroPoints == b.zeroPoints && a.groupIndex == b.groupIndex && a.codebook == b.codebook &&
+         a.inputScale == b.inputScale;
+}
+
 void dequantizeRows(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out) {
   dequantizeScaledRows(tensor, firstRow, out);
   if (tensor.inputScale.empty()) return;

@@ -68,6 +68,9 @@ struct QuantizedTensor {
   [[nodiscard]] double bitsPerWeight() const;
 };
 
+/// Whether both stand for the same weights, being the same codes on the same grids. Others may do so too.
+[[nodiscard]] bool haveSameCodes(const QuantizedTensor& a, const QuantizedTensor& b);
+
 /// The weights that the codes stand for, in the original domain (an input scale divided out again), rows
 /// firstRow..firstRow+out.rows-1 into `out` [rows, cols]. F32 arithmetic: (code − zero) · scale [/ inputScale].
 void dequantizeRows(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out);
