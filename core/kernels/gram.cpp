@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/parallel.h"
+#include "core/kernels/prefetch.h"
 #include "core/kernels/product_simd.h"
 #include "core/kernels/stats_simd.h"
 
@@ -13,6 +14,7 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kTile = 512;
+constexpr std::size_t kRowsAhead = 2;
 
 enum class Part { Whole, Upper };  // of the product
 
@@ -41,6 +43,9 @@ void addBlock(MatrixView a, MatrixView b, TilePair tile, bool onlyUpper, std::sp
     double* out = sum.data() + (tile.row + r) * channels + tile.col;
     const float* in = product.data() + r * width;
     const std::size_t begin = onlyUpper ? r : 0;
+    // Rows of the sums lie far apart, so that nothing else fetches them in time.
+    if (r + kRowsAhead < height)
+      simd::askFor(std::as_bytes(std::span(out + kRowsAhead * channels, width)).data(), width * sizeof(double));
     simd::addWidened(in + begin, width - begin, out + begin);
   }
 }
