@@ -29,11 +29,11 @@ class RoundTripCheck {
   /// The next stored bytes of a tensor that has to come back as it is; not beside promise() for one tensor.
   void promiseBytes(std::string_view tensor, std::span<const std::byte> bytes);
 
-  /// Reads one tensor back as soon as it is whole; compare() leaves it out then. Throws as compare(). Thread-safe
-  /// across tensors.
+  /// Reads one tensor back as soon as it is whole; compare() leaves it out then. One that differs is left to compare():
+  /// not every file system shows at once what is still written. Throws Cancelled. Thread-safe across tensors.
   void compareEarly(const Checkpoint& written, const std::string& name, const RunContext& context);
   /// Whether a layer that is whole reads back as the very same codes and grids: then compare() leaves it out, and its
-  /// values need not be promised. Otherwise they may be the same all the same. Throws as compare().
+  /// values need not be promised. Otherwise they may be the same all the same: promise them. Thread-safe across layers.
   [[nodiscard]] bool readsBackAs(const Checkpoint& written, const std::string& name, const QuantizedTensor& layer);
   /// Reads back everything that wasn't compared early. Throws Error (Failed) naming the first tensor, and its row, that
   /// is missing, of another shape, different or not promised; Cancelled. Fills tensors and values of the result.

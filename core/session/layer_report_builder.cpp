@@ -85,7 +85,7 @@ LayerReport reportHead(const PlannedLayer& layer) {
 }
 
 void addDescription(const WeightDescription& description, LayerReport& report) {
-  report.before = description.histogram;
+  if (description.isCounted) report.before = description.histogram;
   report.channels = channelBands(description.channels);
   report.outliers = outlierChannels(description.channels.absMax, kOutliers, kOutlierRatio);
 }

@@ -12,7 +12,7 @@ namespace qs {
 /// A report that says what the layer is and how it is to be quantized, nothing measured yet.
 [[nodiscard]] LayerReport reportHead(const PlannedLayer& layer);
 
-/// Fills in everything that depends on no setting: `before` histogram, bands and outliers.
+/// Fills in everything that depends on no setting: `before` histogram (where it is counted), bands and outliers.
 void addDescription(const WeightDescription& description, LayerReport& report);
 
 /// Fills in everything that comes from a method's outcome. `weights` are the original weights [out, in]; `report` holds

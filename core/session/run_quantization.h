@@ -12,15 +12,15 @@
 
 namespace qs {
 
-/// Receives each finished (or failed) layer, in model order within a group of layers; called from a worker thread, one
-/// call at a time.
+/// Receives each finished (or failed) layer, in model order within a group of layers; called from any thread, one call
+/// at a time.
 using LayerSink = std::function<void(LayerReportPtr)>;
 
 /// Told now and then of a training's curves as far as they have come; called from a worker thread.
 using TrainingCurveSink = std::function<void(const std::string& title, const std::vector<MethodCurve>& curves)>;
 
-/// Receives what the run makes of each layer that the store doesn't hold yet, before it is let go; called from worker
-/// threads, several calls at a time. An Error that it throws ends the run.
+/// Receives what the run makes of each layer that the store doesn't hold yet, before it is let go; called from threads
+/// beside the workers, several calls at a time. An Error that it throws ends the run.
 using QuantizedLayerSink = std::function<void(const std::string& layer, const QuantizedTensor& tensor)>;
 
 /// Who hears of a run while it goes on; any may be empty.

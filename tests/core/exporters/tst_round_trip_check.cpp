@@ -107,7 +107,7 @@ class TestRoundTripCheck : public QObject {
     }
     writer.append("a", bytes);
     check.compareEarly(*model, "a", {});
-    QVERIFY_EXCEPTION_THROWN(check.compareEarly(*model, "b", {}), Error);
+    check.compareEarly(*model, "b", {});  // too early: left to the end
     QVERIFY(faultOf(check, *model).contains("'b'"));
     writer.append("b", bytes);
     writer.place();
