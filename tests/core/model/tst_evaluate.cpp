@@ -194,8 +194,7 @@ class TestEvaluate : public QObject {
   }
 
   void differentVocabulariesAreRefused() {
-    if (!std::filesystem::exists(kModels)) QSKIP("the shared models are not here");
-    const qs::test::OpenedModel small(kModels / "babyllama105");
+    const qs::test::OpenedModel small(qs::test::demoFolder());
     const qs::test::OpenedModel tiny(kGolden / "llama");
     qs::ReferenceRun reference(small.runner);
     const qs::TokenWindows windows = qs::cutWindows(someIds(60), tiny.spec, 0, {.window = 20}, "text");
