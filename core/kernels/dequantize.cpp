@@ -7,7 +7,6 @@
 
 #include "core/base/parallel.h"
 #include "core/kernels/code_counts.h"
-#include "core/kernels/uniform_grid.h"
 
 namespace qs {
 
@@ -40,12 +39,7 @@ void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<c
 
 void dequantizeRow(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
   const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
-  if (tensor.codebook.empty()) {
-    const std::size_t first = tensor.unit(row, 0);
-    const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[first];
-    const GroupGrids grids{tensor.scheme.groupLength(tensor.cols), &tensor.scales[first], zeros};
-    return dequantizeGroups(codes, grids, tensor.scheme, out);
-  }
+  if (tensor.codebook.empty()) return dequantizeGroups(codes, gridsOfRow(tensor, row), tensor.scheme, out);
   forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
     dequantizeUnit(tensor, unit, codes.subspan(first, count), out.subspan(first, count));
   });
@@ -74,6 +68,12 @@ ValueSpan endsOf(const QuantizedTensor& tensor, std::size_t unit, ValueSpan code
 }
 
 }  // namespace
+
+GroupGrids gridsOfRow(const QuantizedTensor& tensor, std::size_t row) {
+  const std::size_t first = tensor.unit(row, 0);
+  const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[first];
+  return {tensor.scheme.groupLength(tensor.cols), &tensor.scales[first], zeros};
+}
 
 void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out) {
   if (!tensor.groupIndex.empty()) return dequantizeRows(tensor, firstRow, out);

@@ -5,11 +5,14 @@
 
 #include "core/base/run_context.h"
 #include "core/kernels/histogram_count.h"
+#include "core/kernels/uniform_grid.h"
 #include "core/tensor/matrix.h"
 #include "core/tensor/quantized_tensor.h"
 
 namespace qs {
 
+/// The grids of a row's groups, which follow each other; not of a tensor with a group index or a codebook.
+[[nodiscard]] GroupGrids gridsOfRow(const QuantizedTensor& tensor, std::size_t row);
 /// As dequantizeRows() of core/tensor, to the bit, with vector kernels, on this thread.
 void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out);
 /// Widens `span` to hold every value of rows firstRow..firstRow+rows-1. Quick, as only units whose whole grid isn't

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/kernels/dequantize.h"
 #include "core/quant/row_tiles.h"
 
 namespace qs {
@@ -70,10 +71,8 @@ void setGrid(UnitGrid grid, std::size_t unit, QuantizedTensor& tensor) {
 
 // Codes of a row on the grids that the tensor has.
 void roundRow(std::span<const float> values, std::size_t row, QuantizedTensor& tensor) {
-  const std::size_t unit = tensor.unit(row, 0);
-  const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[unit];
-  const GroupGrids grids{tensor.scheme.groupLength(tensor.cols), &tensor.scales[unit], zeros};
-  quantizeGroups(values, grids, tensor.scheme, std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols));
+  quantizeGroups(values, gridsOfRow(tensor, row), tensor.scheme,
+                 std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols));
 }
 
 }  // namespace
