@@ -48,6 +48,53 @@ void minMaxLoop(const float* values, std::size_t count, std::size_t groupLength,
     minMaxOf(values + first, std::min(groupLength, count - first), lows++, highs++);
 }
 
+HWY_INLINE void loadRanges(const ValueRange* ranges, GridForm form, Floats& low, Floats& high) {
+  const FloatTag d;
+  hn::LoadInterleaved2(d, &ranges->low, low, high);
+  if (form != GridForm::Asymmetric) return;
+  low = hn::Min(low, hn::Zero(d));
+  high = hn::Max(high, hn::Zero(d));
+}
+
+// spanOver of uniform_grid.cpp: huge ranges are halved before they are spanned.
+HWY_INLINE Floats spanOver(Floats low, Floats high, Floats divisor) {
+  const FloatTag d;
+  const auto half = hn::Set(d, 0.5F);
+  const auto span = hn::Sub(high, low);
+  const auto isFinite = hn::IsFinite(span);
+  return hn::Div(hn::IfThenElse(isFinite, span, hn::Sub(hn::Mul(high, half), hn::Mul(low, half))),
+                 hn::IfThenElse(isFinite, divisor, hn::Mul(divisor, half)));
+}
+
+void gridScalesLoop(const ValueRange* ranges, std::size_t count, GridForm form, float divisor, UnitGrid* grids) {
+  const FloatTag d;
+  const auto divisors = hn::Set(d, divisor);
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+    Floats low;
+    Floats high;
+    loadRanges(ranges + i, form, low, high);
+    const auto scale =
+        form == GridForm::Symmetric ? hn::Div(hn::Max(hn::Neg(low), high), divisors) : spanOver(low, high, divisors);
+    const auto isUsable = hn::Ge(scale, hn::Set(d, kSmallestScale));
+    hn::StoreInterleaved2(hn::IfThenElse(isUsable, scale, hn::Set(d, 1.0F)), hn::Zero(d), d, &grids[i].scale);
+  }
+}
+
+void gridZerosLoop(const ValueRange* ranges, std::size_t count, GridForm form, float highest, UnitGrid* grids) {
+  const FloatTag d;
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+    Floats low;
+    Floats high;
+    Floats scale;
+    Floats zero;
+    loadRanges(ranges + i, form, low, high);
+    hn::LoadInterleaved2(d, &grids[i].scale, scale, zero);
+    zero = hn::Div(hn::Sub(hn::Zero(d), low), scale);
+    if (form == GridForm::Asymmetric) zero = hn::Min(hn::Max(hn::Round(zero), hn::Zero(d)), hn::Set(d, highest));
+    hn::StoreInterleaved2(scale, zero, d, &grids[i].scale);
+  }
+}
+
 // The codes of a vector, as numbers.
 template <bool kRealZero>
 HWY_INLINE Floats codesOf(Floats values, Floats scale, Floats zero, Floats low, Floats high) {
@@ -191,6 +238,8 @@ HWY_AFTER_NAMESPACE();
 namespace qs::simd {
 
 HWY_EXPORT(minMaxLoop);
+HWY_EXPORT(gridScalesLoop);
+HWY_EXPORT(gridZerosLoop);
 HWY_EXPORT(gridCodesLoop);
 HWY_EXPORT(gridValuesLoop);
 HWY_EXPORT(shrinkLossesLoop);
@@ -198,6 +247,12 @@ HWY_EXPORT(countBordersBelowLoop);
 
 void minMax(const float* values, std::size_t count, std::size_t groupLength, float* lows, float* highs) {
   HWY_DYNAMIC_DISPATCH(minMaxLoop)(values, count, groupLength, lows, highs);
+}
+void gridScales(const ValueRange* ranges, std::size_t count, GridForm form, float divisor, UnitGrid* grids) {
+  HWY_DYNAMIC_DISPATCH(gridScalesLoop)(ranges, count, form, divisor, grids);
+}
+void gridZeros(const ValueRange* ranges, std::size_t count, GridForm form, float highest, UnitGrid* grids) {
+  HWY_DYNAMIC_DISPATCH(gridZerosLoop)(ranges, count, form, highest, grids);
 }
 void gridCodes(const float* values, std::size_t count, const GroupGrids& grids, float low, float high, bool realZero,
                std::uint8_t* codes) {

@@ -20,6 +20,13 @@ struct GridRule {
 
 inline constexpr std::size_t kVirtualLanes = 16;
 
+enum class GridForm { Symmetric, Asymmetric, RealZero };
+/// The scales of gridOfRange before they are rounded to a stored type (span or largest magnitude over `divisor`), and
+/// zero points 0; whole multiples of kVirtualLanes.
+void gridScales(const ValueRange* ranges, std::size_t count, GridForm form, float divisor, UnitGrid* grids);
+/// The zero points of gridOfRange for the scales that the grids have; not for symmetric ones.
+void gridZeros(const ValueRange* ranges, std::size_t count, GridForm form, float highest, UnitGrid* grids);
+
 /// Smallest and largest of each `groupLength` of count > 0 values; the last group may be shorter.
 void minMax(const float* values, std::size_t count, std::size_t groupLength, float* lows, float* highs);
 /// clamp(rne(w/s) + z) within low..high, or clamp(rne(w/s + z)) with `realZero`; negative codes as two's complement.

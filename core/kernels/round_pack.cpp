@@ -124,7 +124,7 @@ RoundingErrors roundAndPack(std::span<const float> row, std::size_t groupLength,
     const std::size_t count = std::min(kTogether, groups - first);
     const float* values = row.data() + first * groupLength;
     HWY_DYNAMIC_DISPATCH(groupRanges)(values, count, groupLength, ranges);
-    for (std::size_t g = 0; g < count; ++g) grids[first + g] = gridOfRange(ranges[g], scheme);
+    gridsOfRanges(std::span(ranges, count), scheme, grids.subspan(first, count));
     RoundingErrors part;
     HWY_DYNAMIC_DISPATCH(roundGroups)
     (values, count, groupLength, &grids[first], codeLimits(scheme), packed.data() + first * groupLength / 2, part);

@@ -13,15 +13,22 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kRangesTogether = 64;
-constexpr float kSmallestScale = std::numeric_limits<float>::min();  // 2^-126
 
 float steps(const QuantScheme& scheme) { return static_cast<float>((1 << scheme.bits) - 1); }
 
+// What the largest magnitude, or the span, is divided by.
+float scaleDivisor(const QuantScheme& scheme) {
+  if (!scheme.symmetric) return steps(scheme);
+  return scheme.range == SymmetricRange::Full ? steps(scheme) * 0.5F : static_cast<float>(scheme.maxCode());
+}
+
+simd::GridForm formOf(const QuantScheme& scheme) {
+  if (scheme.realZeroPoint) return simd::GridForm::RealZero;
+  return scheme.symmetric ? simd::GridForm::Symmetric : simd::GridForm::Asymmetric;
+}
+
 UnitGrid symmetricGrid(ValueRange range, const QuantScheme& scheme) {
-  const float largest = std::max(-range.low, range.high);
-  const float divisor =
-      scheme.range == SymmetricRange::Full ? steps(scheme) * 0.5F : static_cast<float>(scheme.maxCode());
-  const float scale = largest / divisor;
+  const float scale = std::max(-range.low, range.high) / scaleDivisor(scheme);
   if (!(scale >= kSmallestScale)) return {};
   return {.scale = roundToScaleType(scale, scheme.scaleType)};
 }
@@ -72,6 +79,17 @@ UnitGrid gridOfRange(ValueRange range, const QuantScheme& scheme) {
   assert(scheme.number == NumberFormat::Integer);
   if (scheme.realZeroPoint) return realZeroGrid(range, scheme);
   return scheme.symmetric ? symmetricGrid(range, scheme) : asymmetricGrid(range, scheme);
+}
+
+void gridsOfRanges(std::span<const ValueRange> ranges, const QuantScheme& scheme, std::span<UnitGrid> grids) {
+  assert(ranges.size() == grids.size() && scheme.number == NumberFormat::Integer);
+  const std::size_t whole = ranges.size() / simd::kVirtualLanes * simd::kVirtualLanes;
+  const simd::GridForm form = formOf(scheme);
+  simd::gridScales(ranges.data(), whole, form, scaleDivisor(scheme), grids.data());
+  if (scheme.scaleType != ScaleType::F32)
+    for (UnitGrid& grid : grids.first(whole)) grid.scale = roundToScaleType(grid.scale, scheme.scaleType);
+  if (form != simd::GridForm::Symmetric) simd::gridZeros(ranges.data(), whole, form, steps(scheme), grids.data());
+  for (std::size_t i = whole; i < ranges.size(); ++i) grids[i] = gridOfRange(ranges[i], scheme);
 }
 
 UnitGrid findGrid(std::span<const float> values, const QuantScheme& scheme, bool shrinkRange) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "core/tensor/quant_scheme.h"
@@ -35,10 +36,16 @@ struct ValueRange {
 /// Range of the values; (0, 0) of none. −0 counts as 0.
 [[nodiscard]] ValueRange rangeOf(std::span<const float> values);
 
+/// Smaller scales aren't used: 2^−126.
+inline constexpr float kSmallestScale = std::numeric_limits<float>::min();
+
 /// The grid of a scheme for values of that range; the scale is rounded to the scheme's scale type first, and never 0.
 /// Asymmetric grids extend the range to hold 0 (not those with a real zero point). Where the scale would be below
-/// 2^−126 it is 1 and the zero point 0. The scale is infinite where the scale type can't hold it: refuse it.
+/// kSmallestScale it is 1 and the zero point 0. The scale is infinite where the scale type can't hold it: refuse it.
 [[nodiscard]] UnitGrid gridOfRange(ValueRange range, const QuantScheme& scheme);
+
+/// gridOfRange of each range, several at once.
+void gridsOfRanges(std::span<const ValueRange> ranges, const QuantScheme& scheme, std::span<UnitGrid> grids);
 
 /// gridOfRange(rangeOf(values)), or, with `shrinkRange`, the grid of p·range for the p among 1, 0.99 … 0.21 that gives
 /// the least Σ|ŵ − w|^2.4 (the first of equals): the MSE-shrunk range of GPTQ's reference.

@@ -25,9 +25,11 @@ ValueRange tensorRange(const WeightRows& weights, const RunContext& context) {
 }
 
 std::vector<UnitGrid> shrinkCandidates(ValueRange range, const QuantScheme& scheme) {
-  std::vector<UnitGrid> grids;
+  std::vector<ValueRange> ranges;
   for (int i = 0; i < kShrinkCandidates; ++i)
-    grids.push_back(gridOfRange({shrinkFactor(i) * range.low, shrinkFactor(i) * range.high}, scheme));
+    ranges.push_back({shrinkFactor(i) * range.low, shrinkFactor(i) * range.high});
+  std::vector<UnitGrid> grids(ranges.size());
+  gridsOfRanges(ranges, scheme, grids);
   return grids;
 }
 
@@ -54,14 +56,15 @@ UnitGrid tensorGrid(const WeightRows& weights, const QuantScheme& scheme, bool s
 
 void findRowGrids(std::span<const float> row, const QuantScheme& scheme, bool shrinkRange, std::span<UnitGrid> grids) {
   const std::size_t length = scheme.groupLength(row.size());
-  std::vector<ValueRange> ranges(grids.size());
-  if (!shrinkRange) rangesOf(row, length, ranges);
-  for (std::size_t g = 0; g < grids.size(); ++g) {
-    const std::size_t first = g * length;
-    grids[g] = shrinkRange ? findGrid(row.subspan(first, std::min(length, row.size() - first)), scheme, true)
-                           : gridOfRange(ranges[g], scheme);
-    requireStorable(grids[g], scheme);
+  if (shrinkRange) {
+    for (std::size_t g = 0; g < grids.size(); ++g)
+      grids[g] = findGrid(row.subspan(g * length, std::min(length, row.size() - g * length)), scheme, true);
+  } else {
+    std::vector<ValueRange> ranges(grids.size());
+    rangesOf(row, length, ranges);
+    gridsOfRanges(ranges, scheme, grids);
   }
+  for (const UnitGrid grid : grids) requireStorable(grid, scheme);
 }
 
 void setGrid(UnitGrid grid, std::size_t unit, QuantizedTensor& tensor) {

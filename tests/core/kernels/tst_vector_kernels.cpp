@@ -152,6 +152,51 @@ class TestVectorKernels : public QObject {
     QVERIFY(!std::signbit(qs::rangeOf(std::array{-0.0F, -0.0F}).high));
   }
 
+  void gridsAreThePlainOnesOnEveryTarget_data() {
+    QTest::addColumn<int>("scaleType");
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<bool>("fullRange");
+    QTest::addColumn<bool>("realZero");
+    for (const qs::ScaleType type : {qs::ScaleType::F32, qs::ScaleType::F16, qs::ScaleType::BF16}) {
+      const int bits = qs::bitsOf(type);
+      const char* name = type == qs::ScaleType::BF16 ? "b" : "";
+      QTest::addRow("%s%d, asymmetric", name, bits) << static_cast<int>(type) << false << false << false;
+      QTest::addRow("%s%d, symmetric", name, bits) << static_cast<int>(type) << true << false << false;
+      QTest::addRow("%s%d, full range", name, bits) << static_cast<int>(type) << true << true << false;
+      QTest::addRow("%s%d, fractional zero point", name, bits) << static_cast<int>(type) << false << false << true;
+    }
+  }
+  void gridsAreThePlainOnesOnEveryTarget() {
+    QFETCH(int, scaleType);
+    QFETCH(bool, symmetric);
+    QFETCH(bool, fullRange);
+    QFETCH(bool, realZero);
+    const qs::QuantScheme scheme{.bits = 4,
+                                 .symmetric = symmetric,
+                                 .range = fullRange ? qs::SymmetricRange::Full : qs::SymmetricRange::Restricted,
+                                 .scaleType = static_cast<qs::ScaleType>(scaleType),
+                                 .realZeroPoint = realZero};
+    constexpr float kLargest = std::numeric_limits<float>::max();
+    std::vector<qs::ValueRange> ranges{{0.0F, 0.0F},   {1e-39F, 2e-39F},       {-1e-45F, 0.0F}, {-kLargest, kLargest},
+                                       {0.0F, 3e38F},  {-3e38F, -2e38F},       {0.25F, 1.0F},   {-1.0F, -0.25F},
+                                       {-6e-8F, 0.0F}, {-1e-37F, 1.76325e-37F}};
+    const Matrix ends = qs::test::randomMatrix(2, 90, 5);
+    for (std::size_t i = 0; i < ends.cols(); ++i)
+      ranges.push_back({std::min(ends(0, i), ends(1, i)), std::max(ends(0, i), ends(1, i))});
+    onEveryTarget([&](std::int64_t) {
+      for (const std::size_t count : {std::size_t{1}, std::size_t{16}, ranges.size()}) {
+        std::vector<qs::UnitGrid> grids(count);
+        qs::gridsOfRanges(std::span(ranges).first(count), scheme, grids);
+        for (std::size_t i = 0; i < count; ++i) {
+          const qs::UnitGrid plain = qs::gridOfRange(ranges[i], scheme);
+          QCOMPARE(grids[i].scale, plain.scale);
+          QCOMPARE(grids[i].zero, plain.zero);
+          QCOMPARE(std::signbit(grids[i].zero), std::signbit(plain.zero));
+        }
+      }
+    });
+  }
+
   void shrinkLossesAreTheSameBitsOnEveryTarget() {
     const qs::QuantScheme scheme{.bits = 3};
     const qs::CodeLimits limits = qs::codeLimits(scheme);
