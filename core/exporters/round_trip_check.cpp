@@ -4,11 +4,13 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/io/direct_file.h"
 
 namespace qs {
 
 namespace {
 
+constexpr std::uint64_t kChunkBytes = std::uint64_t{4} << 20U;
 constexpr std::uint64_t kTileValues = std::uint64_t{1} << 15U;  // they stay in the cache
 
 std::uint64_t rowLength(const Shape& shape) { return shape.empty() ? 1 : std::max<std::uint64_t>(shape.back(), 1); }
@@ -68,6 +70,22 @@ void RoundTripCheck::compareValues(const CheckpointTensor& tensor, const Promise
   }
 }
 
+void RoundTripCheck::compareBytes(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context) {
+  const std::optional<TensorView> stored = tensor.source->stored();
+  const std::uint64_t size = stored ? stored->bytes.size() : 0;
+  const DirectBuffer buffer(std::min(size, kChunkBytes));
+  Hash64 hash;
+  bool isRead = stored.has_value();
+  for (std::uint64_t first = 0; first < size && isRead; first += kChunkBytes) {
+    context.throwIfStopped();
+    const auto chunk = buffer.bytes().first(std::min(kChunkBytes, size - first));
+    isRead = tensor.source->copyOnce(first, chunk);
+    hash.add(chunk);
+  }
+  if (!isRead || hash.value() != promise.bytes.value())
+    throw differs(tensor.info.name, "the written bytes differ from the model's");
+}
+
 const CheckpointTensor& RoundTripCheck::requireTensor(const Checkpoint& written, const std::string& name,
                                                       const Promise& promise) {
   const CheckpointTensor* tensor = written.find(name);
@@ -91,10 +109,8 @@ bool RoundTripCheck::readsBackAs(const Checkpoint& written, const std::string& n
   Promise& promise = promiseOf(name);
   try {
     const TensorSource& source = *requireTensor(written, name, promise).source;
-    source.prefetch();
-    const std::shared_ptr<const QuantizedTensor> codes = source.quantized();
+    const std::shared_ptr<const QuantizedTensor> codes = source.quantizedOnce();
     promise.isCompared = codes != nullptr && haveSameCodes(*codes, layer);
-    source.forget();
   } catch (const Error&) {
     promise.isCompared = false;
   }
@@ -104,16 +120,9 @@ bool RoundTripCheck::readsBackAs(const Checkpoint& written, const std::string& n
 void RoundTripCheck::compareTensor(const Checkpoint& written, const std::string& name, const Promise& promise,
                                    const RunContext& context) {
   const CheckpointTensor& tensor = requireTensor(written, name, promise);
+  if (promise.isBytes) return compareBytes(tensor, promise, context);
   tensor.source->prefetch();
-  if (promise.isBytes) {
-    const std::optional<TensorView> stored = tensor.source->stored();
-    Hash64 hash;
-    if (stored) hash.add(stored->bytes);
-    if (!stored || hash.value() != promise.bytes.value())
-      throw differs(name, "the written bytes differ from the model's");
-  } else {
-    compareValues(tensor, promise, context);
-  }
+  compareValues(tensor, promise, context);
   tensor.source->forget();  // the next tensor's bytes find its pages: gigabytes read once push nothing else out
 }
 

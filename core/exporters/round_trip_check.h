@@ -54,6 +54,7 @@ class RoundTripCheck {
                                                              const Promise& promise);
   static void compareTensor(const Checkpoint& written, const std::string& name, const Promise& promise,
                             const RunContext& context);
+  static void compareBytes(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context);
   static void compareValues(const CheckpointTensor& tensor, const Promise& promise, const RunContext& context);
 
   std::map<std::string, Promise, std::less<>> m_promises;

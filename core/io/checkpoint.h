@@ -34,8 +34,13 @@ class TensorSource {
   virtual void read(std::uint64_t first, std::span<float> out) const = 0;
   /// The stored bytes, where the tensor is stored plainly; nothing where it has to be decoded.
   [[nodiscard]] virtual std::optional<TensorView> stored() const = 0;
+  /// Copies bytes first..first+out.size()-1 of stored(), of a file of the caller's own that won't be read again soon:
+  /// as MappedFile::copyOnce(). False, and nothing is copied, where the tensor isn't stored plainly.
+  [[nodiscard]] virtual bool copyOnce(std::uint64_t /*first*/, std::span<std::byte> /*out*/) const { return false; }
   /// The codes and scales, where the tensor is stored quantized in a form that QuantizedTensor holds.
   [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantized() const { return nullptr; }
+  /// The same read anew, as copyOnce() reads.
+  [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantizedOnce() const { return nullptr; }
   /// Tells the system that the tensor will be read soon, so that the disk begins.
   virtual void prefetch() const {}
   /// Tells the system that the pages of the tensor won't be needed soon; reading again is always possible.

@@ -18,7 +18,7 @@ std::uint64_t offBlock(const std::byte* address) { return reinterpret_cast<std::
 
 std::uint64_t wholeBlocks(std::uint64_t bytes) { return (bytes + kDirectBlock - 1) / kDirectBlock * kDirectBlock; }
 
-// Bytes from `offset` to the end of the file, or until the system refuses; gives their number.
+// The bytes from `offset` on, up to the end of the file or until the system refuses; gives their number.
 std::size_t readInto(int fd, std::span<std::byte> bytes, std::size_t offset) {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -56,6 +56,22 @@ std::uint64_t DirectWriter::write(std::uint64_t offset, std::span<const std::byt
   return done;
 }
 
+std::uint64_t readDirect(const FileDescriptor& file, std::uint64_t offset, std::span<std::byte> bytes) {
+  if (offset % kDirectBlock != 0) return 0;
+  const auto blocks = bytes.first(bytes.size() / kDirectBlock * kDirectBlock);
+  if (offBlock(bytes.data()) == 0) return readInto(file.fd(), blocks, offset) / kDirectBlock * kDirectBlock;
+  const DirectBuffer copy(kChunk);
+  std::uint64_t done = 0;
+  while (done < blocks.size()) {
+    const auto chunk = copy.bytes().first(std::min<std::uint64_t>(kChunk, blocks.size() - done));
+    const std::uint64_t count = readInto(file.fd(), chunk, offset + done) / kDirectBlock * kDirectBlock;
+    std::memcpy(blocks.data() + done, chunk.data(), count);
+    done += count;
+    if (count < chunk.size()) break;
+  }
+  return done;
+}
+
 std::optional<FileBytes> FileBytes::read(const std::filesystem::path& path) {
   const FileDescriptor cached(path, O_RDONLY);
   struct stat status {};
@@ -64,7 +80,7 @@ std::optional<FileBytes> FileBytes::read(const std::filesystem::path& path) {
   std::size_t done = 0;
   if (file.m_size >= kDirectLeast) {
     const FileDescriptor direct(path, O_RDONLY | O_DIRECT);
-    done = readInto(direct.fd(), file.m_buffer.bytes(), 0) / kDirectBlock * kDirectBlock;
+    done = readDirect(direct, 0, file.m_buffer.bytes());
   }
   if (done < file.m_size) done += readInto(cached.fd(), file.m_buffer.bytes().subspan(done), done);
   if (done < file.m_size) return std::nullopt;

@@ -45,6 +45,10 @@ class DirectWriter {
   FileDescriptor m_file;
 };
 
+/// Reads whole blocks of a file opened with O_DIRECT from `offset`, as many as `bytes` holds, and gives the number of
+/// bytes read: fewer where the system refused, none where `offset` is no multiple of kDirectBlock.
+[[nodiscard]] std::uint64_t readDirect(const FileDescriptor& file, std::uint64_t offset, std::span<std::byte> bytes);
+
 /// A whole file's bytes, read past the cache where the system can.
 class FileBytes {
  public:

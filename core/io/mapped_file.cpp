@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/io/direct_file.h"
 #include "core/io/file_descriptor.h"
 
 namespace qs {
@@ -30,14 +32,16 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   if (fstat(file.fd(), &status) != 0) throw systemError(path, "can't be examined");
   if (!S_ISREG(status.st_mode)) throw inputError(path.string(), "not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}));
+  const Identity identity{status.st_dev, status.st_ino};
+  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, identity, {}));
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
   if (address == MAP_FAILED) throw systemError(path, "can't be mapped");
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, {static_cast<const std::byte*>(address), size}));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, identity, {static_cast<const std::byte*>(address), size}));
 }
 
-MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
-    : m_path(std::move(path)), m_bytes(bytes) {}
+MappedFile::MappedFile(std::filesystem::path path, Identity identity, std::span<const std::byte> bytes)
+    : m_path(std::move(path)), m_identity(identity), m_bytes(bytes) {}
 
 MappedFile::~MappedFile() {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the system call wants it so
@@ -59,6 +63,22 @@ void MappedFile::release(std::span<const std::byte> range) const { advise(range,
 void MappedFile::forget(std::span<const std::byte> range) const {
   advise(range, MADV_PAGEOUT);
   release(range);
+}
+
+std::uint64_t MappedFile::copyDirect(std::span<const std::byte> range, std::span<std::byte> out) const {
+  const FileDescriptor file(m_path, O_RDONLY | O_DIRECT);
+  struct stat status {};
+  if (file.fd() < 0 || fstat(file.fd(), &status) != 0) return 0;
+  if (Identity{status.st_dev, status.st_ino} != m_identity) return 0;  // another file has its name now
+  return readDirect(file, static_cast<std::uint64_t>(range.data() - m_bytes.data()), out);
+}
+
+void MappedFile::copyOnce(std::span<const std::byte> range, std::span<std::byte> out) const {
+  const std::uint64_t done = range.size() >= kDirectLeast ? copyDirect(range, out) : 0;
+  const auto rest = range.subspan(done);
+  if (rest.size() >= kDirectLeast) prefetch(rest);
+  std::copy(rest.begin(), rest.end(), out.begin() + static_cast<std::ptrdiff_t>(done));
+  forget(rest);
 }
 
 void MappedFile::advise(std::span<const std::byte> range, int advice) const {

@@ -30,13 +30,26 @@ class MappedFile {
   void release(std::span<const std::byte> range) const;
   /// As release(), and takes those pages from the system's cache, where the file is the user's.
   void forget(std::span<const std::byte> range) const;
+  /// Copies `range`, a part of bytes() that won't be read again soon, to `out`, which is as long: past the system's
+  /// cache where that is possible, and else forgotten.
+  void copyOnce(std::span<const std::byte> range, std::span<std::byte> out) const;
 
  private:
-  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+  /// Which file it is, whatever its name.
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    bool operator==(const Identity&) const = default;
+  };
 
+  MappedFile(std::filesystem::path path, Identity identity, std::span<const std::byte> bytes);
+
+  /// copyOnce() past the cache; how many bytes, from the first on.
+  [[nodiscard]] std::uint64_t copyDirect(std::span<const std::byte> range, std::span<std::byte> out) const;
   void advise(std::span<const std::byte> range, int advice) const;
 
   std::filesystem::path m_path;
+  Identity m_identity;
   std::span<const std::byte> m_bytes;
 };
 

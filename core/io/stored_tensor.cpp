@@ -21,6 +21,11 @@ void StoredTensor::read(std::uint64_t first, std::span<float> out) const {
 
 std::optional<TensorView> StoredTensor::stored() const { return TensorView{m_dtype, m_shape, m_bytes}; }
 
+bool StoredTensor::copyOnce(std::uint64_t first, std::span<std::byte> out) const {
+  m_file->copyOnce(m_bytes.subspan(first, out.size()), out);
+  return true;
+}
+
 void StoredTensor::prefetch() const { m_file->prefetch(m_bytes); }
 
 void StoredTensor::release() const { m_file->release(m_bytes); }

@@ -16,6 +16,7 @@ class StoredTensor final : public TensorSource {
 
   void read(std::uint64_t first, std::span<float> out) const override;
   [[nodiscard]] std::optional<TensorView> stored() const override;
+  [[nodiscard]] bool copyOnce(std::uint64_t first, std::span<std::byte> out) const override;
   void prefetch() const override;
   void release() const override;
   void forget() const override;

@@ -21,12 +21,13 @@ void lookUp(std::span<const std::uint8_t> codes, const std::vector<float>& codeb
   for (std::size_t i = 0; i < codes.size(); ++i) out[i] = codebook[codes[i]] * scale;
 }
 
-// Calls body(first column, number of columns, unit) for the units of a row.
+// Calls body(first column, number of columns, unit) for the units of a row; not where there is a group index.
 template <typename Body>
 void forUnits(const QuantizedTensor& tensor, std::size_t row, const Body& body) {
   const std::size_t length = tensor.scheme.groupLength(tensor.cols);
+  std::size_t unit = tensor.unit(row, 0);
   for (std::size_t first = 0; first < tensor.cols; first += length)
-    body(first, std::min(length, tensor.cols - first), tensor.unit(row, first));
+    body(first, std::min(length, tensor.cols - first), unit++);
 }
 
 void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<const std::uint8_t> codes,
@@ -57,14 +58,26 @@ ValueSpan finiteSpan(const std::vector<float>& codebook) {
   return span;
 }
 
-// The values at both ends of a codebook, before scaling, or of a grid.
-ValueSpan endsOf(const QuantizedTensor& tensor, std::size_t unit, ValueSpan codebook) {
-  const float scale = tensor.scales[unit];
-  const UnitGrid grid = gridOf(tensor, unit);
+// The smallest and largest code as a number, or their values in a codebook.
+ValueSpan codeEnds(const QuantizedTensor& tensor) {
+  if (!tensor.codebook.empty()) return finiteSpan(tensor.codebook);
   const CodeLimits limits = codeLimits(tensor.scheme);
-  const float a = tensor.codebook.empty() ? valueOf(limits.low, grid) : codebook.low * scale;
-  const float b = tensor.codebook.empty() ? valueOf(limits.high, grid) : codebook.high * scale;
-  return {std::min(a, b), std::max(a, b)};
+  return {limits.low, limits.high};
+}
+
+// What kCountedCodes codes stand for in each group of a row.
+void decodeEveryCode(const QuantizedTensor& tensor, std::size_t row, std::span<const std::uint8_t> codes,
+                     std::span<float> values) {
+  if (tensor.codebook.empty()) {
+    GroupGrids grids = gridsOfRow(tensor, row);
+    grids.length = kCountedCodes;
+    return dequantizeGroups(codes, grids, tensor.scheme, values);
+  }
+  std::size_t at = 0;
+  forUnits(tensor, row, [&](std::size_t, std::size_t, std::size_t unit) {
+    lookUp(codes.subspan(at, kCountedCodes), tensor.codebook, tensor.scales[unit], values.subspan(at, kCountedCodes));
+    at += kCountedCodes;
+  });
 }
 
 }  // namespace
@@ -86,19 +99,20 @@ void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixS
 
 void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, ValueSpan& span) {
   std::vector<float> values(tensor.cols);
-  const ValueSpan codebook = finiteSpan(tensor.codebook);
+  const ValueSpan codes = codeEnds(tensor);
   for (std::size_t row = firstRow; row < firstRow + rows; ++row) {
     if (!tensor.groupIndex.empty() || !tensor.inputScale.empty()) {
       dequantizeTile(tensor, row, {values.data(), 1, tensor.cols});
       widen(span, spanOf(values));
       continue;
     }
-    const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
     forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
-      const ValueSpan ends = endsOf(tensor, unit, codebook);
-      if (ends.low >= span.low && ends.high <= span.high) return;
+      const UnitGrid grid = gridOf(tensor, unit);
+      const float a = valueOf(codes.low, grid);
+      const float b = valueOf(codes.high, grid);
+      if (std::min(a, b) >= span.low && std::max(a, b) <= span.high) return;
       const auto found = std::span(values).first(count);
-      dequantizeUnit(tensor, unit, codes.subspan(first, count), found);
+      dequantizeUnit(tensor, unit, std::span(tensor.codes).subspan(row * tensor.cols + first, count), found);
       widen(span, spanOf(found));
     });
   }
@@ -111,19 +125,21 @@ bool countFromCodes(const QuantizedTensor& tensor, std::size_t firstRow, std::si
   const bool isScaled = !tensor.groupIndex.empty() || !tensor.inputScale.empty();
   const bool hasFewCodes = tensor.codebook.empty() ? tensor.scheme.bits <= 4 : tensor.codebook.size() == kCountedCodes;
   if (isScaled || !hasFewCodes || length < kLeastGroup) return false;
-  std::array<std::uint8_t, kCountedCodes> codes{};  // as stored: those above 7 stand for negative ones where signed
-  const bool isSigned = tensor.scheme.symmetric && tensor.codebook.empty();
-  for (std::size_t c = 0; c < codes.size(); ++c) codes[c] = static_cast<std::uint8_t>(isSigned && c > 7 ? c - 16 : c);
   const std::size_t groups = (tensor.cols + length - 1) / length;
-  std::vector<float> values(groups * kCountedCodes);
-  std::vector<std::uint32_t> times(values.size());
+  const bool isSigned = tensor.scheme.symmetric && tensor.codebook.empty();
+  std::vector<std::uint8_t> codes(groups * kCountedCodes);  // each group's; those above 7 are negative where signed
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const std::size_t code = i % kCountedCodes;
+    codes[i] = static_cast<std::uint8_t>(isSigned && code > 7 ? code - 16 : code);
+  }
+  std::vector<float> values(codes.size());
+  std::vector<std::uint32_t> times(codes.size());
   for (std::size_t row = firstRow; row < firstRow + rows; ++row) {
     countCodes(std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols), length, times);
-    for (std::size_t g = 0; g < groups; ++g)
-      dequantizeUnit(tensor, tensor.unit(row, g * length), codes,
-                     std::span(values).subspan(g * kCountedCodes, kCountedCodes));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (times[i] == 0) values[i] = 0.0F;  // a codebook may have NaN where no code points
+    decodeEveryCode(tensor, row, codes, values);
+    if (!tensor.codebook.empty())
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (times[i] == 0) values[i] = 0.0F;  // a codebook may have NaN where no code points
     countValues(values, times, low, high, counts);
   }
   return true;

@@ -24,7 +24,8 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 
 HWY_INLINE Doubles widen(const float* values) { return hn::PromoteTo(DoubleTag(), hn::LoadU(HalfTag(), values)); }
 
-// One vector of every 8 pairs of a group, those from `part` on; the squared errors also into `groupLanes`.
+// One vector of every 8 pairs of a group, those from `part` on; the squared errors also into `groupLanes`. Products of
+// two F32 are exact in F64, so that fused sums are the same bits as others; those of errors needn't be.
 HWY_INLINE void comparePart(const float* reference, const float* approximation, std::size_t whole, std::size_t part,
                             PairLanes& sums, double* groupLanes) {
   const DoubleTag d;
@@ -39,9 +40,9 @@ HWY_INLINE void comparePart(const float* reference, const float* approximation, 
     const auto y = widen(approximation + i);
     const auto e = hn::Sub(y, x);
     const auto magnitude = hn::Abs(e);
-    xx = hn::Add(xx, hn::Mul(x, x));
-    yy = hn::Add(yy, hn::Mul(y, y));
-    xy = hn::Add(xy, hn::Mul(x, y));
+    xx = hn::MulAdd(x, x, xx);
+    yy = hn::MulAdd(y, y, yy);
+    xy = hn::MulAdd(x, y, xy);
     ee = hn::Add(ee, hn::Mul(e, e));
     abs = hn::Add(abs, magnitude);
     largest = hn::Max(largest, magnitude);

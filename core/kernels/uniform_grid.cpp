@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/kernels/convert.h"
 #include "core/kernels/grid_simd.h"
 
 namespace qs {
@@ -57,6 +58,24 @@ UnitGrid realZeroGrid(ValueRange range, const QuantScheme& scheme) {
   return {.scale = scale, .zero = (0.0F - range.low) / scale};
 }
 
+// roundToScaleType of each scale.
+void roundScales(std::span<UnitGrid> grids, ScaleType type) {
+  if (type != ScaleType::F16) {
+    for (UnitGrid& grid : grids) grid.scale = roundToScaleType(grid.scale, type);
+    return;
+  }
+  std::array<float, kRangesTogether> scales{};
+  std::array<std::uint16_t, kRangesTogether> halves{};
+  for (std::size_t first = 0; first < grids.size(); first += kRangesTogether) {
+    const auto some = grids.subspan(first, std::min(kRangesTogether, grids.size() - first));
+    for (std::size_t g = 0; g < some.size(); ++g) scales[g] = some[g].scale;
+    narrowToHalf(scales, halves);
+    widenToFloat(DType::F16, std::as_bytes(std::span(halves)), scales);
+    for (std::size_t g = 0; g < some.size(); ++g)
+      some[g].scale = scales[g] > 0.0F ? scales[g] : roundToScaleType(some[g].scale, type);  // a scale is never 0
+  }
+}
+
 simd::GridRule ruleOf(UnitGrid grid, const QuantScheme& scheme) {
   const CodeLimits limits = codeLimits(scheme);
   return {.scale = grid.scale, .zero = grid.zero, .low = limits.low, .high = limits.high};
@@ -86,8 +105,7 @@ void gridsOfRanges(std::span<const ValueRange> ranges, const QuantScheme& scheme
   const std::size_t whole = ranges.size() / simd::kVirtualLanes * simd::kVirtualLanes;
   const simd::GridForm form = formOf(scheme);
   simd::gridScales(ranges.data(), whole, form, scaleDivisor(scheme), grids.data());
-  if (scheme.scaleType != ScaleType::F32)
-    for (UnitGrid& grid : grids.first(whole)) grid.scale = roundToScaleType(grid.scale, scheme.scaleType);
+  if (scheme.scaleType != ScaleType::F32) roundScales(grids.first(whole), scheme.scaleType);
   if (form != simd::GridForm::Symmetric) simd::gridZeros(ranges.data(), whole, form, steps(scheme), grids.data());
   for (std::size_t i = whole; i < ranges.size(); ++i) grids[i] = gridOfRange(ranges[i], scheme);
 }

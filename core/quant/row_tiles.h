@@ -15,10 +15,10 @@ struct RowTile {
   std::size_t last = 0;
 };
 
-/// The fixed grid of row tiles of a matrix with that many columns: about 64 Ki values a tile, whatever the thread
+/// The fixed grid of row tiles of a matrix with that many columns: about 16 Ki values a tile, whatever the thread
 /// count.
 [[nodiscard]] inline std::size_t rowsPerTile(std::size_t cols) {
-  return std::max<std::size_t>(1, (std::size_t{1} << 16) / (cols + 1));
+  return std::max<std::size_t>(1, (std::size_t{1} << 14) / (cols + 1));
 }
 [[nodiscard]] inline std::size_t rowTileCount(std::size_t rows, std::size_t cols) {
   return (rows + rowsPerTile(cols) - 1) / rowsPerTile(cols);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kQuartileRows = 1024;
 constexpr std::size_t kColumnsPerTask = 64;
-constexpr std::size_t kRowsInCache = 8;
+constexpr std::size_t kRowsInCache = 4;
 
 // Rows first..first+count-1.
 struct Rows {

@@ -6,6 +6,14 @@
 
 namespace qs {
 
+namespace {
+
+Error notPlain(const CheckpointTensor& tensor) {
+  return inputError(tensor.file + ": " + tensor.info.name, "is not stored plainly");
+}
+
+}  // namespace
+
 const CheckpointTensor* LayerParts::find(std::string_view suffix) const {
   const auto found = parts.find(suffix);
   return found == parts.end() ? nullptr : &found->second;
@@ -21,8 +29,19 @@ PackedTensors LayerParts::load() const {
   PackedTensors loaded;
   for (const auto& [suffix, tensor] : parts) {
     const std::optional<TensorView> view = tensor.source->stored();
-    if (!view) throw inputError(tensor.file + ": " + tensor.info.name, "is not stored plainly");
+    if (!view) throw notPlain(tensor);
     loaded.push_back({suffix, view->dtype, view->shape, {view->bytes.begin(), view->bytes.end()}});
+  }
+  return loaded;
+}
+
+PackedTensors LayerParts::loadOnce() const {
+  PackedTensors loaded;
+  for (const auto& [suffix, tensor] : parts) {
+    const std::optional<TensorView> view = tensor.source->stored();
+    std::vector<std::byte> bytes(view ? view->bytes.size() : 0);
+    if (!view || !tensor.source->copyOnce(0, bytes)) throw notPlain(tensor);
+    loaded.push_back({suffix, view->dtype, view->shape, std::move(bytes)});
   }
   return loaded;
 }

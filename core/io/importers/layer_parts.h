@@ -21,6 +21,8 @@ struct LayerParts {
   [[nodiscard]] const std::string& file() const { return parts.begin()->second.file; }
   /// Copies of the stored bytes. Throws Error (Input) where a part isn't stored plainly.
   [[nodiscard]] PackedTensors load() const;
+  /// The same by TensorSource::copyOnce().
+  [[nodiscard]] PackedTensors loadOnce() const;
   /// As those of TensorSource, for all parts.
   void prefetch() const;
   void release() const;

@@ -10,14 +10,18 @@ namespace qs {
 
 std::shared_ptr<const QuantizedTensor> PackedLayerSource::quantized() const {
   const std::lock_guard lock(m_mutex);
-  if (m_tensor == nullptr) {
-    auto tensor = std::make_shared<const QuantizedTensor>(m_unpack(m_parts.load()));
-    if (Shape{tensor->rows, tensor->cols} != m_shape)
-      throw mismatchError(m_parts.file() + ": " + m_parts.layer, "shape", toText(m_shape),
-                          toText({tensor->rows, tensor->cols}));
-    m_tensor = std::move(tensor);
-  }
+  if (m_tensor == nullptr) m_tensor = unpack(m_parts.load());
   return m_tensor;
+}
+
+std::shared_ptr<const QuantizedTensor> PackedLayerSource::quantizedOnce() const { return unpack(m_parts.loadOnce()); }
+
+std::shared_ptr<const QuantizedTensor> PackedLayerSource::unpack(const PackedTensors& parts) const {
+  auto tensor = std::make_shared<const QuantizedTensor>(m_unpack(parts));
+  if (Shape{tensor->rows, tensor->cols} != m_shape)
+    throw mismatchError(m_parts.file() + ": " + m_parts.layer, "shape", toText(m_shape),
+                        toText({tensor->rows, tensor->cols}));
+  return tensor;
 }
 
 void PackedLayerSource::read(std::uint64_t first, std::span<float> out) const {

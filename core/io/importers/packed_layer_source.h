@@ -22,6 +22,7 @@ class PackedLayerSource final : public TensorSource {
   void read(std::uint64_t first, std::span<float> out) const override;
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantized() const override;
+  [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantizedOnce() const override;
   void prefetch() const override;
   void release() const override;
   void forget() const override;
@@ -29,6 +30,7 @@ class PackedLayerSource final : public TensorSource {
   [[nodiscard]] const LayerParts& parts() const { return m_parts; }
 
  private:
+  [[nodiscard]] std::shared_ptr<const QuantizedTensor> unpack(const PackedTensors& parts) const;
   void dropTensor() const;
 
   LayerParts m_parts;

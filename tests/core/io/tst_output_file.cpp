@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/io/direct_file.h"
+#include "core/io/mapped_file.h"
 #include "core/io/output_file.h"
 #include "tests/support/temp_folder.h"
 
@@ -75,6 +76,32 @@ class TestOutputFile : public QObject {
     }
     QVERIFY(!FileBytes::read(folder.path() / "absent"));
     QVERIFY(!FileBytes::read(folder.path()));
+  }
+
+  void whatIsReadOnceIsWhatStandsThere_data() {
+    QTest::addColumn<qulonglong>("first");
+    QTest::addColumn<qulonglong>("length");
+    for (const qulonglong first : {0ULL, 1ULL, 4096ULL, 8191ULL})  // whole blocks can go past the cache
+      for (const qulonglong length : {0ULL, 100ULL, 4096ULL, 1048576ULL, 5000001ULL})
+        QTest::addRow("%llu bytes from %llu", length, first) << first << length;
+  }
+  void whatIsReadOnceIsWhatStandsThere() {
+    QFETCH(const qulonglong, first);
+    QFETCH(const qulonglong, length);
+    const TempFolder folder;
+    const std::string text = pattern(5'012'345);
+    const fs::path path = folder.write("x", text);
+    const auto file = MappedFile::open(path);
+    const DirectBuffer aligned(length);
+    std::vector<std::byte> other(length + 1);
+    for (const std::span<std::byte> out : {aligned.bytes().first(length), std::span(other).subspan(1)}) {
+      file->copyOnce(file->bytes(first, length), out);
+      QVERIFY(std::ranges::equal(out, std::as_bytes(std::span(text)).subspan(first, length)));
+    }
+    fs::remove(path);  // the file stays mapped, and its name is another's
+    folder.write("x", std::string(text.size(), 'x'));
+    file->copyOnce(file->bytes(first, length), aligned.bytes().first(length));
+    QVERIFY(std::ranges::equal(aligned.bytes().first(length), std::as_bytes(std::span(text)).subspan(first, length)));
   }
 
   void aRefusedDirectWriteIsZeroBytes() {
