@@ -103,12 +103,12 @@ HWY_INLINE Floats codesOf(Floats values, Floats scale, Floats zero, Floats low, 
   return hn::Min(hn::Max(codes, low), high);
 }
 
-HWY_INLINE void storeCodes(Floats codes, bool isSigned, std::uint8_t* out) {
-  const auto whole = hn::ConvertTo(IntTag(), codes);
-  if (isSigned)
-    hn::StoreU(hn::BitCast(ByteTag(), hn::DemoteTo(SignedByteTag(), whole)), ByteTag(), out);
-  else
-    hn::StoreU(hn::DemoteTo(ByteTag(), whole), ByteTag(), out);
+// A whole number below 2^22 plus this ends in the bits that it has as an integer, negative ones in two's complement.
+constexpr float kIntegerBits = 0x1.8p23F;
+
+HWY_INLINE void storeCodes(Floats codes, std::uint8_t* out) {
+  const auto bits = hn::BitCast(hn::RebindToUnsigned<FloatTag>(), hn::Add(codes, hn::Set(FloatTag(), kIntegerBits)));
+  hn::StoreU(hn::TruncateTo(ByteTag(), bits), ByteTag(), out);
 }
 
 template <bool kRealZero>
@@ -121,7 +121,7 @@ HWY_INLINE void gridCodesOf(const float* values, std::size_t count, const GridRu
   const auto high = hn::Set(d, rule.high);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes)
-    storeCodes(codesOf<kRealZero>(hn::LoadU(d, values + i), scale, zero, low, high), rule.low < 0, codes + i);
+    storeCodes(codesOf<kRealZero>(hn::LoadU(d, values + i), scale, zero, low, high), codes + i);
   const UnitGrid grid{rule.scale, rule.zero};
   const CodeLimits limits{rule.low, rule.high};
   for (; i < count; ++i)

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <numeric>
 
+#include "core/kernels/prefetch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/round_pack.cpp"
 #include <hwy/foreach_target.h>
@@ -17,13 +19,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr std::size_t kLanes = 16;  // virtual
 using FloatTag = hn::CappedTag<float, kLanes>;
 using Floats = hn::Vec<FloatTag>;
-using IntTag = hn::RebindToSigned<FloatTag>;
-using Ints = hn::Vec<IntTag>;
 using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
 
+// Added to a whole number below 2^22: the sum's last bits are those of the number as an integer.
+constexpr float kIntegerBits = 0x1.8p23F;
+
+// Codes are counted from the zero point.
 struct Grid {
   Floats scale;
-  Floats zero;
   Floats low;
   Floats high;
 };
@@ -34,16 +37,15 @@ struct Sums {
   Floats product;
 };
 
-// The codes of a vector; adds what they cost.
-HWY_INLINE Ints roundOne(Floats x, const Grid& grid, Sums& sums) {
-  const auto steps = hn::Add(hn::Round(hn::Div(x, grid.scale)), grid.zero);
-  const auto code = hn::Min(hn::Max(steps, grid.low), grid.high);
-  const auto y = hn::Mul(hn::Sub(code, grid.zero), grid.scale);
+// The codes of a vector, as numbers; adds what they cost.
+HWY_INLINE Floats roundOne(Floats x, const Grid& grid, Sums& sums) {
+  const auto code = hn::Min(hn::Max(hn::Round(hn::Div(x, grid.scale)), grid.low), grid.high);
+  const auto y = hn::Mul(code, grid.scale);
   const auto error = hn::Sub(y, x);
   sums.error = hn::MulAdd(error, error, sums.error);
   sums.square = hn::MulAdd(x, x, sums.square);
   sums.product = hn::MulAdd(x, y, sums.product);
-  return hn::ConvertTo(IntTag(), code);
+  return code;
 }
 
 HWY_INLINE void addWide(Floats sum, double* total) {
@@ -56,18 +58,23 @@ HWY_INLINE void addWide(Floats sum, double* total) {
   hn::Store(hn::Add(hn::Load(dd, total + half), hn::PromoteTo(dd, hn::LoadU(dHalf, lanes + half))), dd, total + half);
 }
 
+// Two codes make a byte. Negative ones are stored in two's complement: four bits of it are those of the code + 8, the
+// highest turned round.
 void roundGroup(const float* values, std::size_t half, UnitGrid unit, CodeLimits limits, std::uint8_t* packed,
                 double (*totals)[kLanes]) {
   const FloatTag d;
-  const Grid grid{hn::Set(d, unit.scale), hn::Set(d, unit.zero), hn::Set(d, limits.low), hn::Set(d, limits.high)};
-  const auto nibble = hn::Set(IntTag(), 15);
+  const Grid grid{hn::Set(d, unit.scale), hn::Set(d, limits.low - unit.zero), hn::Set(d, limits.high - unit.zero)};
+  const bool isSigned = limits.low < 0;
+  const auto bias = hn::Set(d, kIntegerBits + 17.0F * (isSigned ? 8.0F : unit.zero));
+  const auto turned = hn::Set(ByteTag(), static_cast<std::uint8_t>(isSigned ? 0x88 : 0));
   for (std::size_t part = 0; part < kLanes; part += hn::Lanes(d)) {
     Sums sums{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
     for (std::size_t i = part; i < half; i += kLanes) {
       const auto low = roundOne(hn::LoadU(d, values + i), grid, sums);
       const auto high = roundOne(hn::LoadU(d, values + half + i), grid, sums);
-      const auto both = hn::Or(hn::And(low, nibble), hn::ShiftLeft<4>(hn::And(high, nibble)));
-      hn::StoreU(hn::DemoteTo(ByteTag(), both), ByteTag(), packed + i);
+      const auto both = hn::Add(hn::MulAdd(high, hn::Set(d, 16.0F), low), bias);
+      const auto bytes = hn::TruncateTo(ByteTag(), hn::BitCast(hn::RebindToUnsigned<FloatTag>(), both));
+      hn::StoreU(hn::Xor(bytes, turned), ByteTag(), packed + i);
     }
     addWide(sums.error, totals[0] + part);
     addWide(sums.square, totals[1] + part);
@@ -78,8 +85,11 @@ void roundGroup(const float* values, std::size_t half, UnitGrid unit, CodeLimits
 void roundGroups(const float* values, std::size_t groups, std::size_t groupLength, const UnitGrid* grids,
                  CodeLimits limits, std::uint8_t* packed, RoundingErrors& errors) {
   HWY_ALIGN double totals[3][kLanes] = {};
-  for (std::size_t g = 0; g < groups; ++g)
-    roundGroup(values + g * groupLength, groupLength / 2, grids[g], limits, packed + g * groupLength / 2, totals);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const float* const group = values + g * groupLength;
+    askFor(std::as_bytes(std::span(group + groups * groupLength, groupLength)).data(), groupLength * sizeof(float));
+    roundGroup(group, groupLength / 2, grids[g], limits, packed + g * groupLength / 2, totals);
+  }
   errors.squaredError = std::accumulate(totals[0], totals[0] + kLanes, 0.0);
   errors.squares = std::accumulate(totals[1], totals[1] + kLanes, 0.0);
   errors.product = std::accumulate(totals[2], totals[2] + kLanes, 0.0);
@@ -115,7 +125,7 @@ RoundingErrors roundAndPack(std::span<const float> row, std::size_t groupLength,
                             std::span<std::uint8_t> packed, std::span<UnitGrid> grids) {
   using namespace simd;
   assert(scheme.bits == 4 && !scheme.realZeroPoint && groupLength % 32 == 0 && row.size() % groupLength == 0);
-  constexpr std::size_t kTogether = 64;
+  constexpr std::size_t kTogether = 32;
   const std::size_t groups = row.size() / groupLength;
   assert(packed.size() == row.size() / 2 && grids.size() == groups);
   ValueRange ranges[kTogether];
