@@ -6,7 +6,6 @@
 #include <numeric>
 #include <type_traits>
 
-#include "core/kernels/prefetch.h"
 #include "core/tensor/half.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -63,7 +62,7 @@ HWY_INLINE void withLoader(DType type, const std::byte* bytes, const Body& body)
 }
 
 // Values whose power sums are kept in F32 before they are added in F64.
-constexpr std::size_t kSinglesHeld = 256;
+constexpr std::size_t kSinglesHeld = 512;
 // Magnitudes whose fourth powers, and sums of them, F32 holds without loss.
 constexpr float kLeastInSingle = 1e-8F;
 constexpr float kMostInSingle = 1e8F;
@@ -169,13 +168,11 @@ HWY_INLINE ValueSpan describeGroup(const Load& load, std::size_t at, std::size_t
 }
 
 void describeRowLoop(DType type, const std::byte* bytes, std::size_t count, std::size_t groupLength, ValueSpan* ranges,
-                     PowerLanes& sums, std::size_t bytesAhead) {
-  const std::size_t valueBytes = type == DType::F32 ? 4 : 2;
+                     PowerLanes& sums) {
   withLoader(type, bytes, [&](const auto& load) {
     Singles singles;
     for (std::size_t first = 0; first < count; first += groupLength) {
       const std::size_t length = std::min(groupLength, count - first);
-      if (bytesAhead > 0) askFor(bytes + bytesAhead + first * valueBytes, length * valueBytes);
       *ranges++ = describeGroup(load, first, first + length, singles, sums);
     }
     singles.moveTo(sums);
@@ -239,8 +236,8 @@ PowerSums PowerLanes::total() const {
 }
 
 void describeRow(DType type, const std::byte* bytes, std::size_t count, std::size_t groupLength, ValueSpan* ranges,
-                 PowerLanes& sums, std::size_t bytesAhead) {
-  HWY_DYNAMIC_DISPATCH(describeRowLoop)(type, bytes, count, groupLength, ranges, sums, bytesAhead);
+                 PowerLanes& sums) {
+  HWY_DYNAMIC_DISPATCH(describeRowLoop)(type, bytes, count, groupLength, ranges, sums);
 }
 void widenColumnRanges(DType type, const std::byte* bytes, std::size_t rows, std::size_t cols, float* low,
                        float* high) {

@@ -10,8 +10,6 @@ namespace {
 // Rows whose columns are looked at together, while they are in the cache and the columns' ranges in registers.
 constexpr std::size_t kStripRows = 8;
 
-constexpr std::size_t kBytesAhead = std::size_t{1} << 18;
-
 }  // namespace
 
 RowStatistics describeRows(StoredRows rows, bool columns, std::size_t groupLength, std::span<ValueSpan> groups) {
@@ -30,7 +28,7 @@ RowStatistics describeRows(StoredRows rows, bool columns, std::size_t groupLengt
     const StoredRows strip = rows.middle(first, std::min(kStripRows, rows.rows - first));
     for (std::size_t r = 0; r < strip.rows; ++r) {
       ValueSpan* found = groups.empty() ? ranges.data() : &groups[(first + r) * perRow];
-      simd::describeRow(rows.type, strip.middle(r, 1).bytes, rows.cols, length, found, sums, kBytesAhead);
+      simd::describeRow(rows.type, strip.middle(r, 1).bytes, rows.cols, length, found, sums);
       for (std::size_t g = 0; g < perRow; ++g)
         statistics.range = {std::min(statistics.range.low, found[g].low),
                             std::max(statistics.range.high, found[g].high)};
