@@ -103,9 +103,6 @@ HWY_INLINE Floats codesOf(Floats values, Floats scale, Floats zero, Floats low, 
   return hn::Min(hn::Max(codes, low), high);
 }
 
-// A whole number below 2^22 plus this ends in the bits that it has as an integer, negative ones in two's complement.
-constexpr float kIntegerBits = 0x1.8p23F;
-
 HWY_INLINE void storeCodes(Floats codes, std::uint8_t* out) {
   const auto bits = hn::BitCast(hn::RebindToUnsigned<FloatTag>(), hn::Add(codes, hn::Set(FloatTag(), kIntegerBits)));
   hn::StoreU(hn::TruncateTo(ByteTag(), bits), ByteTag(), out);

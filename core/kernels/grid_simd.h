@@ -19,6 +19,8 @@ struct GridRule {
 };
 
 inline constexpr std::size_t kVirtualLanes = 16;
+/// A whole number below 2^22 plus this ends in the bits that it has as an integer, negative ones in two's complement.
+inline constexpr float kIntegerBits = 0x1.8p23F;
 
 enum class GridForm { Symmetric, Asymmetric, RealZero };
 /// The scales of gridOfRange before they are rounded to a stored type (span or largest magnitude over `divisor`), and

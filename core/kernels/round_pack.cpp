@@ -4,6 +4,7 @@
 #include <cassert>
 #include <numeric>
 
+#include "core/kernels/grid_simd.h"
 #include "core/kernels/prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,9 +21,6 @@ constexpr std::size_t kLanes = 16;  // virtual
 using FloatTag = hn::CappedTag<float, kLanes>;
 using Floats = hn::Vec<FloatTag>;
 using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
-
-// Added to a whole number below 2^22: the sum's last bits are those of the number as an integer.
-constexpr float kIntegerBits = 0x1.8p23F;
 
 // Codes are counted from the zero point.
 struct Grid {

@@ -216,22 +216,34 @@ class TestProducts : public QObject {
     }
   }
 
+  void clipSearchFindsTheLeastError_data() {
+    QTest::addColumn<int>("candidates");
+    for (const int candidates : {1, 16, 33, 100, 300}) QTest::addRow("of %d", candidates) << candidates;
+  }
   void clipSearchFindsTheLeastError() {
+    QFETCH(const int, candidates);
+    const float step = 0.66F / static_cast<float>(candidates);
     const qs::QuantScheme scheme{.bits = 3};
     const Matrix values = qs::test::randomMatrix(1, 128, 9);
+    const qs::ValueRange range = qs::rangeOf(values.row(0));
+    const auto candidate = [&](int i) {
+      const float p = 1.0F - step * static_cast<float>(i);
+      return qs::gridOfRange({p * range.low, p * range.high}, scheme);
+    };
+    const auto errorOn = [&](qs::UnitGrid grid) {
+      double sum = 0;
+      for (const float x : values.row(0))
+        sum += std::pow(static_cast<double>(qs::onGrid(x, grid, qs::codeLimits(scheme)) - x), 2);
+      return sum;
+    };
     onEveryTarget([&](std::int64_t) {
-      const qs::UnitGrid found = qs::leastSquaresGrid(values.row(0), scheme, 33, 0.02F);
-      const qs::ValueRange range = qs::rangeOf(values.row(0));
-      const auto errorOn = [&](qs::UnitGrid grid) {
-        double sum = 0;
-        for (const float x : values.row(0))
-          sum += std::pow(static_cast<double>(qs::onGrid(x, grid, qs::codeLimits(scheme)) - x), 2);
-        return sum;
-      };
-      for (int i = 0; i < 33; ++i) {
-        const float p = 1.0F - 0.02F * static_cast<float>(i);
-        QVERIFY(errorOn(found) <= errorOn(qs::gridOfRange({p * range.low, p * range.high}, scheme)) * (1 + 1e-5));
+      const qs::UnitGrid found = qs::leastSquaresGrid(values.row(0), scheme, candidates, step);
+      bool isCandidate = false;
+      for (int i = 0; i < candidates; ++i) {
+        isCandidate = isCandidate || found == candidate(i);
+        QVERIFY(errorOn(found) <= errorOn(candidate(i)) * (1 + 1e-5));
       }
+      QVERIFY(isCandidate);
     });
   }
 };
