@@ -11,11 +11,15 @@ namespace qs::test {
 
 namespace {
 
-constexpr int kPatienceMs = 120'000;
+constexpr int kPatienceMs = 600'000;  // a training takes minutes under the sanitizers, beside another test
 
 CliResult finish(QProcess& process) {
   CliResult result;
-  if (!process.waitForFinished(kPatienceMs)) process.kill();
+  if (process.state() != QProcess::NotRunning && !process.waitForFinished(kPatienceMs)) {
+    qWarning("stopped because it took too long: %s", qPrintable(process.arguments().join(' ')));
+    process.kill();
+    process.waitForFinished(-1);  // before that it would count as having ended well
+  }
   if (process.exitStatus() == QProcess::NormalExit) result.status = process.exitCode();
   result.out = process.readAllStandardOutput();
   result.err = process.readAllStandardError();

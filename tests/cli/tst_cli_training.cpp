@@ -19,7 +19,7 @@ using qs::test::signalCli;
 
 constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
 #ifdef __SANITIZE_ADDRESS__
-const QString kSteps = "30";  // each takes seconds
+const QString kSteps = "16";  // each takes seconds
 #else
 const QString kSteps = "100";
 #endif
