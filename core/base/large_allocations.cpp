@@ -77,6 +77,11 @@ class KeptBlocks {
 
 constinit KeptBlocks kept;
 
+constexpr int kMostSmallKept = 64 << 20;  // of each of the C library's heaps
+// Smaller blocks: the C library keeps what was freed at a heap's end, too, rather than to clear it anew each time.
+[[maybe_unused]] const bool kKeepsSmallBlocks =
+    mallopt(M_TRIM_THRESHOLD, kMostSmallKept) != 0 && mallopt(M_MMAP_THRESHOLD, static_cast<int>(kLarge)) != 0;
+
 void* allocate(std::size_t size) {
   if (size < kLarge) return std::malloc(size > 0 ? size : 1);
   const std::size_t whole = (size + kHugePage - 1) / kHugePage * kHugePage;
@@ -109,7 +114,10 @@ void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 // NOLINTEND(cppcoreguidelines-no-malloc)
 
-void qs::freeIdleMemory() { kept.freeIdle(); }
+void qs::freeIdleMemory() {
+  kept.freeIdle();
+  malloc_trim(0);
+}
 #else
 void qs::freeIdleMemory() {}
 #endif

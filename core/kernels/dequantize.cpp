@@ -21,13 +21,14 @@ void lookUp(std::span<const std::uint8_t> codes, const std::vector<float>& codeb
   for (std::size_t i = 0; i < codes.size(); ++i) out[i] = codebook[codes[i]] * scale;
 }
 
-// Calls body(first column, number of columns, unit) for the units of a row; not where there is a group index.
+// Calls body(first column, number of columns, unit) for the units of a row's columns; not where there is a group index.
 template <typename Body>
-void forUnits(const QuantizedTensor& tensor, std::size_t row, const Body& body) {
+void forUnits(const QuantizedTensor& tensor, std::size_t row, std::size_t firstCol, std::size_t lastCol,
+              const Body& body) {
   const std::size_t length = tensor.scheme.groupLength(tensor.cols);
-  std::size_t unit = tensor.unit(row, 0);
-  for (std::size_t first = 0; first < tensor.cols; first += length)
-    body(first, std::min(length, tensor.cols - first), unit++);
+  std::size_t unit = tensor.unit(row, firstCol);
+  for (std::size_t first = firstCol; first < lastCol; first += length)
+    body(first, std::min(length, lastCol - first), unit++);
 }
 
 void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<const std::uint8_t> codes,
@@ -38,11 +39,18 @@ void dequantizeUnit(const QuantizedTensor& tensor, std::size_t unit, std::span<c
     lookUp(codes, tensor.codebook, tensor.scales[unit], out);
 }
 
-void dequantizeRow(const QuantizedTensor& tensor, std::size_t row, std::span<float> out) {
-  const auto codes = std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols);
-  if (tensor.codebook.empty()) return dequantizeGroups(codes, gridsOfRow(tensor, row), tensor.scheme, out);
-  forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
-    dequantizeUnit(tensor, unit, codes.subspan(first, count), out.subspan(first, count));
+GroupGrids gridsFrom(const QuantizedTensor& tensor, std::size_t row, std::size_t col) {
+  const std::size_t first = tensor.unit(row, col);
+  const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[first];
+  return {tensor.scheme.groupLength(tensor.cols), &tensor.scales[first], zeros};
+}
+
+// Columns firstCol..firstCol+out.size()-1, whole groups but for the last.
+void dequantizeRow(const QuantizedTensor& tensor, std::size_t row, std::size_t firstCol, std::span<float> out) {
+  const auto codes = std::span(tensor.codes).subspan(row * tensor.cols + firstCol, out.size());
+  if (tensor.codebook.empty()) return dequantizeGroups(codes, gridsFrom(tensor, row, firstCol), tensor.scheme, out);
+  forUnits(tensor, row, firstCol, firstCol + out.size(), [&](std::size_t first, std::size_t count, std::size_t unit) {
+    dequantizeUnit(tensor, unit, codes.subspan(first - firstCol, count), out.subspan(first - firstCol, count));
   });
 }
 
@@ -74,7 +82,7 @@ void decodeEveryCode(const QuantizedTensor& tensor, std::size_t row, std::span<c
     return dequantizeGroups(codes, grids, tensor.scheme, values);
   }
   std::size_t at = 0;
-  forUnits(tensor, row, [&](std::size_t, std::size_t, std::size_t unit) {
+  forUnits(tensor, row, 0, tensor.cols, [&](std::size_t, std::size_t, std::size_t unit) {
     lookUp(codes.subspan(at, kCountedCodes), tensor.codebook, tensor.scales[unit], values.subspan(at, kCountedCodes));
     at += kCountedCodes;
   });
@@ -82,18 +90,19 @@ void decodeEveryCode(const QuantizedTensor& tensor, std::size_t row, std::span<c
 
 }  // namespace
 
-GroupGrids gridsOfRow(const QuantizedTensor& tensor, std::size_t row) {
-  const std::size_t first = tensor.unit(row, 0);
-  const float* const zeros = tensor.zeroPoints.empty() ? nullptr : &tensor.zeroPoints[first];
-  return {tensor.scheme.groupLength(tensor.cols), &tensor.scales[first], zeros};
-}
+GroupGrids gridsOfRow(const QuantizedTensor& tensor, std::size_t row) { return gridsFrom(tensor, row, 0); }
 
-void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out) {
-  if (!tensor.groupIndex.empty()) return dequantizeRows(tensor, firstRow, out);
+void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out, std::size_t firstCol) {
+  if (!tensor.groupIndex.empty()) {
+    assert(out.cols == tensor.cols);
+    return dequantizeRows(tensor, firstRow, out);
+  }
+  assert(firstCol % tensor.scheme.groupLength(tensor.cols) == 0);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const auto row = out.row(r);
-    dequantizeRow(tensor, firstRow + r, row);
-    for (std::size_t c = 0; c < tensor.inputScale.size(); ++c) row[c] /= tensor.inputScale[c];
+    dequantizeRow(tensor, firstRow + r, firstCol, row);
+    if (tensor.inputScale.empty()) continue;
+    for (std::size_t c = 0; c < row.size(); ++c) row[c] /= tensor.inputScale[firstCol + c];
   }
 }
 
@@ -106,7 +115,7 @@ void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_
       widen(span, spanOf(values));
       continue;
     }
-    forUnits(tensor, row, [&](std::size_t first, std::size_t count, std::size_t unit) {
+    forUnits(tensor, row, 0, tensor.cols, [&](std::size_t first, std::size_t count, std::size_t unit) {
       const UnitGrid grid = gridOf(tensor, unit);
       const float a = valueOf(codes.low, grid);
       const float b = valueOf(codes.high, grid);

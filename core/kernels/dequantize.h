@@ -13,8 +13,9 @@ namespace qs {
 
 /// The grids of a row's groups, which follow each other; not of a tensor with a group index or a codebook.
 [[nodiscard]] GroupGrids gridsOfRow(const QuantizedTensor& tensor, std::size_t row);
-/// As dequantizeRows() of core/tensor, to the bit, with vector kernels, on this thread.
-void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out);
+/// As dequantizeRows() of core/tensor, to the bit, with vector kernels, on this thread; of the columns from `firstCol`
+/// on, where a group starts, as many as `out` has. With a group index, whole rows only.
+void dequantizeTile(const QuantizedTensor& tensor, std::size_t firstRow, MatrixSpan out, std::size_t firstCol = 0);
 /// Widens `span` to hold every value of rows firstRow..firstRow+rows-1. Quick, as only units whose whole grid isn't
 /// within `span` are looked at.
 void widenToRows(const QuantizedTensor& tensor, std::size_t firstRow, std::size_t rows, ValueSpan& span);

@@ -6,10 +6,10 @@
 
 namespace qs::simd {
 
-// The dispatched vector kernels behind core/stats. Sums run in a fixed number of virtual lanes of F64, so that every
+// The dispatched vector kernels behind core/stats. Sums run in a fixed number of virtual lanes, so that every
 // target adds the same numbers in the same order.
 
-/// Sums over pairs of a reference x and an approximation y, e = y − x; products in F64.
+/// Sums over pairs of a reference x and an approximation y, e = y − x.
 struct PairSums {
   double reference = 0;      ///< Σx²
   double approximation = 0;  ///< Σy²
@@ -20,19 +20,18 @@ struct PairSums {
 };
 
 inline constexpr std::size_t kPairLanes = 8;
-/// The same as they grow: pair i of a group goes to lane i % 8. In the order of PairSums.
+/// The same as they grow, in the order of PairSums.
 struct PairLanes {
   alignas(64) double lanes[6][kPairLanes] = {};
   [[nodiscard]] PairSums total() const;
 };
 /// Adds `count` pairs to `sums`; unless null, groupErrors[g] gets the Σe² of each `groupLength` of them (the last group
-/// may be shorter). Meanwhile asks for the bytes `ahead`, which will be read soon.
+/// may be shorter), and columnErrors[i] += e² in F32. Errors are F32 and their squares F64; other products and
+/// sums of up to 512 pairs are F32 where that holds them, in 16 lanes. Meanwhile asks for the bytes `ahead`, which will
+/// be read soon.
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
-                  PairLanes& sums, double* groupErrors = nullptr, std::span<const std::byte> ahead = {});
-
-/// sums[c] += Σ over the rows of (approximation − reference)², in F32, rows in order.
-void columnSquaredErrors(const float* reference, const float* approximation, std::size_t rows, std::size_t cols,
-                         float* sums);
+                  PairLanes& sums, double* groupErrors = nullptr, float* columnErrors = nullptr,
+                  std::span<const std::byte> ahead = {});
 
 /// Pools `rows` rows into cells of `pool` columns, 2 or 4 (the last may have fewer): each gets its value of largest
 /// magnitude, the first of equals; with `minus` of the same shape, that of the difference.
@@ -42,8 +41,12 @@ void poolStrongest(std::size_t pool, const float* values, const float* minus, st
 /// sums[i] += values[i].
 void addWidened(const float* values, std::size_t count, double* sums);
 
-/// bins[i] = clamp((x − origin)·scale, 0, last), truncated.
+/// bins[i] = clamp((x − origin)·scale, 0, last), truncated; last < 2^22, and below 256 for bytes.
 void binIndices(const float* values, std::size_t count, float origin, float scale, float last, std::uint32_t* bins);
+void binIndices(const float* values, std::size_t count, float origin, float scale, float last, std::uint8_t* bins);
+
+/// sums[i] = how often i is the first or the second of a pair; pairs[256·second + first] says how often they occur.
+void foldPairs(const std::uint32_t* pairs, std::uint32_t* sums);
 
 /// True where every value is finite.
 [[nodiscard]] bool allFinite(const float* values, std::size_t count);

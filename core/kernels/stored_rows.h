@@ -21,10 +21,16 @@ struct StoredRows {
   [[nodiscard]] static bool holds(DType type) {
     return type == DType::F32 || type == DType::F16 || type == DType::BF16;
   }
+  /// Bytes of a value.
+  [[nodiscard]] std::size_t width() const { return type == DType::F32 ? 4 : 2; }
   [[nodiscard]] StoredRows middle(std::size_t first, std::size_t count) const {
-    return {type, bytes + *byteSize(type, first * cols), count, cols};
+    return {type, bytes + first * cols * width(), count, cols};
   }
-  [[nodiscard]] std::span<const std::byte> contents() const { return {bytes, *byteSize(type, rows * cols)}; }
+  [[nodiscard]] std::span<const std::byte> contents() const { return {bytes, rows * cols * width()}; }
+  /// Some columns of one row.
+  [[nodiscard]] std::span<const std::byte> columnsOf(std::size_t row, std::size_t first, std::size_t count) const {
+    return {bytes + (row * cols + first) * width(), count * width()};
+  }
 };
 
 /// What one pass over some rows finds.

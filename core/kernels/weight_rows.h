@@ -28,6 +28,8 @@ class WeightRows {
   }
   /// Rows first..first+count-1; valid until `buffer` changes.
   [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, Matrix::Values& buffer) const;
+  /// A part of them; valid until `buffer` changes.
+  [[nodiscard]] MatrixView block(const MatrixBlock& part, Matrix::Values& buffer) const;
 
  private:
   StoredRows m_stored;

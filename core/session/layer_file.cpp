@@ -175,11 +175,11 @@ void appendPacked(FileText& out, const QuantizedTensor& tensor) {
 }
 
 // The reverse; `isSigned` extends the sign. `packed` holds at least ceil(count·bits/8) bytes.
-std::vector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
+UnsetVector<std::uint8_t> unpackCodes(std::string_view packed, std::size_t count, int bits, bool isSigned) {
   const auto width = static_cast<unsigned>(bits);
   const unsigned mask = (1U << width) - 1U;
   const unsigned signBit = isSigned ? 1U << (width - 1U) : 0U;
-  std::vector<std::uint8_t> codes(count);
+  UnsetVector<std::uint8_t> codes(count);
   if (width == 4) {
     unpackNibbles({reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()}, isSigned, codes);
     return codes;

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kQuartileRows = 1024;
 constexpr std::size_t kColumnsPerTask = 64;
 constexpr std::size_t kRowsInCache = 4;
+constexpr std::size_t kColumnsInCache = 1024;
 
 // Rows first..first+count-1.
 struct Rows {
@@ -71,10 +72,10 @@ void addCounts(const std::vector<std::uint64_t>& counts, Histogram& histogram) {
 void countInto(Histogram& histogram, const WeightRows& weights, const RunContext& context) {
   std::vector<std::vector<std::uint64_t>> counts(tileCount(weights));
   parallelFor(context, counts.size(), [&](std::size_t tile) {
+    BinCounts found(histogram.low, histogram.high, histogram.counts.size());
+    forEachStrip(weights, tile, [&](std::size_t, MatrixView strip) { found.add(strip.values()); });
     counts[tile].assign(histogram.counts.size(), 0);
-    forEachStrip(weights, tile, [&](std::size_t, MatrixView strip) {
-      countValues(strip.values(), histogram.low, histogram.high, counts[tile]);
-    });
+    found.addTo(counts[tile]);
   });
   for (const auto& table : counts) addCounts(table, histogram);
 }
@@ -143,7 +144,11 @@ class TileComparison {
  public:
   TileComparison(const WeightRows& weights, const QuantizedRows& quantized, std::size_t groupLength,
                  ComparisonMaps* maps)
-      : m_weights(weights), m_quantized(quantized), m_groupLength(groupLength), m_maps(maps) {}
+      : m_weights(weights), m_quantized(quantized), m_groupLength(groupLength), m_maps(maps) {
+    // Maps are made of whole rows.
+    const std::size_t groups = std::max<std::size_t>(1, kColumnsInCache / groupLength);
+    m_blockCols = maps == nullptr && quantized.hasBlocks(groupLength) ? groups * groupLength : weights.cols();
+  }
 
   // `own`, widened to hold the tile's quantized values.
   [[nodiscard]] ValueSpan range(std::size_t tile, ValueSpan own) const {
@@ -155,47 +160,77 @@ class TileComparison {
   // Also writes the tile's rows of the group errors and of the maps. `uncounted` are bins to count the weights on.
   [[nodiscard]] ComparedTile compare(std::size_t tile, const Histogram* uncounted, const Histogram& bins,
                                      std::span<float> groupErrors) const {
-    ComparedTile result;
-    simd::PairLanes errors;
-    if (uncounted != nullptr) result.before.assign(uncounted->counts.size(), 0);
-    result.after.assign(bins.counts.size(), 0);
-    result.channelSquares.assign(m_weights.cols(), 0.0F);
-    const std::size_t groups = (m_weights.cols() + m_groupLength - 1) / m_groupLength;
-    Matrix::Values buffer;
-    forEachStrip(m_weights, tile, [&](std::size_t first, MatrixView exact) {
-      const MatrixView approximate = m_quantized.middleRows(first, exact.rows, buffer);
-      for (std::size_t r = 0; r < exact.rows; ++r)
-        compareRow(first + r, exact.row(r), approximate.row(r), errors,
-                   groupErrors.subspan((first + r) * groups, groups));
-      simd::columnSquaredErrors(exact.data, approximate.data, exact.rows, exact.cols, result.channelSquares.data());
-      if (uncounted != nullptr) countValues(exact.values(), uncounted->low, uncounted->high, result.before);
-      if (!m_quantized.countFromCodes(first, exact.rows, bins, result.after))
-        countValues(approximate.values(), bins.low, bins.high, result.after);
-      if (m_maps == nullptr) return;
-      m_maps->quantized.addRows(first, approximate);
-      m_maps->error.addRows(first, approximate, exact);
-    });
-    result.errors.add(errors.total(), tileOf(m_weights, tile).count * m_weights.cols());
-    return result;
+    Work work(bins, uncounted, m_weights.cols());
+    const Rows rows = tileOf(m_weights, tile);
+    for (std::size_t first = rows.first; first < rows.first + rows.count; first += kRowsInCache) {
+      const std::size_t count = std::min(kRowsInCache, rows.first + rows.count - first);
+      if (!m_quantized.countFromCodes(first, count, bins, work.result.after) && !work.after)
+        work.after.emplace(bins.low, bins.high, bins.counts.size());
+      for (std::size_t col = 0; col < m_weights.cols(); col += m_blockCols)
+        compareBlock({first, count, col, std::min(m_blockCols, m_weights.cols() - col)}, work, groupErrors);
+    }
+    return std::move(work).finished(rows.count * m_weights.cols());
   }
 
  private:
-  void compareRow(std::size_t row, std::span<const float> exact, std::span<const float> approximate,
-                  simd::PairLanes& errors, std::span<float> groupErrors) const {
-    std::vector<double> squares(groupErrors.size());
-    // The same row of the next strip, which this one's other steps leave time to fetch.
-    const std::size_t next = std::min(row + kRowsInCache, m_weights.rows() - 1);
+  // What comparing a tile needs and finds.
+  struct Work {
+    Work(const Histogram& bins, const Histogram* uncounted, std::size_t cols) {
+      result.after.assign(bins.counts.size(), 0);
+      result.channelSquares.assign(cols, 0.0F);
+      if (uncounted == nullptr) return;
+      result.before.assign(uncounted->counts.size(), 0);
+      before.emplace(uncounted->low, uncounted->high, uncounted->counts.size());
+    }
+    [[nodiscard]] ComparedTile finished(std::size_t pairs) && {
+      result.errors.add(errors.total(), pairs);
+      if (before) before->addTo(result.before);
+      if (after) after->addTo(result.after);
+      return std::move(result);
+    }
+
+    ComparedTile result;
+    simd::PairLanes errors;
+    std::optional<BinCounts> before;  // where the weights weren't counted before
+    std::optional<BinCounts> after;   // where codes can't be counted instead
+    Matrix::Values exactBuffer;
+    Matrix::Values approximateBuffer;
+  };
+
+  // A block small enough that every step after the first finds it in the fastest cache.
+  void compareBlock(const MatrixBlock& part, Work& work, std::span<float> groupErrors) const {
+    const MatrixView exact = m_weights.block(part, work.exactBuffer);
+    const MatrixView approximate = m_quantized.block(part, work.approximateBuffer);
+    for (std::size_t r = 0; r < exact.rows; ++r)
+      compareRow({part.firstRow + r, 1, part.firstCol, part.cols}, exact.row(r), approximate.row(r), work.errors,
+                 work.result.channelSquares.data() + part.firstCol, groupErrors);
+    if (work.before) work.before->add(exact.values());
+    if (work.after) work.after->add(approximate.values());
+    if (m_maps == nullptr) return;
+    m_maps->quantized.addRows(part.firstRow, approximate);
+    m_maps->error.addRows(part.firstRow, approximate, exact);
+  }
+
+  void compareRow(const MatrixBlock& part, std::span<const float> exact, std::span<const float> approximate,
+                  simd::PairLanes& errors, float* columnErrors, std::span<float> groupErrors) const {
+    const std::size_t groupsPerRow = (m_weights.cols() + m_groupLength - 1) / m_groupLength;
+    const std::size_t groups = (part.cols + m_groupLength - 1) / m_groupLength;
+    const auto found = groupErrors.subspan(part.firstRow * groupsPerRow + part.firstCol / m_groupLength, groups);
+    std::vector<double> squares(groups);
+    // The same part of the next rows, which the other steps leave time to fetch.
+    const std::size_t next = std::min(part.firstRow + kRowsInCache, m_weights.rows() - 1);
     simd::comparePairs(exact.data(), approximate.data(), exact.size(), m_groupLength, errors, squares.data(),
-                       m_weights.stored().middle(next, 1).contents());
-    for (std::size_t g = 0; g < squares.size(); ++g) {
+                       columnErrors, m_weights.stored().columnsOf(next, part.firstCol, part.cols));
+    for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t length = std::min(m_groupLength, exact.size() - g * m_groupLength);
-      groupErrors[g] = static_cast<float>(squares[g] / static_cast<double>(length));
+      found[g] = static_cast<float>(squares[g] / static_cast<double>(length));
     }
   }
 
   const WeightRows& m_weights;
   const QuantizedRows& m_quantized;
   std::size_t m_groupLength;
+  std::size_t m_blockCols;
   ComparisonMaps* m_maps;
 };
 
@@ -256,11 +291,16 @@ WeightDescription describeWeights(const WeightRows& weights, const RunContext& c
   return description;
 }
 
-MatrixView QuantizedRows::middleRows(std::size_t first, std::size_t count, Matrix::Values& buffer) const {
-  if (m_tensor == nullptr) return m_values.middleRows(first, count);
-  buffer.resize(count * m_tensor->cols);
-  dequantizeTile(*m_tensor, first, {buffer.data(), count, m_tensor->cols});
-  return {buffer.data(), count, m_tensor->cols};
+bool QuantizedRows::hasBlocks(std::size_t groupLength) const {
+  if (m_tensor == nullptr) return true;
+  return m_tensor->groupIndex.empty() && m_tensor->scheme.groupLength(m_tensor->cols) == groupLength;
+}
+
+MatrixView QuantizedRows::block(const MatrixBlock& part, Matrix::Values& buffer) const {
+  if (m_tensor == nullptr) return WeightRows(m_values).block(part, buffer);
+  buffer.resize(part.rows * part.cols);
+  dequantizeTile(*m_tensor, part.firstRow, {buffer.data(), part.rows, part.cols}, part.firstCol);
+  return {buffer.data(), part.rows, part.cols};
 }
 
 bool QuantizedRows::countFromCodes(std::size_t first, std::size_t count, const Histogram& bins,

@@ -58,8 +58,10 @@ class QuantizedRows {
 
   [[nodiscard]] std::size_t rows() const { return m_tensor != nullptr ? m_tensor->rows : m_values.rows; }
   [[nodiscard]] std::size_t cols() const { return m_tensor != nullptr ? m_tensor->cols : m_values.cols; }
-  /// Rows first..first+count-1; valid until `buffer` changes.
-  [[nodiscard]] MatrixView middleRows(std::size_t first, std::size_t count, Matrix::Values& buffer) const;
+  /// Whether block() takes columns that start at whole groups of `groupLength`, or only whole rows.
+  [[nodiscard]] bool hasBlocks(std::size_t groupLength) const;
+  /// A part of them; valid until `buffer` changes.
+  [[nodiscard]] MatrixView block(const MatrixBlock& part, Matrix::Values& buffer) const;
   /// Adds to `counts` what those rows hold, if that is quicker than to ask for them.
   [[nodiscard]] bool countFromCodes(std::size_t first, std::size_t count, const Histogram& bins,
                                     std::span<std::uint64_t> counts) const;

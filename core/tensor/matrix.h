@@ -2,10 +2,10 @@
 
 #include <cassert>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <utility>
-#include <vector>
+
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -32,28 +32,19 @@ struct BasicMatrixView {
 using MatrixView = BasicMatrixView<const float>;
 using MatrixSpan = BasicMatrixView<float>;
 
-/// Leaves new values unset where a container would make them zero.
-template <typename T>
-struct UnsetAllocator : std::allocator<T> {
-  template <typename U>
-  struct rebind {
-    using other = UnsetAllocator<U>;
-  };
-  template <typename U>
-  void construct(U* at) noexcept {
-    ::new (static_cast<void*>(at)) U;
-  }
-  template <typename U, typename... Args>
-  void construct(U* at, Args&&... args) {
-    std::construct_at(at, std::forward<Args>(args)...);
-  }
+/// Some rows and columns of a matrix.
+struct MatrixBlock {
+  std::size_t firstRow = 0;
+  std::size_t rows = 0;
+  std::size_t firstCol = 0;
+  std::size_t cols = 0;
 };
 
 /// A row-major matrix of floats that owns its memory. Weights are [out_features, in_features], inputs [tokens, in].
 class Matrix {
  public:
   Matrix() = default;
-  using Values = std::vector<float, UnsetAllocator<float>>;
+  using Values = UnsetVector<float>;
 
   /// Of zeros.
   Matrix(std::size_t rows, std::size_t cols) : Matrix(rows, cols, Values(rows * cols, 0.0F)) {}

@@ -8,6 +8,7 @@
 
 #include "core/tensor/matrix.h"
 #include "core/tensor/quant_scheme.h"
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -44,7 +45,7 @@ struct QuantizedTensor {
   QuantScheme scheme;
   std::size_t rows = 0;
   std::size_t cols = 0;
-  std::vector<std::uint8_t> codes;  ///< [rows, cols]; signed codes (symmetric) as two's complement
+  UnsetVector<std::uint8_t> codes;  ///< [rows, cols]; signed codes (symmetric) as two's complement
   std::vector<float> scales;        ///< [rows, groupsPerRow], or one; as stored, widened to F32
   std::vector<float> zeroPoints;    ///< as `scales`; empty when symmetric or a codebook; integers unless realZeroPoint
   std::vector<std::int32_t> groupIndex;  ///< [cols] group of each input; empty = input / groupLength

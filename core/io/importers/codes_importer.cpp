@@ -96,7 +96,8 @@ QuantizedTensor unpackCodes(const PackedTensors& parts, const CodeSettings& sett
   const PackedTensor* scales = findPart(parts, "scales");
   if (scales == nullptr) throw inputError(subject, "the tensor .scales is missing");
   QuantizedTensor tensor{.rows = codes->shape[0], .cols = codes->shape[1]};
-  tensor.codes = valuesOf<std::uint8_t>(*codes);
+  const std::span<const std::uint8_t> stored = valuesIn<std::uint8_t>(*codes);
+  tensor.codes.assign(stored.begin(), stored.end());
   tensor.scheme = {.bits = settings.bits,
                    .symmetric = codes->dtype == DType::I8,
                    .groupSize = groupSizeOf(scales->shape, tensor.rows, tensor.cols, settings, subject)};

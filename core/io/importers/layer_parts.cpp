@@ -39,7 +39,7 @@ PackedTensors LayerParts::loadOnce() const {
   PackedTensors loaded;
   for (const auto& [suffix, tensor] : parts) {
     const std::optional<TensorView> view = tensor.source->stored();
-    std::vector<std::byte> bytes(view ? view->bytes.size() : 0);
+    UnsetVector<std::byte> bytes(view ? view->bytes.size() : 0);
     if (!view || !tensor.source->copyOnce(0, bytes)) throw notPlain(tensor);
     loaded.push_back({suffix, view->dtype, view->shape, std::move(bytes)});
   }

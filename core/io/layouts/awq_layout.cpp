@@ -19,9 +19,10 @@ constexpr std::array<std::size_t, kPerWord> kColumnOfNibble{0, 2, 4, 6, 1, 3, 5,
 // Unsigned nibbles [lines, outputs], packed along the outputs.
 PackedTensor packLines(std::string suffix, std::span<const std::uint8_t> fields, std::size_t lines,
                        std::size_t outputs) {
-  PackedTensor part = emptyPart(std::move(suffix), DType::I32, {lines, outputs / kPerWord});
+  PackedTensor part = unsetPart(std::move(suffix), DType::I32, {lines, outputs / kPerWord});
   const std::uint8_t* first = fields.data();
   for (std::uint32_t& word : valuesIn<std::uint32_t>(part)) {
+    word = 0;
     for (std::size_t nibble = 0; nibble < kPerWord; ++nibble)
       word |= static_cast<std::uint32_t>(first[kColumnOfNibble[nibble]] & 15U) << (4 * nibble);
     first += kPerWord;
@@ -91,7 +92,9 @@ QuantizedTensor unpackAwq(const PackedTensors& parts, std::int64_t groupSize, co
     throw mismatchError(layer, "scales", toText({groups, tensor.rows}), toText(scalePart.shape));
 
   const std::vector<std::uint8_t> byInput = unpackLines(valuesIn<std::uint32_t>(weights));
-  tensor.codes = transposed(std::span<const std::uint8_t>(byInput), tensor.cols, tensor.rows);
+  const std::vector<std::uint8_t> byOutput =
+      transposed(std::span<const std::uint8_t>(byInput), tensor.cols, tensor.rows);
+  tensor.codes.assign(byOutput.begin(), byOutput.end());
   const std::vector<std::uint8_t> zerosByGroup = unpackLines(valuesIn<std::uint32_t>(zeroPart));
   const std::vector<std::uint8_t> zeros = transposed(std::span<const std::uint8_t>(zerosByGroup), groups, tensor.rows);
   tensor.zeroPoints.assign(zeros.begin(), zeros.end());

@@ -49,7 +49,8 @@ void takeFp8Codes(const PackedTensors& parts, QuantizedTensor& tensor, const std
   tensor.scheme.bits = 8;
   tensor.scheme.codebookName = "e4m3";
   tensor.codebook = codebookOf(kE4M3, 256);
-  tensor.codes = valuesOf<std::uint8_t>(weight);
+  const std::span<const std::uint8_t> codes = valuesIn<std::uint8_t>(weight);
+  tensor.codes.assign(codes.begin(), codes.end());
 }
 
 float globalScale(const PackedTensors& parts, const std::string& layer) {

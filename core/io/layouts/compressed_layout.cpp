@@ -41,7 +41,7 @@ std::vector<std::int8_t> signedZeros(const QuantizedTensor& tensor) {
 void packWords(const QuantizedTensor& tensor, PackedTensors& parts) {
   const int bits = tensor.scheme.bits;
   const std::size_t words = wordsOfFields(tensor.cols, bits);
-  PackedTensor part = emptyPart("weight_packed", DType::I32, {tensor.rows, words});
+  PackedTensor part = unsetPart("weight_packed", DType::I32, {tensor.rows, words});
   const std::span<std::uint32_t> packed = valuesIn<std::uint32_t>(part);
   std::vector<std::uint8_t> row(tensor.cols);
   for (std::size_t o = 0; o < tensor.rows; ++o) {
@@ -68,15 +68,15 @@ void packZeros(const QuantizedTensor& tensor, PackedTensors& parts) {
 }
 
 // One code a byte: two's complement for integers, the FP8 code itself for floats.
-std::vector<std::uint8_t> byteCodes(const QuantizedTensor& tensor) {
-  std::vector<std::uint8_t> codes = tensor.codes;
+UnsetVector<std::uint8_t> byteCodes(const QuantizedTensor& tensor) {
+  UnsetVector<std::uint8_t> codes = tensor.codes;
   if (tensor.scheme.number == NumberFormat::Integer && !tensor.scheme.symmetric)
     for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(code ^ 0x80U);
   return codes;
 }
 
 void packBytes(const QuantizedTensor& tensor, CompressedForm form, PackedTensors& parts) {
-  const std::vector<std::uint8_t> codes = byteCodes(tensor);
+  const UnsetVector<std::uint8_t> codes = byteCodes(tensor);
   const DType dtype = form == CompressedForm::Float ? DType::F8E4M3 : DType::I8;
   parts.push_back(packedTensor("weight", dtype, {tensor.rows, tensor.cols}, std::span<const std::uint8_t>(codes)));
 }
@@ -129,8 +129,13 @@ void unpackWords(const PackedTensors& parts, QuantizedTensor& tensor, const std:
   const std::size_t count = packed->shape[1];
   const bool legacy = isLegacy(words, count, tensor.cols, tensor.scheme.bits, layer, "weight_packed");
   const auto unpack = legacy ? unpackLegacy : unpackFields;
-  for (std::size_t o = 0; o < tensor.rows; ++o)
-    unpack(&words[o * count], 1, tensor.scheme.bits, std::span(tensor.codes).subspan(o * tensor.cols, tensor.cols));
+  const auto offset = static_cast<std::uint8_t>(tensor.scheme.symmetric ? 1U << (tensor.scheme.bits - 1) : 0U);
+  for (std::size_t o = 0; o < tensor.rows; ++o) {
+    const auto row = std::span(tensor.codes).subspan(o * tensor.cols, tensor.cols);
+    unpack(&words[o * count], 1, tensor.scheme.bits, row);
+    if (offset == 0) continue;
+    for (std::uint8_t& code : row) code = static_cast<std::uint8_t>(code - offset);
+  }
 }
 
 void unpackZeros(const PackedTensors& parts, QuantizedTensor& tensor, const std::string& layer) {
@@ -192,7 +197,8 @@ void unpackBytes(const PackedTensors& parts, const CompressedScheme& scheme, Qua
                  const std::string& layer) {
   const DType dtype = scheme.form == CompressedForm::Float ? DType::F8E4M3 : DType::I8;
   const PackedTensor& weight = requirePart(parts, "weight", dtype, {tensor.rows, tensor.cols}, layer);
-  tensor.codes = valuesOf<std::uint8_t>(weight);
+  const std::span<const std::uint8_t> codes = valuesIn<std::uint8_t>(weight);
+  tensor.codes.assign(codes.begin(), codes.end());
   if (scheme.form == CompressedForm::Float) {
     tensor.scheme.number = NumberFormat::Codebook;
     tensor.scheme.codebookName = "e4m3";
@@ -252,12 +258,7 @@ QuantizedTensor unpackCompressed(const PackedTensors& parts, const CompressedSch
   requirePlausible(parts, shape, scheme.bits, layer);
   tensor.codes.resize(tensor.rows * tensor.cols);
   unpackWords(parts, tensor, layer);
-  if (scheme.symmetric) {
-    const auto offset = static_cast<std::uint8_t>(1U << static_cast<unsigned>(scheme.bits - 1));
-    for (std::uint8_t& code : tensor.codes) code = static_cast<std::uint8_t>(code - offset);
-  } else {
-    unpackZeros(parts, tensor, layer);
-  }
+  if (!scheme.symmetric) unpackZeros(parts, tensor, layer);
   if (findPart(parts, "weight_g_idx") != nullptr)
     tensor.groupIndex = valuesOf<std::int32_t>(requirePart(parts, "weight_g_idx", DType::I32, {tensor.cols}, layer));
   for (const std::int32_t group : tensor.groupIndex)

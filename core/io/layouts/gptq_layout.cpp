@@ -31,7 +31,7 @@ void requirePackable(const QuantizedTensor& tensor, const std::string& layer) {
 PackedTensor packWeights(const QuantizedTensor& tensor) {
   const int bits = tensor.scheme.bits;
   const std::size_t wordRows = wordsOfFields(tensor.cols, bits);
-  PackedTensor part = emptyPart("qweight", DType::I32, {wordRows, tensor.rows});
+  PackedTensor part = unsetPart("qweight", DType::I32, {wordRows, tensor.rows});
   const std::span<std::uint32_t> words = valuesIn<std::uint32_t>(part);
   std::vector<std::uint32_t> strip(kStrip * wordRows);
   std::vector<std::uint8_t> row(tensor.cols);

@@ -14,9 +14,9 @@ const PackedTensor* findPart(const PackedTensors& parts, std::string_view suffix
   return found == parts.end() ? nullptr : &*found;
 }
 
-PackedTensor emptyPart(std::string suffix, DType dtype, Shape shape) {
+PackedTensor unsetPart(std::string suffix, DType dtype, Shape shape) {
   const std::uint64_t bytes = byteSize(dtype, elementCount(shape).value_or(0)).value_or(0);
-  return {std::move(suffix), dtype, std::move(shape), std::vector<std::byte>(bytes)};
+  return {std::move(suffix), dtype, std::move(shape), UnsetVector<std::byte>(bytes)};
 }
 
 std::vector<float> floatsOf(const PackedTensor& part, const std::string& subject) {

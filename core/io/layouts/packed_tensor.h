@@ -8,6 +8,7 @@
 
 #include "core/tensor/dtype.h"
 #include "core/tensor/shape.h"
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -16,7 +17,7 @@ struct PackedTensor {
   std::string suffix;
   DType dtype = DType::I32;
   Shape shape;
-  std::vector<std::byte> bytes;
+  UnsetVector<std::byte> bytes;
 
   bool operator==(const PackedTensor&) const = default;
 };
@@ -32,8 +33,8 @@ template <typename T>
   return {std::move(suffix), dtype, std::move(shape), {bytes.begin(), bytes.end()}};
 }
 
-/// A component of zeros, to be filled through valuesIn(). Throws nothing: the shape is one of a tensor in memory.
-[[nodiscard]] PackedTensor emptyPart(std::string suffix, DType dtype, Shape shape);
+/// A component to be filled through valuesIn(), every value. Throws nothing: the shape is one of a tensor in memory.
+[[nodiscard]] PackedTensor unsetPart(std::string suffix, DType dtype, Shape shape);
 
 /// The component's bytes as values of T, where they stand: vectors align for every T.
 template <typename T>

@@ -337,7 +337,7 @@ class TestImporters : public QObject {
     const Json config{{"quant_method", "bitsandbytes"}};
     const Json good{{"quant_type", "nf4"}, {"blocksize", 64}, {"dtype", "float16"}, {"shape", {2, 64}}};
     const auto parts = [](const std::string& state, std::size_t scales = 2, std::size_t codes = 64) {
-      const auto bytes = [](std::size_t count) { return std::vector<std::byte>(count); };
+      const auto bytes = [](std::size_t count) { return qs::UnsetVector<std::byte>(count, std::byte{0}); };
       return PackedTensors{{"weight", DType::U8, {codes, 1}, bytes(codes)},
                            {"weight.absmax", DType::F32, {scales}, bytes(4 * scales)},
                            {"weight.quant_map", DType::F32, {16}, bytes(64)},
@@ -366,12 +366,12 @@ class TestImporters : public QObject {
     lie("bitsandbytes nested without codes", config, with("nested_blocksize", 256), "", "dtype");
     lie("bitsandbytes nested in blocks of 0", config, with("nested_blocksize", 0), "", "nested_blocksize");
     lie("bitsandbytes without a codebook", config, parts(good.dump()), "weight.quant_map", "quant_map");
-    PackedTensors eight{{"weight", DType::I8, {2, 4}, std::vector<std::byte>(8)},
-                        {"SCB", DType::F32, {2}, std::vector<std::byte>(8)},
-                        {"weight_format", DType::U8, {}, std::vector<std::byte>(1, std::byte{2})}};
+    PackedTensors eight{{"weight", DType::I8, {2, 4}, qs::UnsetVector<std::byte>(8, std::byte{0})},
+                        {"SCB", DType::F32, {2}, qs::UnsetVector<std::byte>(8, std::byte{0})},
+                        {"weight_format", DType::U8, {}, qs::UnsetVector<std::byte>(1, std::byte{2})}};
     lie("bitsandbytes in tiles for a device", config, eight, "", "tiled");
     eight[2].bytes[0] = std::byte{0};
-    eight[1] = {"SCB", DType::F32, {3}, std::vector<std::byte>(12)};
+    eight[1] = {"SCB", DType::F32, {3}, qs::UnsetVector<std::byte>(12, std::byte{0})};
     lie("bitsandbytes with scales for other rows", config, eight, "", "elements");
   }
 };
