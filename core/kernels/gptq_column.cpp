@@ -10,16 +10,43 @@ namespace qs::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Nothing is fused, so that every target gives the same.
+template <class D>
+HWY_INLINE void addLoss([[maybe_unused]] D d, hn::Vec<D> residual, double weight, double* loss) {
+  if constexpr (sizeof(hn::TFromD<D>) == sizeof(double)) {
+    const auto grown = hn::Mul(hn::Set(d, weight), hn::Mul(residual, residual));
+    hn::StoreU(hn::Add(hn::LoadU(d, loss), grown), d, loss);
+  } else {
+    const hn::Half<D> half;
+    const hn::Rebind<double, decltype(half)> dd;
+    addLoss(dd, hn::PromoteTo(dd, hn::LowerHalf(half, residual)), weight, loss);
+    addLoss(dd, hn::PromoteTo(dd, hn::UpperHalf(half, residual)), weight, loss + hn::Lanes(dd));
+  }
+}
+
+template <class D>
+HWY_INLINE void storeCode([[maybe_unused]] D d, hn::Vec<D> code, std::uint8_t* out) {
+  const hn::Rebind<std::int32_t, D> d32;
+  const hn::Rebind<std::uint8_t, D> d8;
+  const hn::RebindToUnsigned<decltype(d32)> du32;
+  if constexpr (sizeof(hn::TFromD<D>) == sizeof(double))
+    hn::StoreU(hn::TruncateTo(d8, hn::BitCast(du32, hn::DemoteTo(d32, code))), d8, out);
+  else
+    hn::StoreU(hn::TruncateTo(d8, hn::BitCast(du32, hn::ConvertTo(d32, code))), d8, out);
+}
+
 template <typename Real, class D, class V>
-void quantizeLanes(D d, const GptqColumn<Real>& column, std::size_t lane, V open) {
+HWY_INLINE void quantizeLanes(D d, const GptqColumn<Real>& column, std::size_t lane, V open) {
   const auto scale = hn::LoadU(d, column.scale + lane);
   const auto zero = hn::LoadU(d, column.zero + lane);
   const auto rounded = hn::Add(hn::Round(hn::Div(open, scale)), zero);
   const auto code = hn::Min(hn::Max(rounded, hn::Set(d, column.low)), hn::Set(d, column.high));
   const auto value = hn::Mul(hn::Sub(code, zero), scale);
-  hn::StoreU(code, d, column.code + lane);
-  hn::StoreU(value, d, column.value + lane);
-  hn::StoreU(hn::Sub(open, value), d, column.residual + lane);
+  const auto residual = hn::Sub(open, value);
+  storeCode(d, code, column.code + lane);
+  addLoss(d, residual, column.weight, column.loss + lane);
+  hn::StoreU(column.fromCorrected ? residual : hn::Sub(hn::LoadU(d, column.error + lane), value), d,
+             column.error + lane);
 }
 
 template <typename Real>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace qs {
 
@@ -18,9 +19,11 @@ struct GptqColumn {
   const Real* zero = nullptr;
   Real low = 0;  ///< smallest and largest code
   Real high = 0;
-  Real* value = nullptr;     ///< out: ŵ
-  Real* residual = nullptr;  ///< out: corrected weight − ŵ
-  Real* code = nullptr;      ///< out: the code as a number
+  bool fromCorrected = false;    ///< what is passed on: the corrected weight − ŵ instead of w − ŵ
+  double weight = 0;             ///< of a squared residual in the loss
+  Real* error = nullptr;         ///< in: w; out: what is passed on
+  double* loss = nullptr;        ///< grows by weight·(corrected weight − ŵ)²
+  std::uint8_t* code = nullptr;  ///< out: two's complement
 };
 
 /// t = open + Σ_k errors_k·M[k, j]; code = clamp(rne(t/s) + z); ŵ = (code − z)·s. In F32 the code is that of

@@ -81,16 +81,16 @@ class RowTile {
 
   // In small squares: rows of a matrix are often a power of two apart, and a whole column would evict itself.
   template <typename Body>
-  void forSquares(const Body& body) {
+  void forSquares(std::size_t width, const Body& body) const {
     constexpr std::size_t kSide = 16;
-    for (std::size_t j = 0; j < m_width; j += kSide)
+    for (std::size_t j = 0; j < width; j += kSide)
       for (std::size_t lane = 0; lane < m_rows; lane += kSide)
         for (std::size_t l = lane; l < std::min(lane + kSide, m_rows); ++l)
-          for (std::size_t k = j; k < std::min(j + kSide, m_width); ++k) body(k, l);
+          for (std::size_t k = j; k < std::min(j + kSide, width); ++k) body(k, l);
   }
 
   void load() {
-    forSquares([&](std::size_t j, std::size_t lane) {
+    forSquares(m_width, [&](std::size_t j, std::size_t lane) {
       m_open[j * kLanes + lane] = static_cast<Real>(m_problem.weights(m_firstRow + lane, m_problem.order[j]));
     });
     if (!m_problem.fromCorrected) m_errors = m_open;
@@ -153,20 +153,20 @@ class RowTile {
   void findLiveGrids(std::size_t first) {
     const std::size_t last = std::min(first + m_group, m_width);
     const std::vector<Real> current = currentWeights(first, last);
-    std::vector<float> values(last - first);
-    for (std::size_t lane = 0; lane < m_rows; ++lane) {
-      for (std::size_t k = 0; k < values.size(); ++k) values[k] = static_cast<float>(current[k * kLanes + lane]);
-      setGrid(first / m_group, lane, findGrid(values, m_tensor.scheme, m_problem.shrinkRange));
-    }
+    const std::size_t length = last - first;
+    std::vector<float> values(m_rows * length);
+    forSquares(length, [&](std::size_t k, std::size_t lane) {
+      values[lane * length + k] = static_cast<float>(current[k * kLanes + lane]);
+    });
+    for (std::size_t lane = 0; lane < m_rows; ++lane)
+      setGrid(first / m_group, lane,
+              findGrid(std::span(values).subspan(lane * length, length), m_tensor.scheme, m_problem.shrinkRange));
   }
 
   void quantize(std::size_t j, std::size_t blockStart) {
     if (live() && j % m_group == 0) findLiveGrids(j);
     const std::size_t group = (live() ? j : m_problem.order[j]) / m_group;
     const std::size_t first = m_applied[j];
-    std::array<Real, kLanes> value;
-    std::array<Real, kLanes> residual;
-    std::array<Real, kLanes> code;
     quantizeGptqColumn(GptqColumn<Real>{.open = &m_open[j * kLanes],
                                         .errors = &m_errors[first * kLanes],
                                         .factors = m_factor.blockColumn(j) + (first - blockStart),
@@ -175,20 +175,15 @@ class RowTile {
                                         .zero = &m_zeros[group * kLanes],
                                         .low = static_cast<Real>(m_limits.low),
                                         .high = static_cast<Real>(m_limits.high),
-                                        .value = value.data(),
-                                        .residual = residual.data(),
-                                        .code = code.data()});
-    Real* errors = &m_errors[j * kLanes];
-    const double weight = m_factor.diagonal(j);
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      errors[lane] = m_problem.fromCorrected ? residual[lane] : errors[lane] - value[lane];
-      m_losses[lane] += weight * (static_cast<double>(residual[lane]) * static_cast<double>(residual[lane]));
-      m_codes[j * kLanes + lane] = static_cast<std::uint8_t>(static_cast<std::int32_t>(code[lane]));
-    }
+                                        .fromCorrected = m_problem.fromCorrected,
+                                        .weight = m_factor.diagonal(j),
+                                        .error = &m_errors[j * kLanes],
+                                        .loss = m_losses.data(),
+                                        .code = &m_codes[j * kLanes]});
   }
 
   void storeCodes() {
-    forSquares([&](std::size_t j, std::size_t lane) {
+    forSquares(m_width, [&](std::size_t j, std::size_t lane) {
       m_tensor.codes[(m_firstRow + lane) * m_width + m_problem.order[j]] = m_codes[j * kLanes + lane];
     });
   }

@@ -83,6 +83,16 @@ void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size
     return;
   }
   const hn::FixedTag<T, kSide> d;
+  if (count == kRows && width == kRows && sign == T{1}) {
+    constexpr std::size_t kRowsAhead = 16;
+    for (std::size_t k = 0; k < depth; ++k) {
+      const T* row = in + k * factor.inner;
+      askFor(reinterpret_cast<const std::byte*>(row + kRowsAhead * factor.inner), kRows * sizeof(T));
+#pragma GCC unroll 16
+      for (std::size_t j = 0; j < kRows; j += kSide) hn::StoreU(hn::LoadU(d, row + j), d, out + k * kRows + j);
+    }
+    return;
+  }
   const auto s = hn::Set(d, sign);
   for (std::size_t k = 0; k < depth; ++k) {
     const T* row = in + k * factor.inner;
