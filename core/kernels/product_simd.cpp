@@ -88,8 +88,10 @@ void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size
     for (std::size_t k = 0; k < depth; ++k) {
       const T* row = in + k * factor.inner;
       askFor(reinterpret_cast<const std::byte*>(row + kRowsAhead * factor.inner), kRows * sizeof(T));
+      std::size_t j = 0;
 #pragma GCC unroll 16
-      for (std::size_t j = 0; j < kRows; j += kSide) hn::StoreU(hn::LoadU(d, row + j), d, out + k * kRows + j);
+      for (; j + kSide <= kRows; j += kSide) hn::StoreU(hn::LoadU(d, row + j), d, out + k * kRows + j);
+      for (; j < kRows; ++j) out[k * kRows + j] = row[j];
     }
     return;
   }
