@@ -24,113 +24,59 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 
 HWY_INLINE Doubles widen(const float* values) { return hn::PromoteTo(DoubleTag(), hn::LoadU(HalfTag(), values)); }
 
-// Pairs whose sums are kept in F32 before they are added in F64.
-constexpr std::size_t kPairsHeld = 512;
-// Sums of squares that F32 holds without loss.
-constexpr float kLeastInSingle = 1e-20F;
-constexpr float kMostInSingle = 1e36F;
-constexpr std::size_t kSingleLanes = 2 * kPairLanes;
-constexpr std::size_t kParts = kSingleLanes / hn::MaxLanes(FloatTag());  // vectors that the lanes take
-
-HWY_INLINE void addSingles(const hn::Vec<FloatTag>* values, double* lanes) {
-  HWY_ALIGN float singles[kSingleLanes];
-  for (std::size_t p = 0; p < kParts; ++p) hn::Store(values[p], FloatTag(), singles + p * hn::MaxLanes(FloatTag()));
+// One vector of every 8 pairs of a group, those from `part` on; the squared errors also into `groupLanes`. Products of
+// two F32 are exact in F64, so that fused sums are the same bits as others; those of errors needn't be.
+template <bool kColumns>
+HWY_INLINE void comparePart(const float* reference, const float* approximation, std::size_t whole, std::size_t part,
+                            PairLanes& sums, double* groupLanes, float* columns) {
   const DoubleTag d;
-  for (std::size_t i = 0; i < kPairLanes; i += hn::Lanes(d)) {
-    const auto both = hn::Add(widen(singles + i), widen(singles + kPairLanes + i));
-    hn::Store(hn::Add(hn::Load(d, lanes + i), both), d, lanes + i);
-  }
-}
-
-// Sums of some pairs in 16 lanes: those of errors' squares, which are exact in F64, and others that F32 still holds.
-// Nothing that rounds is fused, so that every target gives the same.
-struct PairSingles {
-  static constexpr std::size_t kHalves = 2 * kParts;  // vectors of F64 that the lanes take
-
-  hn::Vec<FloatTag> xx[kParts];
-  hn::Vec<FloatTag> yy[kParts];
-  hn::Vec<FloatTag> xy[kParts];
-  Doubles ee[kHalves];
-  hn::Vec<FloatTag> abs[kParts];
-  hn::Vec<FloatTag> largest[kParts];
-
-  HWY_INLINE PairSingles() { clear(); }
-  HWY_INLINE void clear() {
-    for (std::size_t p = 0; p < kParts; ++p) xx[p] = yy[p] = xy[p] = abs[p] = largest[p] = hn::Zero(FloatTag());
-    for (std::size_t h = 0; h < kHalves; ++h) ee[h] = hn::Zero(DoubleTag());
-  }
-  // Returns the error.
-  HWY_INLINE hn::Vec<FloatTag> add(std::size_t p, hn::Vec<FloatTag> x, hn::Vec<FloatTag> y) {
-    const hn::Half<FloatTag> dHalf;
+  const HalfTag dHalf;
+  auto xx = hn::Load(d, sums.lanes[0] + part);
+  auto yy = hn::Load(d, sums.lanes[1] + part);
+  auto xy = hn::Load(d, sums.lanes[2] + part);
+  auto ee = hn::Zero(d);
+  auto abs = hn::Load(d, sums.lanes[4] + part);
+  auto largest = hn::Load(d, sums.lanes[5] + part);
+  for (std::size_t i = part; i < whole; i += kPairLanes) {
+    const auto single = hn::LoadU(dHalf, reference + i);
+    const auto other = hn::LoadU(dHalf, approximation + i);
+    if constexpr (kColumns) {
+      const auto error = hn::Sub(other, single);
+      hn::StoreU(hn::Add(hn::LoadU(dHalf, columns + i), hn::Mul(error, error)), dHalf, columns + i);
+    }
+    const auto x = hn::PromoteTo(d, single);
+    const auto y = hn::PromoteTo(d, other);
     const auto e = hn::Sub(y, x);
     const auto magnitude = hn::Abs(e);
-    const auto lower = hn::PromoteTo(DoubleTag(), hn::LowerHalf(dHalf, e));
-    const auto upper = hn::PromoteTo(DoubleTag(), hn::UpperHalf(dHalf, e));
-    xx[p] = hn::Add(xx[p], hn::Mul(x, x));
-    yy[p] = hn::Add(yy[p], hn::Mul(y, y));
-    xy[p] = hn::Add(xy[p], hn::Mul(x, y));
-    ee[2 * p] = hn::MulAdd(lower, lower, ee[2 * p]);
-    ee[2 * p + 1] = hn::MulAdd(upper, upper, ee[2 * p + 1]);
-    abs[p] = hn::Add(abs[p], magnitude);
-    largest[p] = hn::Max(largest[p], magnitude);
-    return e;
+    xx = hn::MulAdd(x, x, xx);
+    yy = hn::MulAdd(y, y, yy);
+    xy = hn::MulAdd(x, y, xy);
+    ee = hn::Add(ee, hn::Mul(e, e));
+    abs = hn::Add(abs, magnitude);
+    largest = hn::Max(largest, magnitude);
   }
-  // All but the errors' squares.
-  HWY_INLINE void add(const PairSingles& other) {
-    for (std::size_t p = 0; p < kParts; ++p) {
-      xx[p] = hn::Add(xx[p], other.xx[p]);
-      yy[p] = hn::Add(yy[p], other.yy[p]);
-      xy[p] = hn::Add(xy[p], other.xy[p]);
-      abs[p] = hn::Add(abs[p], other.abs[p]);
-      largest[p] = hn::Max(largest[p], other.largest[p]);
-    }
-  }
-  // Whether nothing was lost.
-  [[nodiscard]] HWY_INLINE bool isHeld() const {
-    auto most = hn::Max(xx[0], yy[0]);
-    auto least = xx[0];
-    for (std::size_t p = 1; p < kParts; ++p) {
-      most = hn::Max(most, hn::Max(xx[p], yy[p]));
-      least = hn::Max(least, xx[p]);
-    }
-    const FloatTag d;
-    return hn::AllTrue(d, hn::Le(most, hn::Set(d, kMostInSingle))) &&
-           !hn::AllFalse(d, hn::Ge(least, hn::Set(d, kLeastInSingle)));
-  }
-  // The errors' squares, in 8 lanes.
-  HWY_INLINE void squaredErrors(double* lanes) const {
-    const DoubleTag d;
-    for (std::size_t h = 0; h < kParts; ++h) hn::Store(hn::Add(ee[h], ee[kParts + h]), d, lanes + h * hn::MaxLanes(d));
-  }
-  // All but the errors' squares.
-  HWY_INLINE void moveTo(PairLanes& sums) {
-    addSingles(xx, sums.lanes[0]);
-    addSingles(yy, sums.lanes[1]);
-    addSingles(xy, sums.lanes[2]);
-    addSingles(abs, sums.lanes[4]);
-    HWY_ALIGN float singles[kSingleLanes];
-    for (std::size_t p = 0; p < kParts; ++p) hn::Store(largest[p], FloatTag(), singles + p * hn::MaxLanes(FloatTag()));
-    const DoubleTag d;
-    for (std::size_t i = 0; i < kSingleLanes; i += hn::Lanes(d)) {
-      double* const at = sums.lanes[5] + i % kPairLanes;
-      hn::Store(hn::Max(hn::Load(d, at), widen(singles + i)), d, at);
-    }
-    clear();
-  }
-};
-
-HWY_INLINE double sumOfLanes(const double* lanes) {
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  hn::Store(xx, d, sums.lanes[0] + part);
+  hn::Store(yy, d, sums.lanes[1] + part);
+  hn::Store(xy, d, sums.lanes[2] + part);
+  hn::Store(ee, d, groupLanes + part);
+  hn::Store(hn::Add(hn::Load(d, sums.lanes[3] + part), ee), d, sums.lanes[3] + part);
+  hn::Store(abs, d, sums.lanes[4] + part);
+  hn::Store(largest, d, sums.lanes[5] + part);
 }
 
-// Returns their squared error.
-double compareOneByOne(const float* reference, const float* approximation, std::size_t count, PairLanes& sums) {
-  double squares[kPairLanes] = {};
-  for (std::size_t i = 0; i < count; ++i) {
+// Returns the group's squared error.
+template <bool kColumns>
+HWY_INLINE double compareGroup(const float* reference, const float* approximation, std::size_t count, PairLanes& sums,
+                               float* columns) {
+  HWY_ALIGN double squares[kPairLanes] = {};
+  const std::size_t whole = count / kPairLanes * kPairLanes;
+  for (std::size_t part = 0; part < kPairLanes && whole > 0; part += hn::Lanes(DoubleTag()))
+    comparePart<kColumns>(reference, approximation, whole, part, sums, squares, columns);
+  for (std::size_t i = whole; i < count; ++i) {
     const auto x = static_cast<double>(reference[i]);
     const auto y = static_cast<double>(approximation[i]);
     const double e = y - x;
-    const std::size_t lane = i % kPairLanes;
+    const std::size_t lane = i - whole;
     sums.lanes[0][lane] += x * x;
     sums.lanes[1][lane] += y * y;
     sums.lanes[2][lane] += x * y;
@@ -138,59 +84,25 @@ double compareOneByOne(const float* reference, const float* approximation, std::
     sums.lanes[4][lane] += std::abs(e);
     sums.lanes[5][lane] = std::max(sums.lanes[5][lane], std::abs(e));
     squares[lane] += e * e;
-  }
-  return sumOfLanes(squares);
-}
-
-// The same of at most kPairsHeld pairs, whole vectors; what F32 holds goes to `held`. columns[i] += e², unless null.
-template <bool kColumns>
-HWY_INLINE double comparePiece(const float* reference, const float* approximation, std::size_t count, float* columns,
-                               PairSingles& held, PairLanes& sums) {
-  const FloatTag d;
-  PairSingles own;
-  for (std::size_t i = 0; i < count; i += kSingleLanes)
-    for (std::size_t p = 0; p < kParts; ++p) {
-      const std::size_t at = i + p * hn::MaxLanes(d);
-      const auto e = own.add(p, hn::LoadU(d, reference + at), hn::LoadU(d, approximation + at));
-      if constexpr (kColumns) hn::StoreU(hn::Add(hn::LoadU(d, columns + at), hn::Mul(e, e)), d, columns + at);
+    if constexpr (kColumns) {
+      const float error = approximation[i] - reference[i];
+      columns[i] += error * error;
     }
-  if (!own.isHeld()) return compareOneByOne(reference, approximation, count, sums);
-  held.add(own);
-  HWY_ALIGN double squares[kPairLanes];
-  own.squaredErrors(squares);
-  for (std::size_t i = 0; i < kPairLanes; ++i) sums.lanes[3][i] += squares[i];
-  return sumOfLanes(squares);
+  }
+  return ((squares[0] + squares[4]) + (squares[2] + squares[6])) +
+         ((squares[1] + squares[5]) + (squares[3] + squares[7]));
 }
 
 template <bool kColumns>
 void comparePairsOf(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
                     PairLanes& sums, double* groupErrors, float* columns, std::span<const std::byte> ahead) {
-  PairSingles held;
-  std::size_t pairsHeld = 0;
   for (std::size_t first = 0; first < count; first += groupLength) {
-    const std::size_t end = first + std::min(groupLength, count - first);
-    askFor(ahead.data() + ahead.size() * first / count, ahead.size() * (end - first) / count);
-    double squares = 0;
-    std::size_t at = first;
-    for (; at + kSingleLanes <= end;) {
-      const std::size_t length = std::min(kPairsHeld, (end - at) / kSingleLanes * kSingleLanes);
-      if (pairsHeld + length > kPairsHeld) {
-        held.moveTo(sums);
-        pairsHeld = 0;
-      }
-      float* const piece = kColumns ? columns + at : nullptr;
-      squares += comparePiece<kColumns>(reference + at, approximation + at, length, piece, held, sums);
-      pairsHeld += length;
-      at += length;
-    }
-    squares += compareOneByOne(reference + at, approximation + at, end - at, sums);
-    for (; kColumns && at < end; ++at) {
-      const float e = approximation[at] - reference[at];
-      columns[at] += e * e;
-    }
+    const std::size_t length = std::min(groupLength, count - first);
+    askFor(ahead.data() + ahead.size() * first / count, ahead.size() * length / count);
+    const double squares = compareGroup<kColumns>(reference + first, approximation + first, length, sums,
+                                                  kColumns ? columns + first : nullptr);
     if (groupErrors != nullptr) *groupErrors++ = squares;
   }
-  held.moveTo(sums);
 }
 
 void comparePairsLoop(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,

@@ -6,10 +6,10 @@
 
 namespace qs::simd {
 
-// The dispatched vector kernels behind core/stats. Sums run in a fixed number of virtual lanes, so that every
+// The dispatched vector kernels behind core/stats. Sums run in a fixed number of virtual lanes of F64, so that every
 // target adds the same numbers in the same order.
 
-/// Sums over pairs of a reference x and an approximation y, e = y − x.
+/// Sums over pairs of a reference x and an approximation y, e = y − x; products in F64.
 struct PairSums {
   double reference = 0;      ///< Σx²
   double approximation = 0;  ///< Σy²
@@ -20,15 +20,13 @@ struct PairSums {
 };
 
 inline constexpr std::size_t kPairLanes = 8;
-/// The same as they grow, in the order of PairSums.
+/// The same as they grow: pair i of a group goes to lane i % 8. In the order of PairSums.
 struct PairLanes {
   alignas(64) double lanes[6][kPairLanes] = {};
   [[nodiscard]] PairSums total() const;
 };
 /// Adds `count` pairs to `sums`; unless null, groupErrors[g] gets the Σe² of each `groupLength` of them (the last group
-/// may be shorter), and columnErrors[i] += e² in F32. Errors are F32 and their squares F64; other products and
-/// sums of up to 512 pairs are F32 where that holds them, in 16 lanes. Meanwhile asks for the bytes `ahead`, which will
-/// be read soon.
+/// may be shorter), and columnErrors[i] += e² in F32. Meanwhile asks for the bytes `ahead`, which will be read soon.
 void comparePairs(const float* reference, const float* approximation, std::size_t count, std::size_t groupLength,
                   PairLanes& sums, double* groupErrors = nullptr, float* columnErrors = nullptr,
                   std::span<const std::byte> ahead = {});
