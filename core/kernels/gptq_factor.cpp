@@ -9,7 +9,7 @@ namespace qs {
 
 namespace {
 
-constexpr std::size_t kBlocksPerPanel = 4;
+constexpr std::size_t kPanel = 504;  // columns, about as many as a product takes at once; a multiple of strip widths
 
 }  // namespace
 
@@ -17,11 +17,10 @@ template <typename Real>
 GptqFactor<Real>::GptqFactor(std::size_t size, std::size_t blockSize)
     : m_size(size),
       m_blockSize(std::min(blockSize, size)),
-      m_panelSize(std::min(kBlocksPerPanel * m_blockSize, size)),
-      m_diagonal(size, 0.0),
-      m_blockColumns(size * m_blockSize) {
-  const std::size_t panels = (size + m_panelSize - 1) / m_panelSize;
-  m_panels.resize(m_panelSize * m_panelSize * (panels * (panels + 1) / 2));
+      m_panelSize(std::min(kPanel, simd::stripValues(size, m_stripWidth, 1))),
+      m_diagonal(size, 0.0) {
+  const std::size_t first = (size - 1) / m_panelSize * m_panelSize;  // column of the last panel
+  m_panels.resize(panelAt(first) + simd::stripValues(size - first, m_stripWidth, first + m_panelSize));
 }
 
 template <typename Real>
@@ -54,14 +53,14 @@ void GptqFactor<Real>::fill(std::span<const double> square, std::span<const doub
   parallelFor(context, (m_size + m_panelSize - 1) / m_panelSize, [&](std::size_t panel) {
     const std::size_t first = panel * m_panelSize;
     const std::size_t last = std::min(first + m_panelSize, m_size);
-    Real* out = m_panels.data() + (entry(0, first) - m_panels.data());
-    for (std::size_t row = 0; row < last; ++row, out += m_panelSize) {
-      for (std::size_t col = std::max(first, row + 1); col < last; ++col) {
-        const auto value = static_cast<Real>(square[row * m_size + col] * rowFactor[row] * colFactor[col]);
-        out[col - first] = value;
-        const std::size_t blockStart = col / m_blockSize * m_blockSize;
-        if (row >= blockStart) m_blockColumns[col * m_blockSize + row - blockStart] = value;
-      }
+    std::vector<Real> values(m_panelSize);  // a row's, in the panel
+    for (std::size_t row = 0; row < last; ++row) {
+      const std::size_t begin = std::max(first, row + 1);
+      for (std::size_t col = begin; col < last; ++col)
+        values[col - first] = static_cast<Real>(square[row * m_size + col] * rowFactor[row] * colFactor[col]);
+      Real* out = m_panels.data() + panelAt(first) + row * m_stripWidth;
+      for (std::size_t strip = (begin - first) / m_stripWidth; strip * m_stripWidth < last - first; ++strip)
+        std::copy_n(&values[strip * m_stripWidth], m_stripWidth, out + strip * stripLength(first));
     }
   });
 }

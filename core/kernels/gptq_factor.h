@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "core/base/run_context.h"
+#include "core/kernels/product_simd.h"
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -24,15 +24,22 @@ class GptqFactor {
 
   [[nodiscard]] std::size_t size() const { return m_size; }
   [[nodiscard]] std::size_t blockSize() const { return m_blockSize; }
+  /// M is kept in panels of panelSize() columns, each laid out in strips down to the panel's last row, so that products
+  /// read memory in order.
   [[nodiscard]] std::size_t panelSize() const { return m_panelSize; }
-  /// M is kept in panels of panelSize() columns (a few blocks), each row of a panel right after the one before, so that
-  /// a product reads memory in order. The entry of a row in a column of the panel, row below the panel's end.
-  [[nodiscard]] const Real* entry(std::size_t row, std::size_t col) const {
-    const std::size_t panel = col / m_panelSize;
-    return m_panels.data() + m_panelSize * (m_panelSize * (panel * (panel + 1) / 2) + row) + col % m_panelSize;
+  /// The columns first..last-1 of one panel, as a left factor, from the row `from` on.
+  [[nodiscard]] simd::Strips<Real> columns(std::size_t first, std::size_t last, std::size_t from) const {
+    return {m_panels.data() + panelAt(first) + from * m_stripWidth, stripLength(first), first % m_panelSize,
+            last - first};
   }
-  /// M[k, col] of the rows k from the start of col's block up to col − 1, one after the other.
-  [[nodiscard]] const Real* blockColumn(std::size_t col) const { return m_blockColumns.data() + col * m_blockSize; }
+  /// Columns in a strip; panels hold whole ones.
+  [[nodiscard]] std::size_t stripWidth() const { return m_stripWidth; }
+  /// M[row, col], row before the panel's end; the next row's is stripWidth() values further.
+  [[nodiscard]] const Real* entry(std::size_t row, std::size_t col) const {
+    const std::size_t within = col % m_panelSize;
+    return m_panels.data() + panelAt(col) + within / m_stripWidth * stripLength(col) + row * m_stripWidth +
+           within % m_stripWidth;
+  }
   [[nodiscard]] double diagonal(std::size_t col) const { return m_diagonal[col]; }
 
  private:
@@ -40,13 +47,21 @@ class GptqFactor {
   /// Fills the panels: entry (row, col > row) is square[row, col]·rowFactor[row]·colFactor[col].
   void fill(std::span<const double> square, std::span<const double> rowFactor, std::span<const double> colFactor,
             const RunContext& context);
+  /// Where the panel of a column begins, and the values of one of its strips.
+  [[nodiscard]] std::size_t panelAt(std::size_t col) const {
+    const std::size_t panel = col / m_panelSize;
+    return m_panelSize * m_panelSize * (panel * (panel + 1) / 2);
+  }
+  [[nodiscard]] std::size_t stripLength(std::size_t col) const {
+    return (col / m_panelSize + 1) * m_panelSize * m_stripWidth;
+  }
 
   std::size_t m_size;
   std::size_t m_blockSize;
+  std::size_t m_stripWidth = simd::leftWidth();
   std::size_t m_panelSize;
-  std::vector<Real> m_panels;
+  UnsetVector<Real> m_panels;
   std::vector<double> m_diagonal;
-  std::vector<Real> m_blockColumns;
 };
 
 extern template class GptqFactor<float>;

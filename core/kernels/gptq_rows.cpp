@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <limits>
-
-#include <cblas.h>
 
 #include "core/base/parallel.h"
 #include "core/kernels/product_simd.h"
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -16,26 +14,89 @@ namespace {
 
 constexpr std::size_t kLanes = kGptqLanes;
 
-blasint size32(std::size_t n) { return static_cast<blasint>(n); }
-
-// C [m, lanes] += A[k, m]ᵀ · B [k, lanes].
+// The columns first..last-1 of a tile of rows, each row a lane, so that every vector operation works on many at once.
 template <typename Real>
-void addProduct(std::size_t m, std::size_t k, const Real* a, std::size_t stride, const Real* b, Real* c) {
-  simd::product(simd::Factor<Real>{a, m, 1, stride}, simd::Factor<Real>{b, kLanes, 1, kLanes}, k, c, kLanes,
-                simd::Into::Add, false);
-}
+class LaneColumns {
+ public:
+  LaneColumns(const GptqFactor<Real>& factor, std::size_t first, std::size_t last)
+      : m_factor(factor),
+        m_first(first),
+        m_count(last - first),
+        m_values(2 * m_count * kLanes),
+        m_applied(m_count, first) {}
 
-// Z := solution of Mᵀ·Z = Z for M [m, m] unit upper triangular, Z [m, lanes].
-void solveUnit(std::size_t m, const float* matrix, float* z) {
-  cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasUnit, size32(m), size32(kLanes), 1.0F, matrix,
-              size32(m), z, size32(kLanes));
-}
-void solveUnit(std::size_t m, const double* matrix, double* z) {
-  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasUnit, size32(m), size32(kLanes), 1.0, matrix,
-              size32(m), z, size32(kLanes));
-}
+  // Some of these columns as they are now, corrected for all before them.
+  [[nodiscard]] LaneColumns part(std::size_t first, std::size_t last) {
+    bringUp(first, last);
+    LaneColumns columns(m_factor, first, last);
+    for (std::size_t lane = 0; lane < kLanes; lane += m_stripWidth) {
+      std::copy_n(open(first, lane), columns.stride(), columns.open(first, lane));
+      std::copy_n(error(first, lane), columns.stride(), columns.error(first, lane));
+    }
+    return columns;
+  }
 
-// A tile of rows, transposed: lanes are rows, so that every vector operation works on many rows at once.
+  void clear() { std::fill_n(m_values.data(), 2 * m_count * kLanes, Real{0}); }
+
+  // Weights, corrected as far as they are brought up.
+  [[nodiscard]] Real* open(std::size_t column, std::size_t lane) { return m_values.data() + place(column, lane); }
+  // w; once the column is done, what it passes on.
+  [[nodiscard]] Real* error(std::size_t column, std::size_t lane) {
+    return m_values.data() + m_count * kLanes + place(column, lane);
+  }
+
+  // Applies to the columns first..last-1 what the columns before them have left undone.
+  void bringUp(std::size_t first, std::size_t last) {
+    for (std::size_t begin = first; begin < last;) {
+      const std::size_t from = m_applied[begin - m_first];
+      std::size_t end = begin + 1;
+      while (end < last && m_applied[end - m_first] == from && end % m_factor.panelSize() != 0) ++end;
+      if (from < first) {
+        simd::addProduct(m_factor.columns(begin, end, from), simd::Strips<Real>{error(from, 0), stride(), 0, kLanes},
+                         first - from, simd::Output<Real>{open(begin, 0), m_stripWidth, stride()}, false);
+        std::fill(&m_applied[begin - m_first], &m_applied[end - m_first - 1] + 1, first);
+      }
+      begin = end;
+    }
+  }
+
+  // A column that lacks few corrections: with those that begin where it does, as many as are worth a product.
+  [[nodiscard]] GptqColumn<Real> next(std::size_t column) {
+    const std::size_t last = m_first + m_count;
+    const std::size_t panel = m_factor.panelSize();
+    const std::size_t panelEnd = std::min(last, (column / panel + 1) * panel);
+    const std::size_t within = column % panel;
+    if (within == 0)
+      bringUp(column, panelEnd);
+    else if (column % m_factor.blockSize() == 0)
+      bringUp(column, std::min(column + m_factor.blockSize(), panelEnd));
+    else if (within % m_factor.stripWidth() == 0)
+      bringUp(column, std::min(column + m_factor.stripWidth(), panelEnd));
+    const std::size_t from = m_applied[column - m_first];
+    return {.open = open(column, 0),
+            .errors = error(from, 0),
+            .error = error(column, 0),
+            .stripWidth = m_stripWidth,
+            .stripStride = stride(),
+            .factors = m_factor.entry(from, column),
+            .factorStride = m_factor.stripWidth(),
+            .count = column - from};
+  }
+
+ private:
+  [[nodiscard]] std::size_t stride() const { return m_count * m_stripWidth; }
+  [[nodiscard]] std::size_t place(std::size_t column, std::size_t lane) const {
+    return lane / m_stripWidth * stride() + (column - m_first) * m_stripWidth + lane % m_stripWidth;
+  }
+
+  const GptqFactor<Real>& m_factor;
+  std::size_t m_first;
+  std::size_t m_count;
+  std::size_t m_stripWidth = simd::rightWidth<Real>();
+  simd::StripRoom<Real> m_values;      // open weights, then errors: each in strips of lanes [column][m_stripWidth]
+  std::vector<std::size_t> m_applied;  // leading columns whose corrections are in the open weights
+};
+
 template <typename Real>
 class RowTile {
  public:
@@ -50,9 +111,7 @@ class RowTile {
         m_width(tensor.cols),
         m_group(tensor.scheme.groupLength(tensor.cols)),
         m_groups(tensor.scheme.groupsPerRow(tensor.cols)),
-        m_open(m_width * kLanes),
-        m_errors(m_width * kLanes),
-        m_applied(m_width, 0),
+        m_columns(factor, 0, m_width),
         m_scales(m_groups * kLanes, Real{1}),
         m_zeros(m_groups * kLanes, Real{0}),
         m_codes(m_width * kLanes) {
@@ -61,13 +120,9 @@ class RowTile {
   }
 
   double run(const RunContext& context) {
-    for (std::size_t first = 0; first < m_width; first += m_factor.blockSize()) {
-      context.throwIfStopped();
-      const std::size_t last = std::min(first + m_factor.blockSize(), m_width);
-      // A whole panel at once where one begins: the product then reads the errors once for several blocks.
-      if (first % m_factor.panelSize() == 0) bringUp(first, std::min(first + m_factor.panelSize(), m_width), first);
-      bringUp(first, last, first);
-      for (std::size_t j = first; j < last; ++j) quantize(j, first);
+    for (std::size_t j = 0; j < m_width; ++j) {
+      if (j % m_factor.blockSize() == 0) context.throwIfStopped();
+      quantize(j);
     }
     storeCodes();
     if (live()) storeGrids();
@@ -80,20 +135,32 @@ class RowTile {
   [[nodiscard]] bool live() const { return m_problem.grids.empty(); }
 
   // In small squares: rows of a matrix are often a power of two apart, and a whole column would evict itself.
-  template <typename Body>
+  template <std::size_t Length, typename Body>
   void forSquares(std::size_t width, const Body& body) const {
     constexpr std::size_t kSide = 16;
-    for (std::size_t j = 0; j < width; j += kSide)
+    for (std::size_t j = 0; j < width; j += Length)
       for (std::size_t lane = 0; lane < m_rows; lane += kSide)
         for (std::size_t l = lane; l < std::min(lane + kSide, m_rows); ++l)
-          for (std::size_t k = j; k < std::min(j + kSide, width); ++k) body(k, l);
+          for (std::size_t k = j; k < std::min(j + Length, width); ++k) body(k, l);
   }
 
+  // Row by row into the order taken, then a strip of lanes at a time.
   void load() {
-    forSquares(m_width, [&](std::size_t j, std::size_t lane) {
-      m_open[j * kLanes + lane] = static_cast<Real>(m_problem.weights(m_firstRow + lane, m_problem.order[j]));
-    });
-    if (!m_problem.fromCorrected) m_errors = m_open;
+    const std::size_t width = simd::rightWidth<Real>();
+    if (m_rows < kLanes) m_columns.clear();
+    UnsetVector<Real> ordered(width * m_width);
+    for (std::size_t lane = 0; lane < m_rows; lane += width) {
+      const std::size_t count = std::min(width, m_rows - lane);
+      for (std::size_t l = 0; l < count; ++l) {
+        const std::span<const float> row = m_problem.weights.row(m_firstRow + lane + l);
+        for (std::size_t j = 0; j < m_width; ++j) ordered[l * m_width + j] = static_cast<Real>(row[m_problem.order[j]]);
+      }
+      simd::packRight(simd::Factor<Real>{ordered.data(), count, m_width, 1}, m_width, m_columns.open(0, lane));
+      if (m_problem.fromCorrected)
+        std::fill_n(m_columns.error(0, lane), m_width * width, Real{0});
+      else
+        std::copy_n(m_columns.open(0, lane), m_width * width, m_columns.error(0, lane));
+    }
   }
 
   void loadGrids() {
@@ -107,83 +174,38 @@ class RowTile {
     m_zeros[group * kLanes + lane] = static_cast<Real>(grid.zero);
   }
 
-  // Applies to the columns first..last-1 what the columns before `upTo` have left undone.
-  void bringUp(std::size_t first, std::size_t last, std::size_t upTo) {
-    for (std::size_t begin = first; begin < last;) {
-      const std::size_t from = m_applied[begin];
-      std::size_t end = begin + 1;
-      while (end < last && m_applied[end] == from && end % m_factor.panelSize() != 0) ++end;
-      if (from < upTo) {
-        addProduct(end - begin, upTo - from, m_factor.entry(from, begin), m_factor.panelSize(),
-                   &m_errors[from * kLanes], &m_open[begin * kLanes]);
-        std::fill(m_applied.begin() + static_cast<std::ptrdiff_t>(begin),
-                  m_applied.begin() + static_cast<std::ptrdiff_t>(end), upTo);
-      }
-      begin = end;
-    }
-  }
-
-  // M[first..last, first..last], above its diagonal.
-  [[nodiscard]] std::vector<Real> triangle(std::size_t first, std::size_t last) const {
-    const std::size_t size = last - first;
-    std::vector<Real> square(size * size);
-    for (std::size_t col = first + 1; col < last;) {
-      const std::size_t blockEnd = std::min(last, (col / m_factor.panelSize() + 1) * m_factor.panelSize());
-      for (std::size_t row = first; row + 1 < blockEnd; ++row) {
-        const std::size_t begin = std::max(col, row + 1);
-        std::copy_n(m_factor.entry(row, begin), blockEnd - begin, &square[(row - first) * size + begin - first]);
-      }
-      col = blockEnd;
-    }
-    return square;
-  }
-
-  // The weights of positions first..last-1 as they would be now if the columns before `first` were all there are: with
-  // p the corrections so far, w + p·M⁻¹ over that range (the loss of a column still open is then 0).
-  [[nodiscard]] std::vector<Real> currentWeights(std::size_t first, std::size_t last) {
-    bringUp(first, last, first);
-    const std::size_t count = (last - first) * kLanes;
-    std::vector<Real> current(count);
-    for (std::size_t i = 0; i < count; ++i) current[i] = m_open[first * kLanes + i] - m_errors[first * kLanes + i];
-    solveUnit(last - first, triangle(first, last).data(), current.data());
-    for (std::size_t i = 0; i < count; ++i) current[i] += m_errors[first * kLanes + i];
-    return current;
-  }
-
+  // From the weights of the group's positions as they would be now if the columns before `first` were all there are:
+  // each column is then corrected so that the loss of those still open is 0.
   void findLiveGrids(std::size_t first) {
     const std::size_t last = std::min(first + m_group, m_width);
-    const std::vector<Real> current = currentWeights(first, last);
+    LaneColumns<Real> group = m_columns.part(first, last);
+    for (std::size_t j = first; j < last; ++j) followGptqColumn(group.next(j));
     const std::size_t length = last - first;
     std::vector<float> values(m_rows * length);
-    forSquares(length, [&](std::size_t k, std::size_t lane) {
-      values[lane * length + k] = static_cast<float>(current[k * kLanes + lane]);
+    forSquares<kLine / sizeof(float)>(length, [&](std::size_t k, std::size_t lane) {
+      values[lane * length + k] = static_cast<float>(*group.open(first + k, lane));
     });
     for (std::size_t lane = 0; lane < m_rows; ++lane)
       setGrid(first / m_group, lane,
               findGrid(std::span(values).subspan(lane * length, length), m_tensor.scheme, m_problem.shrinkRange));
   }
 
-  void quantize(std::size_t j, std::size_t blockStart) {
+  void quantize(std::size_t j) {
     if (live() && j % m_group == 0) findLiveGrids(j);
     const std::size_t group = (live() ? j : m_problem.order[j]) / m_group;
-    const std::size_t first = m_applied[j];
-    quantizeGptqColumn(GptqColumn<Real>{.open = &m_open[j * kLanes],
-                                        .errors = &m_errors[first * kLanes],
-                                        .factors = m_factor.blockColumn(j) + (first - blockStart),
-                                        .count = j - first,
-                                        .scale = &m_scales[group * kLanes],
-                                        .zero = &m_zeros[group * kLanes],
-                                        .low = static_cast<Real>(m_limits.low),
-                                        .high = static_cast<Real>(m_limits.high),
-                                        .fromCorrected = m_problem.fromCorrected,
-                                        .weight = m_factor.diagonal(j),
-                                        .error = &m_errors[j * kLanes],
-                                        .loss = m_losses.data(),
-                                        .code = &m_codes[j * kLanes]});
+    quantizeGptqColumn(m_columns.next(j),
+                       GptqGrid<Real>{.scale = &m_scales[group * kLanes],
+                                      .zero = &m_zeros[group * kLanes],
+                                      .low = static_cast<Real>(m_limits.low),
+                                      .high = static_cast<Real>(m_limits.high)},
+                       GptqRounded{.fromCorrected = m_problem.fromCorrected,
+                                   .weight = m_factor.diagonal(j),
+                                   .loss = m_losses.data(),
+                                   .code = &m_codes[j * kLanes]});
   }
 
   void storeCodes() {
-    forSquares(m_width, [&](std::size_t j, std::size_t lane) {
+    forSquares<kLine>(m_width, [&](std::size_t j, std::size_t lane) {
       m_tensor.codes[(m_firstRow + lane) * m_width + m_problem.order[j]] = m_codes[j * kLanes + lane];
     });
   }
@@ -198,6 +220,8 @@ class RowTile {
     }
   }
 
+  static constexpr std::size_t kLine = 64;  // bytes of the cache
+
   const GptqProblem& m_problem;
   const GptqFactor<Real>& m_factor;
   QuantizedTensor& m_tensor;
@@ -207,12 +231,10 @@ class RowTile {
   std::size_t m_width;
   std::size_t m_group;
   std::size_t m_groups;
-  std::vector<Real> m_open;            // [position][lane] weights, corrected as far as m_applied says
-  std::vector<Real> m_errors;          // [position][lane] w, and w − ŵ once done
-  std::vector<std::size_t> m_applied;  // [position] leading columns whose corrections are in m_open
-  std::vector<Real> m_scales;          // [group][lane]
-  std::vector<Real> m_zeros;           // [group][lane]
-  std::vector<std::uint8_t> m_codes;   // [position][lane]
+  LaneColumns<Real> m_columns;        // a column a position
+  std::vector<Real> m_scales;         // [group][lane]
+  std::vector<Real> m_zeros;          // [group][lane]
+  UnsetVector<std::uint8_t> m_codes;  // [position][lane]
   std::array<double, kLanes> m_losses{};
 };
 

@@ -1,8 +1,7 @@
 #include "core/kernels/product_simd.h"
 
 #include <algorithm>
-
-#include <hwy/aligned_allocator.h>
+#include <limits>
 
 #include "core/kernels/prefetch.h"
 
@@ -16,7 +15,8 @@ namespace qs::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A block of outputs that stays in registers is kRows × 2 vectors: 24 of 32 registers, or 12 of 16.
+// A block of outputs that stays in registers is kRows × 2 vectors: 24 of 32 registers, or 12 of 16. Strips are as wide
+// as such a block.
 #undef QUANTSCOPE_PRODUCT_ROWS  // this file is compiled once a target
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
 #define QUANTSCOPE_PRODUCT_ROWS 6
@@ -26,6 +26,15 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr std::size_t kRows = QUANTSCOPE_PRODUCT_ROWS;
 constexpr std::size_t kDepth = 256;                           // a panel of B of this depth stays in the first cache
 constexpr std::size_t kBlockBytes = std::size_t{544} << 10U;  // of A, in the second
+template <typename T>
+constexpr std::size_t kBlockRows = kBlockBytes / (kDepth * sizeof(T)) / kRows* kRows;
+
+template <typename T>
+using Tag = hn::CappedTag<T, 64 / sizeof(T)>;
+template <typename T>
+HWY_INLINE std::size_t stripWidth() {
+  return 2 * hn::Lanes(Tag<T>());
+}
 
 // Four rows of four F32, or two of two F64, with rows and columns exchanged.
 HWY_INLINE void transposeSquare(const float* in, std::size_t stride, float* out, std::size_t outStride, float sign) {
@@ -55,7 +64,7 @@ HWY_INLINE void transposeSquare(const double* in, std::size_t stride, double* ou
 
 // out[k·width + i] = ± element (first + i, k), zero from `count` on.
 template <typename T>
-void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size_t width, std::size_t from,
+void packStrip(Factor<T> factor, std::size_t first, std::size_t count, std::size_t width, std::size_t from,
                std::size_t depth, T sign, T* out) {
   constexpr std::size_t kSide = 16 / sizeof(T);
   const T* in = factor.data + first * factor.outer + from * factor.inner;
@@ -73,8 +82,8 @@ void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size
       for (std::size_t k = 0; k < depth; ++k) out[k * width + i] = sign * in[i * factor.outer + k];
     return;
   }
-  const hn::ScalableTag<T> wide;
-  if (count == 2 * hn::Lanes(wide) && sign == T{1}) {
+  const Tag<T> wide;
+  if (count == stripWidth<T>() && sign == T{1}) {
     for (std::size_t k = 0; k < depth; ++k) {
       const T* row = in + k * factor.inner;
       hn::StoreU(hn::LoadU(wide, row), wide, out + k * width);
@@ -103,11 +112,19 @@ void packPanel(Factor<T> factor, std::size_t first, std::size_t count, std::size
   }
 }
 
-// C [R, 2 vectors] (+)= the products of a packed panel of A and one of B.
+// Rows first..first+count-1, in strips.
+template <typename T>
+void pack(Factor<T> factor, std::size_t first, std::size_t count, std::size_t width, std::size_t from,
+          std::size_t depth, T sign, T* out) {
+  for (std::size_t i = 0; i < count; i += width)
+    packStrip(factor, first + i, std::min(width, count - i), width, from, depth, sign, out + i * depth);
+}
+
+// C [R, 2 vectors] (+)= the products of a left strip and two vectors of a right one.
 template <std::size_t R, typename T>
 HWY_INLINE void multiplyBlock(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::size_t depth, T* c,
                               std::size_t stride, bool add) {
-  const hn::ScalableTag<T> d;
+  const Tag<T> d;
   const std::size_t n = hn::Lanes(d);
   hn::Vec<decltype(d)> low[R];
   hn::Vec<decltype(d)> high[R];
@@ -133,27 +150,65 @@ HWY_INLINE void multiplyBlock(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, 
   }
 }
 
-template <typename T>
+template <typename T, std::size_t R = kRows>
 HWY_INLINE void multiplyRows(std::size_t rows, const T* a, const T* b, std::size_t depth, T* c, std::size_t stride,
                              bool add) {
-  if (rows <= 2) return multiplyBlock<2>(a, b, depth, c, stride, add);
-  if (rows <= 4) return multiplyBlock<4>(a, b, depth, c, stride, add);
-  if (rows <= 6 && kRows > 6) return multiplyBlock<6>(a, b, depth, c, stride, add);
-  multiplyBlock<kRows>(a, b, depth, c, stride, add);
+  if constexpr (R > 1) {
+    if (rows < R) return multiplyRows<T, R - 1>(rows, a, b, depth, c, stride, add);
+  }
+  multiplyBlock<R>(a, b, depth, c, stride, add);
 }
 
 // A block at the edge of C goes through a square of its own.
 template <typename T>
-void multiplyEdge(std::size_t rows, std::size_t cols, const T* a, const T* b, std::size_t depth, T* c,
-                  std::size_t stride, bool add) {
-  HWY_ALIGN T square[kRows * 2 * HWY_MAX_BYTES / sizeof(T)];
-  const std::size_t width = 2 * hn::Lanes(hn::ScalableTag<T>());
+HWY_NOINLINE void multiplyEdge(std::size_t rows, std::size_t cols, const T* a, const T* b, std::size_t depth, T* c,
+                               std::size_t stride, bool add) {
+  HWY_ALIGN T square[kRows * 128 / sizeof(T)];
+  const std::size_t width = stripWidth<T>();
   std::fill(square, square + kRows * width, T{0});
   for (std::size_t r = 0; r < rows && add; ++r) std::copy_n(c + r * stride, cols, square + r * width);
   multiplyRows(rows, a, b, depth, square, width, add);
   for (std::size_t r = 0; r < rows; ++r) std::copy_n(square + r * width, cols, c + r * stride);
 }
 
+// What a strip of C is made of: left rows first..first+rows-1 and `cols` right rows.
+struct StripPart {
+  std::size_t first;
+  std::size_t rows;
+  std::size_t cols;
+  std::size_t depth;
+};
+
+constexpr auto kEveryRow = std::numeric_limits<std::ptrdiff_t>::max() / 2;
+
+// C [rows, cols] (+)= the products of left strips and a right one. Blocks of C that begin at row diagonal + cols or
+// further down are left alone. `beforeRows` is told of each block of rows.
+template <typename T, class BeforeRows>
+HWY_INLINE void multiplyStrip(const T* left, std::size_t leftStride, const T* right, StripPart part, T* c,
+                              std::size_t stride, bool add, std::ptrdiff_t diagonal, const BeforeRows& beforeRows) {
+  const std::ptrdiff_t end = diagonal + static_cast<std::ptrdiff_t>(part.cols);
+  for (std::size_t i = 0; i < part.rows && static_cast<std::ptrdiff_t>(i) < end;) {
+    const std::size_t row = part.first + i;
+    const std::size_t height = std::min(kRows - row % kRows, part.rows - i);
+    beforeRows(i, height);
+    const T* a = left + row / kRows * leftStride + row % kRows;
+    T* out = c + i * stride;
+    // The outputs that come next: rows of a large matrix lie far apart, so that nothing else fetches them in time.
+    for (std::size_t r = height; r < std::min(2 * height, part.rows - i) && add; ++r)
+      askFor(reinterpret_cast<const std::byte*>(out + r * stride), part.cols * sizeof(T));
+    if (part.cols < stripWidth<T>())
+      multiplyEdge(height, part.cols, a, right, part.depth, out, stride, add);
+    else
+      multiplyRows(height, a, right, part.depth, out, stride, add);
+    i += height;
+  }
+}
+
+std::ptrdiff_t diagonalOf(bool upperOnly, std::size_t row, std::size_t col) {
+  return upperOnly ? static_cast<std::ptrdiff_t>(col) - static_cast<std::ptrdiff_t>(row) : kEveryRow;
+}
+
+// Lays out a part of both factors at a time.
 template <typename T>
 class Product {
  public:
@@ -162,32 +217,32 @@ class Product {
 
   void run() {
     if (m_depth == 0) return clear();
-    constexpr std::size_t kBlockRows = kBlockBytes / (kDepth * sizeof(T)) / kRows * kRows;
-    const std::size_t tallest = std::min(kBlockRows, (m_a.size + kRows - 1) / kRows * kRows);
+    const std::size_t tallest = std::min(kBlockRows<T>, m_a.size);
     const std::size_t deepest = std::min(kDepth, m_depth);
-    const auto rows = hwy::AllocateAligned<T>(tallest * deepest);
-    const auto panel = hwy::AllocateAligned<T>(m_width * deepest);
+    UnsetVector<T> rows(stripValues(tallest, kRows, deepest));
+    StripRoom<T> strip(m_width * deepest);
     for (std::size_t from = 0; from < m_depth; from += kDepth) {
       const std::size_t depth = std::min(kDepth, m_depth - from);
       const bool add = from > 0 || m_into != Into::Replace;
-      for (std::size_t row = 0; row < m_a.size; row += kBlockRows) {
-        const std::size_t count = std::min(kBlockRows, m_a.size - row);
-        for (std::size_t i = 0; i < count; i += kRows)
-          packPanel(m_a, row + i, std::min(kRows, count - i), kRows, from, depth,
-                    m_into == Into::Subtract ? T{-1} : T{1}, rows.get() + i * depth);
+      for (std::size_t row = 0; row < m_a.size; row += kBlockRows<T>) {
+        const std::size_t count = std::min(kBlockRows<T>, m_a.size - row);
+        pack(m_a, row, count, kRows, from, depth, m_into == Into::Subtract ? T{-1} : T{1}, rows.data());
         for (std::size_t col = 0; col < m_b.size; col += m_width) {
           const std::size_t width = std::min(m_width, m_b.size - col);
           if (m_upperOnly && row >= col + width) continue;
-          packPanel(m_b, col, width, m_width, from, depth, T{1}, panel.get());
-          multiplyPanel(rows.get(), row, count, panel.get(), col, width, from, depth, add);
+          pack(m_b, col, width, m_width, from, depth, T{1}, strip.data());
+          multiplyStrip(rows.data(), kRows * depth, strip.data(), {0, count, width, depth}, m_c + row * m_stride + col,
+                        m_stride, add, diagonalOf(m_upperOnly, row, col), [&](std::size_t i, std::size_t height) {
+                          askForStrip(col + width, from, depth, i, height, count);
+                        });
         }
       }
     }
   }
 
  private:
-  // A part of the panel of B that comes next, as large as that of `count` rows which begins at `row`.
-  HWY_INLINE void askForPanel(std::size_t col, std::size_t from, std::size_t depth, std::size_t row,
+  // A part of the strip of B that comes next: as large as that of `height` of `count` rows, from `row` on.
+  HWY_INLINE void askForStrip(std::size_t col, std::size_t from, std::size_t depth, std::size_t row, std::size_t height,
                               std::size_t count) const {
     if (col + m_width > m_b.size) return;
     const bool byRows = m_b.inner == 1;
@@ -195,7 +250,7 @@ class Product {
     const std::size_t length = byRows ? depth : m_width;
     const std::size_t step = byRows ? m_b.outer : m_b.inner;
     const T* first = m_b.data + col * m_b.outer + from * m_b.inner;
-    const std::size_t last = std::min(count, row + kRows) * lines / count;
+    const std::size_t last = (row + height) * lines / count;
     for (std::size_t i = row * lines / count; i < last; ++i)
       askFor(reinterpret_cast<const std::byte*>(first + i * step), length * sizeof(T));
   }
@@ -206,20 +261,6 @@ class Product {
       std::fill_n(m_c + r * m_stride, m_b.size, T{0});
   }
 
-  void multiplyPanel(const T* rows, std::size_t row, std::size_t count, const T* panel, std::size_t col,
-                     std::size_t width, std::size_t from, std::size_t depth, bool add) const {
-    for (std::size_t i = 0; i < count; i += kRows) {
-      if (m_upperOnly && row + i >= col + width) return;
-      askForPanel(col + width, from, depth, i, count);
-      const std::size_t height = std::min(kRows, count - i);
-      T* c = m_c + (row + i) * m_stride + col;
-      if (height == kRows && width == m_width)
-        multiplyBlock<kRows>(rows + i * depth, panel, depth, c, m_stride, add);
-      else
-        multiplyEdge(height, width, rows + i * depth, panel, depth, c, m_stride, add);
-    }
-  }
-
   Factor<T> m_a;
   Factor<T> m_b;
   std::size_t m_depth;
@@ -227,8 +268,27 @@ class Product {
   std::size_t m_stride;
   Into m_into;
   bool m_upperOnly;
-  std::size_t m_width = 2 * hn::Lanes(hn::ScalableTag<T>());
+  std::size_t m_width = stripWidth<T>();
 };
+
+template <typename T>
+void addLaidOut(Strips<T> a, Strips<T> b, std::size_t depth, Output<T> c, bool upperOnly) {
+  const std::size_t width = stripWidth<T>();
+  for (std::size_t from = 0; from < depth; from += kDepth) {
+    const std::size_t deep = std::min(kDepth, depth - from);
+    for (std::size_t row = 0; row < a.size;) {
+      const std::size_t count = std::min(kBlockRows<T> - (a.first + row) % kRows, a.size - row);
+      for (std::size_t col = 0; col < b.size; col += width) {
+        const std::size_t strip = col / width;
+        multiplyStrip(a.data + from * kRows, a.stride, b.data + strip * b.stride + from * width,
+                      {a.first + row, count, std::min(width, b.size - col), deep},
+                      c.data + strip * c.stripStride + row * c.rowStride, c.rowStride, true,
+                      diagonalOf(upperOnly, row, col), [](std::size_t, std::size_t) {});
+      }
+      row += count;
+    }
+  }
+}
 
 void productF32(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std::size_t stride, Into into,
                 bool upperOnly) {
@@ -239,6 +299,30 @@ void productF64(Factor<double> a, Factor<double> b, std::size_t depth, double* c
   Product<double>(a, b, depth, c, stride, into, upperOnly).run();
 }
 
+std::size_t leftStripWidth() { return kRows; }
+std::size_t rightStripWidthF32() { return stripWidth<float>(); }
+std::size_t rightStripWidthF64() { return stripWidth<double>(); }
+
+void packLeftF32(Factor<float> factor, std::size_t depth, float sign, float* out) {
+  pack(factor, 0, factor.size, kRows, 0, depth, sign, out);
+}
+void packLeftF64(Factor<double> factor, std::size_t depth, double sign, double* out) {
+  pack(factor, 0, factor.size, kRows, 0, depth, sign, out);
+}
+void packRightF32(Factor<float> factor, std::size_t depth, float* out) {
+  pack(factor, 0, factor.size, stripWidth<float>(), 0, depth, 1.0F, out);
+}
+void packRightF64(Factor<double> factor, std::size_t depth, double* out) {
+  pack(factor, 0, factor.size, stripWidth<double>(), 0, depth, 1.0, out);
+}
+
+void addLaidOutF32(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly) {
+  addLaidOut(a, b, depth, c, upperOnly);
+}
+void addLaidOutF64(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly) {
+  addLaidOut(a, b, depth, c, upperOnly);
+}
+
 }  // namespace qs::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -247,6 +331,15 @@ namespace qs::simd {
 
 HWY_EXPORT(productF32);
 HWY_EXPORT(productF64);
+HWY_EXPORT(leftStripWidth);
+HWY_EXPORT(rightStripWidthF32);
+HWY_EXPORT(rightStripWidthF64);
+HWY_EXPORT(packLeftF32);
+HWY_EXPORT(packLeftF64);
+HWY_EXPORT(packRightF32);
+HWY_EXPORT(packRightF64);
+HWY_EXPORT(addLaidOutF32);
+HWY_EXPORT(addLaidOutF64);
 
 void product(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std::size_t stride, Into into,
              bool upperOnly) {
@@ -255,6 +348,36 @@ void product(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std:
 void product(Factor<double> a, Factor<double> b, std::size_t depth, double* c, std::size_t stride, Into into,
              bool upperOnly) {
   HWY_DYNAMIC_DISPATCH(productF64)(a, b, depth, c, stride, into, upperOnly);
+}
+
+std::size_t leftWidth() { return HWY_DYNAMIC_DISPATCH(leftStripWidth)(); }
+template <>
+std::size_t rightWidth<float>() {
+  return HWY_DYNAMIC_DISPATCH(rightStripWidthF32)();
+}
+template <>
+std::size_t rightWidth<double>() {
+  return HWY_DYNAMIC_DISPATCH(rightStripWidthF64)();
+}
+
+void packLeft(Factor<float> factor, std::size_t depth, bool negative, float* out) {
+  HWY_DYNAMIC_DISPATCH(packLeftF32)(factor, depth, negative ? -1.0F : 1.0F, out);
+}
+void packLeft(Factor<double> factor, std::size_t depth, bool negative, double* out) {
+  HWY_DYNAMIC_DISPATCH(packLeftF64)(factor, depth, negative ? -1.0 : 1.0, out);
+}
+void packRight(Factor<float> factor, std::size_t depth, float* out) {
+  HWY_DYNAMIC_DISPATCH(packRightF32)(factor, depth, out);
+}
+void packRight(Factor<double> factor, std::size_t depth, double* out) {
+  HWY_DYNAMIC_DISPATCH(packRightF64)(factor, depth, out);
+}
+
+void addProduct(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(addLaidOutF32)(a, b, depth, c, upperOnly);
+}
+void addProduct(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(addLaidOutF64)(a, b, depth, c, upperOnly);
 }
 
 }  // namespace qs::simd

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "core/tensor/unset_vector.h"
 
 namespace qs::simd {
 
@@ -15,6 +18,72 @@ struct Factor {
   std::size_t outer = 0;
   std::size_t inner = 0;
 };
+
+/// Rows in a strip of a left factor, and in one of a right factor, on this processor.
+std::size_t leftWidth();
+template <typename T>
+std::size_t rightWidth();
+template <>
+std::size_t rightWidth<float>();
+template <>
+std::size_t rightWidth<double>();
+
+/// A factor laid out as products read it, for one that is multiplied more than once: in strips of a few of its rows, a
+/// strip [k][width]. Element (i, k) stands at data[(i / width)·stride + k·width + i % width].
+template <typename T>
+struct Strips {
+  const T* data = nullptr;
+  std::size_t stride = 0;  ///< from one strip to the next
+  std::size_t first = 0;   ///< the rows taken are first..first+size-1
+  std::size_t size = 0;
+};
+
+/// Room for strips, unset: right strips must begin at multiples of a vector's bytes.
+template <typename T>
+class StripRoom {
+ public:
+  explicit StripRoom(std::size_t count) : m_values(count + kAlignment) {
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(m_values.data()) / sizeof(T) % kAlignment;
+    m_first = m_values.data() + (kAlignment - past) % kAlignment;
+  }
+  StripRoom(const StripRoom&) = delete;
+  StripRoom(StripRoom&&) noexcept = default;
+  StripRoom& operator=(const StripRoom&) = delete;
+  StripRoom& operator=(StripRoom&&) noexcept = default;
+  ~StripRoom() = default;
+
+  [[nodiscard]] T* data() { return m_first; }
+  [[nodiscard]] const T* data() const { return m_first; }
+
+ private:
+  static constexpr std::size_t kAlignment = 64 / sizeof(T);
+  UnsetVector<T> m_values;
+  T* m_first;
+};
+
+/// Values that `rows` rows take in strips of `width`: whole strips.
+constexpr std::size_t stripValues(std::size_t rows, std::size_t width, std::size_t depth) {
+  return (rows + width - 1) / width * width * depth;
+}
+
+/// Lays ±`factor` [size, depth] out in strips, one right after the other; out holds stripValues(size, width, depth).
+void packLeft(Factor<float> factor, std::size_t depth, bool negative, float* out);
+void packLeft(Factor<double> factor, std::size_t depth, bool negative, double* out);
+void packRight(Factor<float> factor, std::size_t depth, float* out);
+void packRight(Factor<double> factor, std::size_t depth, double* out);
+
+/// Where the outputs of laid out factors go: (i, j) stands at data[(j / rightWidth)·stripStride + i·rowStride +
+/// j % rightWidth].
+template <typename T>
+struct Output {
+  T* data = nullptr;
+  std::size_t rowStride = 0;
+  std::size_t stripStride = rightWidth<T>();
+};
+
+/// C += A·Bᵀ for factors laid out; b.first is 0. `upperOnly` as for `product`.
+void addProduct(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly);
+void addProduct(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly);
 
 /// What happens to what C holds already.
 enum class Into { Replace, Add, Subtract };

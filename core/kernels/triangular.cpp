@@ -10,6 +10,8 @@
 #include "core/base/blas_threads.h"
 #include "core/base/parallel.h"
 #include "core/kernels/product_simd.h"
+#include "core/kernels/triangular_simd.h"
+#include "core/tensor/unset_vector.h"
 
 namespace qs {
 
@@ -36,11 +38,7 @@ bool factorSmall(double* a, std::size_t n, std::size_t stride) {
 
 // X := X·R⁻ᵀ for X [rows, n] and R upper triangular, half by half: nearly all of it is a product.
 void solveRight(const double* r, std::size_t n, double* x, std::size_t rows, std::size_t stride) {
-  if (n <= kUnblocked) {
-    cblas_dtrsm(CblasRowMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, size32(rows), size32(n), 1.0, r,
-                size32(stride), x, size32(stride));
-    return;
-  }
+  if (n <= simd::kMostSolved) return simd::solveRightSmall(r, stride, n, x, rows, stride);
   const std::size_t half = n / 2;
   solveRight(r + half * stride + half, n - half, x + half, rows, stride);
   simd::product(simd::Factor<double>{x + half, rows, stride, 1}, simd::Factor<double>{r + half, half, stride, 1},
@@ -66,19 +64,47 @@ struct Tiling {
   [[nodiscard]] std::size_t at(std::size_t row, std::size_t col) const { return row * kTile * size + col * kTile; }
 };
 
-// A(i,j) −= A(i,b)·A(j,b)ᵀ for the tiles i ≤ j < b.
-void updateTile(double* a, const Tiling& tiles, std::size_t i, std::size_t j, std::size_t b) {
-  const auto rowsOf = [&](std::size_t t) {
-    return simd::Factor<double>{a + tiles.at(t, b), tiles.extent(t), tiles.size, 1};
-  };
-  simd::product(rowsOf(i), rowsOf(j), tiles.extent(b), a + tiles.at(i, j), tiles.size, simd::Into::Subtract, i == j);
-}
+// The tiles A(i, b) above a diagonal one, as both factors of the products that they take part in.
+class LaidOutTiles {
+ public:
+  LaidOutTiles(const Tiling& tiles, std::size_t b)
+      : m_depth(tiles.extent(b)), m_left(b * leftSize()), m_right(b * rightSize()) {}
 
+  void layOut(std::size_t i, const double* tile, std::size_t stride) {
+    const simd::Factor<double> rows{tile, kTile, stride, 1};
+    simd::packLeft(rows, m_depth, true, m_left.data() + i * leftSize());
+    simd::packRight(rows, m_depth, m_right.data() + i * rightSize());
+  }
+  // C −= A(i, b)·A(j, b)ᵀ.
+  void subtract(std::size_t i, std::size_t j, double* c, std::size_t stride) const {
+    simd::addProduct({m_left.data() + i * leftSize(), simd::leftWidth() * m_depth, 0, kTile},
+                     {m_right.data() + j * rightSize(), simd::rightWidth<double>() * m_depth, 0, kTile}, m_depth,
+                     {c, stride}, i == j);
+  }
+
+ private:
+  [[nodiscard]] std::size_t leftSize() const { return simd::stripValues(kTile, simd::leftWidth(), m_depth); }
+  [[nodiscard]] std::size_t rightSize() const { return simd::stripValues(kTile, simd::rightWidth<double>(), m_depth); }
+
+  std::size_t m_depth;
+  UnsetVector<double> m_left;
+  simd::StripRoom<double> m_right;
+};
+
+// A(i,b) := A(i,b)·R⁻ᵀ, then A(i,j) −= A(i,b)·A(j,b)ᵀ, for the tiles i ≤ j < b.
 void updateLeft(double* a, const Tiling& tiles, std::size_t b, const RunContext& context) {
+  LaidOutTiles laidOut(tiles, b);
+  parallelFor(context, b, [&](std::size_t i) {
+    solveRight(a + tiles.at(b, b), tiles.extent(b), a + tiles.at(i, b), kTile, tiles.size);
+    laidOut.layOut(i, a + tiles.at(i, b), tiles.size);
+  });
   std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t i = 0; i < b; ++i)
     for (std::size_t j = i; j < b; ++j) pairs.emplace_back(i, j);
-  parallelFor(context, pairs.size(), [&](std::size_t p) { updateTile(a, tiles, pairs[p].first, pairs[p].second, b); });
+  parallelFor(context, pairs.size(), [&](std::size_t p) {
+    const auto [i, j] = pairs[p];
+    laidOut.subtract(i, j, a + tiles.at(i, j), tiles.size);
+  });
 }
 
 }  // namespace
@@ -124,9 +150,6 @@ bool factorUpper(std::span<double> square, std::size_t size, const RunContext& c
   for (std::size_t b = tiles.count(); b-- > 0;) {
     context.throwIfStopped();
     if (!factorTile(a + tiles.at(b, b), tiles.extent(b), size)) return false;
-    parallelFor(context, b, [&](std::size_t i) {
-      solveRight(a + tiles.at(b, b), tiles.extent(b), a + tiles.at(i, b), tiles.extent(i), size);
-    });
     updateLeft(a, tiles, b, context);
     const auto left = static_cast<double>(b);
     if (progress) progress(((left + 1) * (left + 1) * (left + 1) - left * left * left) / (count * count * count));

@@ -1,5 +1,6 @@
 #include <QtTest>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "core/kernels/product_simd.h"
 #include "core/kernels/round_pack.h"
 #include "core/kernels/triangular.h"
+#include "core/kernels/triangular_simd.h"
 #include "tests/support/random_matrix.h"
 #include "tests/support/vector_targets.h"
 
@@ -125,6 +127,102 @@ class TestProducts : public QObject {
     for (std::size_t i = 0; i < 7; ++i)
       for (std::size_t j = 0; j < 11; ++j)
         QVERIFY(std::abs(static_cast<double>(c(i, j))) <= bound(180, exactProduct(a, i, b, j).magnitude));
+  }
+
+  void laidOutFactorsGiveTheSame_data() {
+    QTest::addColumn<int>("first");
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("cols");
+    QTest::addRow("whole strips") << 0 << 72 << 64;
+    QTest::addRow("rows that begin within a strip") << 5 << 60 << 64;
+    QTest::addRow("a few rows of one strip") << 14 << 3 << 32;
+    QTest::addRow("columns that end within a strip") << 3 << 69 << 45;
+  }
+  void laidOutFactorsGiveTheSame() {
+    QFETCH(int, first);
+    QFETCH(int, rows);
+    QFETCH(int, cols);
+    constexpr std::size_t kDepth = 300;
+    const auto m = static_cast<std::size_t>(rows);
+    const auto n = static_cast<std::size_t>(cols);
+    const auto begin = static_cast<std::size_t>(first);
+    const Matrix a = qs::test::randomMatrix(72, kDepth, 41);
+    const Matrix b = qs::test::randomMatrix(n, kDepth, 42);
+    const Matrix start = qs::test::randomMatrix(m, n, 43);
+    onEveryTarget([&](std::int64_t) {
+      Matrix expected = start;
+      qs::simd::product({a.row(begin).data(), m, kDepth, 1}, {b.values().data(), n, kDepth, 1}, kDepth,
+                        expected.values().data(), n, qs::simd::Into::Add, false);
+      qs::simd::StripRoom<float> left(qs::simd::stripValues(72, qs::simd::leftWidth(), kDepth));
+      qs::simd::StripRoom<float> right(qs::simd::stripValues(n, qs::simd::rightWidth<float>(), kDepth));
+      qs::simd::packLeft({a.values().data(), 72, kDepth, 1}, kDepth, false, left.data());
+      qs::simd::packRight({b.values().data(), n, kDepth, 1}, kDepth, right.data());
+      Matrix c = start;
+      qs::simd::addProduct({left.data(), qs::simd::leftWidth() * kDepth, begin, m},
+                           {right.data(), qs::simd::rightWidth<float>() * kDepth, 0, n}, kDepth, {c.values().data(), n},
+                           false);
+      QVERIFY(sameBits(c.values(), expected.values()));
+    });
+  }
+
+  void outputsInStripsAndUpperPartsAreThoseOfRows() {
+    constexpr std::size_t kSize = 100;
+    constexpr std::size_t kDepth = 70;
+    const Matrix rows = qs::test::randomMatrix(kSize, kDepth, 44);
+    const Matrix minus = product(rows, rows);
+    onEveryTarget([&](std::int64_t) {
+      const std::size_t width = qs::simd::rightWidth<float>();
+      qs::simd::StripRoom<float> left(qs::simd::stripValues(kSize, qs::simd::leftWidth(), kDepth));
+      qs::simd::StripRoom<float> right(qs::simd::stripValues(kSize, width, kDepth));
+      qs::simd::packLeft({rows.values().data(), kSize, kDepth, 1}, kDepth, true, left.data());
+      qs::simd::packRight({rows.values().data(), kSize, kDepth, 1}, kDepth, right.data());
+      std::vector<float> strips(qs::simd::stripValues(kSize, width, kSize), 0.0F);
+      for (const bool upperOnly : {false, true}) {
+        std::ranges::fill(strips, 0.0F);
+        qs::simd::addProduct({left.data(), qs::simd::leftWidth() * kDepth, 0, kSize},
+                             {right.data(), width * kDepth, 0, kSize}, kDepth, {strips.data(), width, width * kSize},
+                             upperOnly);
+        for (std::size_t i = 0; i < kSize; ++i)
+          for (std::size_t j = upperOnly ? i : 0; j < kSize; ++j) {
+            const float got = strips[j / width * width * kSize + i * width + j % width];
+            const double magnitude = exactProduct(rows, i, rows, j).magnitude;
+            QVERIFY(std::abs(static_cast<double>(got) + static_cast<double>(minus(i, j))) <=
+                    bound(2 * kDepth, magnitude));
+          }
+      }
+    });
+  }
+
+  void solutionsGiveTheRightSideBack_data() {
+    QTest::addColumn<int>("size");
+    for (const int size : {1, 7, 32}) QTest::addRow("%d columns", size) << size;
+  }
+  void solutionsGiveTheRightSideBack() {
+    QFETCH(int, size);
+    constexpr std::size_t kRows = 70;
+    constexpr std::size_t kStride = 40;
+    const auto n = static_cast<std::size_t>(size);
+    const Matrix random = qs::test::randomMatrix(n + kRows, kStride, 45);
+    std::vector<double> r(n * kStride);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = i; j < n; ++j) r[i * kStride + j] = static_cast<double>(random(i, j)) + (i == j ? 8.0 : 0.0);
+    std::vector<double> rightSide(kRows * kStride);
+    for (std::size_t i = 0; i < kRows; ++i)
+      for (std::size_t j = 0; j < kStride; ++j) rightSide[i * kStride + j] = static_cast<double>(random(n + i, j));
+    std::vector<double> fused;
+    onEveryTarget([&](std::int64_t target) {
+      std::vector<double> x = rightSide;
+      qs::simd::solveRightSmall(r.data(), kStride, n, x.data(), kRows, kStride);
+      for (std::size_t i = 0; i < kRows; ++i)
+        for (std::size_t j = 0; j < kStride; ++j) {
+          double sum = j < n ? 0.0 : x[i * kStride + j];  // what stands beside stays
+          for (std::size_t k = j; k < n; ++k) sum += x[i * kStride + k] * r[j * kStride + k];
+          QVERIFY(std::abs(sum - rightSide[i * kStride + j]) <= 1e-14 * 8.0);
+        }
+      if (!hasMultiplyAdd(target)) return;
+      if (fused.empty()) fused = x;
+      QVERIFY(x == fused);
+    });
   }
 
   void gramMatricesDontDependOnTheThreadCount() {

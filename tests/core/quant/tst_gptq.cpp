@@ -13,6 +13,7 @@
 #include "tests/support/method_run.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/vector_targets.h"
 
 using qs::ActivationStats;
 using qs::LayerOutcome;
@@ -235,6 +236,38 @@ class TestGptq : public QObject {
                 kCodeShare * static_cast<double>(weights.values().size()));
       }
     }
+  }
+
+  // More columns than the factor keeps in one panel, and more rows than a task takes, neither a multiple.
+  void wideLayersDontDependOnTheBlockSize() {
+    const Matrix weights = qs::test::randomMatrix(300, 1030);
+    const ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(1200, 1030));
+    const QuantScheme scheme{.bits = 4, .groupSize = 128};
+    const auto exact = runAlgebra<double>(weights, stats, scheme, {.liveGrids = true});
+    const auto other = runAlgebra<double>(weights, stats, scheme, {.liveGrids = true, .blockSize = 1030});
+    QCOMPARE(differences(other.tensor, exact.tensor), std::size_t{0});
+    const double loss = dampedLoss(weights, exact.tensor, stats, 0.01);
+    QVERIFY(std::abs(exact.loss - loss) <= kSingleTolerance * loss);  // scales are stored in F32
+    const auto single = runAlgebra<float>(weights, stats, scheme, {.liveGrids = true});
+    QVERIFY(static_cast<double>(differences(single.tensor, exact.tensor)) <=
+            kCodeShare * static_cast<double>(weights.values().size()));
+  }
+
+  void targetsThatFuseGiveTheSameCodes() {
+    const Matrix weights = qs::test::randomMatrix(40, 200);
+    const ActivationStats stats = qs::test::statsOf(qs::test::correlatedInputs(600, 200));
+    const QuantScheme scheme{.bits = 3, .groupSize = 48};
+    QuantizedTensor fused;
+    std::vector<QuantizedTensor> others;
+    qs::test::onEveryTarget([&](std::int64_t target) {
+      const QuantizedTensor tensor = runAlgebra<float>(weights, stats, scheme, {.liveGrids = true}).tensor;
+      if (!qs::test::hasMultiplyAdd(target)) return others.push_back(tensor);
+      if (fused.codes.empty()) fused = tensor;
+      QVERIFY(tensor == fused);
+    });
+    for (const QuantizedTensor& tensor : others)
+      QVERIFY(static_cast<double>(differences(tensor, fused.codes.empty() ? others.front() : fused)) <=
+              kCodeShare * static_cast<double>(weights.values().size()));
   }
 
   void thePredictedLossIsTheLoss_data() {
