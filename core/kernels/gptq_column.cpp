@@ -36,29 +36,31 @@ HWY_INLINE void storeCode([[maybe_unused]] D d, hn::Vec<D> code, std::uint8_t* o
 }
 
 template <class D, typename Real>
-HWY_INLINE void quantizeLanes(D d, hn::Vec<D> open, const GptqGrid<Real>& grid, const GptqRounded& rounded,
+HWY_INLINE void quantizeLanes(D d, hn::Vec<D> correction, const GptqGrid<Real>& grid, const GptqRounded& rounded,
                               std::size_t lane, Real* error) {
   const auto scale = hn::LoadU(d, grid.scale + lane);
   const auto zero = hn::LoadU(d, grid.zero + lane);
-  const auto nearest = hn::Add(hn::Round(hn::Div(open, scale)), zero);
+  const auto weight = hn::LoadU(d, error);
+  const auto corrected = hn::Add(weight, correction);
+  const auto nearest = hn::Add(hn::Round(hn::Div(corrected, scale)), zero);
   const auto code = hn::Min(hn::Max(nearest, hn::Set(d, grid.low)), hn::Set(d, grid.high));
   const auto value = hn::Mul(hn::Sub(code, zero), scale);
-  const auto residual = hn::Sub(open, value);
+  const auto residual = hn::Sub(corrected, value);
   storeCode(d, code, rounded.code + lane);
   addLoss(d, residual, rounded.weight, rounded.loss + lane);
-  hn::StoreU(rounded.fromCorrected ? residual : hn::Sub(hn::LoadU(d, error), value), d, error);
+  hn::StoreU(rounded.fromCorrected ? residual : hn::Sub(weight, value), d, error);
 }
 
-// Calls finish(d, open, lane, at) for every vector of lanes with the weights as all columns before have left them;
-// `at` is the first lane's place in a column's strips.
+// Calls finish(d, correction, lane, at) for every vector of lanes with what all columns before add to the weights; `at`
+// is the first lane's place in a column's strips.
 template <typename Real, class Finish>
 HWY_INLINE void correctLanes(const GptqColumn<Real>& column, const Finish& finish) {
   const hn::CappedTag<Real, 64 / sizeof(Real)> d;
   const std::size_t n = hn::Lanes(d);
   for (std::size_t lane = 0; lane < kGptqLanes; lane += 2 * n) {
     const std::size_t at = lane / column.stripWidth * column.stripStride + lane % column.stripWidth;
-    auto low = hn::LoadU(d, column.open + at);
-    auto high = hn::LoadU(d, column.open + at + n);
+    auto low = hn::LoadU(d, column.correction + at);
+    auto high = hn::LoadU(d, column.correction + at + n);
     for (std::size_t k = 0; k < column.count; ++k) {
       const Real* errors = column.errors + k * column.stripWidth + at;
       const auto factor = hn::Set(d, column.factors[k * column.factorStride]);
@@ -72,15 +74,19 @@ HWY_INLINE void correctLanes(const GptqColumn<Real>& column, const Finish& finis
 
 template <typename Real>
 void quantizeColumn(const GptqColumn<Real>& column, const GptqGrid<Real>& grid, const GptqRounded& rounded) {
-  correctLanes(column, [&](auto d, auto open, std::size_t lane, std::size_t at)
-                           HWY_ATTR { quantizeLanes(d, open, grid, rounded, lane, column.error + at); });
+  correctLanes(column, [&](auto d, auto correction, std::size_t lane, std::size_t at)
+                           HWY_ATTR { quantizeLanes(d, correction, grid, rounded, lane, column.error + at); });
 }
 
+// w − ŵ is what the correction takes from w.
 template <typename Real>
-void followColumn(const GptqColumn<Real>& column) {
-  correctLanes(column, [&](auto d, auto open, std::size_t, std::size_t at) HWY_ATTR {
-    hn::StoreU(open, d, column.open + at);
-    hn::StoreU(hn::Sub(hn::LoadU(d, column.error + at), open), d, column.error + at);
+void followColumn(const GptqColumn<Real>& column, Real* low, Real* high) {
+  correctLanes(column, [&](auto d, auto correction, std::size_t lane, std::size_t at) HWY_ATTR {
+    const auto corrected = hn::Add(hn::LoadU(d, column.error + at), correction);
+    hn::StoreU(corrected, d, column.correction + at);
+    hn::StoreU(hn::Neg(correction), d, column.error + at);
+    hn::StoreU(hn::Min(corrected, hn::LoadU(d, low + lane)), d, low + lane);
+    hn::StoreU(hn::Max(corrected, hn::LoadU(d, high + lane)), d, high + lane);
   });
 }
 
@@ -90,8 +96,8 @@ void quantizeColumnF32(const GptqColumn<float>& column, const GptqGrid<float>& g
 void quantizeColumnF64(const GptqColumn<double>& column, const GptqGrid<double>& grid, const GptqRounded& rounded) {
   quantizeColumn(column, grid, rounded);
 }
-void followColumnF32(const GptqColumn<float>& column) { followColumn(column); }
-void followColumnF64(const GptqColumn<double>& column) { followColumn(column); }
+void followColumnF32(const GptqColumn<float>& column, float* low, float* high) { followColumn(column, low, high); }
+void followColumnF64(const GptqColumn<double>& column, double* low, double* high) { followColumn(column, low, high); }
 
 }  // namespace qs::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -114,13 +120,13 @@ void quantizeGptqColumn(const GptqColumn<double>& column, const GptqGrid<double>
   HWY_DYNAMIC_DISPATCH(quantizeColumnF64)(column, grid, rounded);
 }
 
-void followGptqColumn(const GptqColumn<float>& column) {
+void followGptqColumn(const GptqColumn<float>& column, float* low, float* high) {
   using namespace simd;
-  HWY_DYNAMIC_DISPATCH(followColumnF32)(column);
+  HWY_DYNAMIC_DISPATCH(followColumnF32)(column, low, high);
 }
-void followGptqColumn(const GptqColumn<double>& column) {
+void followGptqColumn(const GptqColumn<double>& column, double* low, double* high) {
   using namespace simd;
-  HWY_DYNAMIC_DISPATCH(followColumnF64)(column);
+  HWY_DYNAMIC_DISPATCH(followColumnF64)(column, low, high);
 }
 
 }  // namespace qs

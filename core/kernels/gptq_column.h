@@ -8,11 +8,11 @@ namespace qs {
 /// Rows that GPTQ works on together: each is a lane.
 inline constexpr std::size_t kGptqLanes = 256;
 
-/// One column of kGptqLanes rows, a lane each. The weights and errors of many columns stand in strips of a few lanes,
-/// each [column][stripWidth].
+/// One column of kGptqLanes rows, a lane each. What is there of many columns stands in strips of a few lanes, each
+/// [column][stripWidth].
 template <typename Real>
 struct GptqColumn {
-  Real* open = nullptr;           ///< in strips: the weights, corrected for the columns before `errors`
+  Real* correction = nullptr;     ///< in strips: what the columns before `errors` add to the weights
   const Real* errors = nullptr;   ///< in strips: [count] w − ŵ of the columns just before
   Real* error = nullptr;          ///< in strips; in: w; out: what is passed on
   std::size_t stripWidth = 0;     ///< simd::rightWidth<Real>()
@@ -39,13 +39,14 @@ struct GptqRounded {
   std::uint8_t* code = nullptr;  ///< out: two's complement
 };
 
-/// t = open + Σ_k errors_k·M[k, j]; code = clamp(rne(t/s) + z); ŵ = (code − z)·s. In F32 the code is that of
-/// core/kernels/uniform_grid to the bit, given t; sums are in order of k, fused where the processor can.
+/// t = w + (correction + Σ_k errors_k·M[k, j]); code = clamp(rne(t/s) + z); ŵ = (code − z)·s. In F32 the code is that
+/// of core/kernels/uniform_grid to the bit, given t; sums are in order of k, fused where the processor can.
 void quantizeGptqColumn(const GptqColumn<float>& column, const GptqGrid<float>& grid, const GptqRounded& rounded);
 void quantizeGptqColumn(const GptqColumn<double>& column, const GptqGrid<double>& grid, const GptqRounded& rounded);
 
-/// The same for a column that isn't rounded: ŵ = t, which is left in `open`.
-void followGptqColumn(const GptqColumn<float>& column);
-void followGptqColumn(const GptqColumn<double>& column);
+/// The same for a column that isn't rounded: ŵ = t, which is left in `correction`. `low` and `high` [lanes] become
+/// the smallest and largest of what they hold and t.
+void followGptqColumn(const GptqColumn<float>& column, float* low, float* high);
+void followGptqColumn(const GptqColumn<double>& column, double* low, double* high);
 
 }  // namespace qs

@@ -53,7 +53,7 @@ void GptqFactor<Real>::fill(std::span<const double> square, std::span<const doub
   parallelFor(context, (m_size + m_panelSize - 1) / m_panelSize, [&](std::size_t panel) {
     const std::size_t first = panel * m_panelSize;
     const std::size_t last = std::min(first + m_panelSize, m_size);
-    std::vector<Real> values(m_panelSize);  // a row's, in the panel
+    std::vector<Real> values(m_panelSize);  // a row's
     for (std::size_t row = 0; row < last; ++row) {
       const std::size_t begin = std::max(first, row + 1);
       for (std::size_t col = begin; col < last; ++col)

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "core/base/parallel.h"
+#include "core/kernels/prefetch.h"
 #include "core/kernels/product_simd.h"
 #include "core/tensor/unset_vector.h"
 
@@ -25,21 +29,26 @@ class LaneColumns {
         m_values(2 * m_count * kLanes),
         m_applied(m_count, first) {}
 
-  // Some of these columns as they are now, corrected for all before them.
+  // Some of these columns, corrected for all before them.
   [[nodiscard]] LaneColumns part(std::size_t first, std::size_t last) {
     bringUp(first, last);
     LaneColumns columns(m_factor, first, last);
     for (std::size_t lane = 0; lane < kLanes; lane += m_stripWidth) {
-      std::copy_n(open(first, lane), columns.stride(), columns.open(first, lane));
+      std::copy_n(correction(first, lane), columns.stride(), columns.correction(first, lane));
       std::copy_n(error(first, lane), columns.stride(), columns.error(first, lane));
     }
     return columns;
   }
 
   void clear() { std::fill_n(m_values.data(), 2 * m_count * kLanes, Real{0}); }
+  // The first columns have nothing to be corrected for.
+  void clearFirstCorrections() {
+    for (std::size_t lane = 0; lane < kLanes; lane += m_stripWidth)
+      std::fill_n(correction(m_first, lane), std::min(m_count, m_factor.stripWidth()) * m_stripWidth, Real{0});
+  }
 
-  // Weights, corrected as far as they are brought up.
-  [[nodiscard]] Real* open(std::size_t column, std::size_t lane) { return m_values.data() + place(column, lane); }
+  // What the columns before add to the weights, as far as it is brought up; unset where that is nothing.
+  [[nodiscard]] Real* correction(std::size_t column, std::size_t lane) { return m_values.data() + place(column, lane); }
   // w; once the column is done, what it passes on.
   [[nodiscard]] Real* error(std::size_t column, std::size_t lane) {
     return m_values.data() + m_count * kLanes + place(column, lane);
@@ -52,8 +61,9 @@ class LaneColumns {
       std::size_t end = begin + 1;
       while (end < last && m_applied[end - m_first] == from && end % m_factor.panelSize() != 0) ++end;
       if (from < first) {
-        simd::addProduct(m_factor.columns(begin, end, from), simd::Strips<Real>{error(from, 0), stride(), 0, kLanes},
-                         first - from, simd::Output<Real>{open(begin, 0), m_stripWidth, stride()}, false);
+        simd::product(m_factor.columns(begin, end, from), simd::Strips<Real>{error(from, 0), stride(), 0, kLanes},
+                      first - from, simd::Output<Real>{correction(begin, 0), m_stripWidth, stride()},
+                      from == 0 ? simd::Into::Replace : simd::Into::Add, false);
         std::fill(&m_applied[begin - m_first], &m_applied[end - m_first - 1] + 1, first);
       }
       begin = end;
@@ -73,7 +83,7 @@ class LaneColumns {
     else if (within % m_factor.stripWidth() == 0)
       bringUp(column, std::min(column + m_factor.stripWidth(), panelEnd));
     const std::size_t from = m_applied[column - m_first];
-    return {.open = open(column, 0),
+    return {.correction = correction(column, 0),
             .errors = error(from, 0),
             .error = error(column, 0),
             .stripWidth = m_stripWidth,
@@ -93,9 +103,27 @@ class LaneColumns {
   std::size_t m_first;
   std::size_t m_count;
   std::size_t m_stripWidth = simd::rightWidth<Real>();
-  simd::StripRoom<Real> m_values;      // open weights, then errors: each in strips of lanes [column][m_stripWidth]
-  std::vector<std::size_t> m_applied;  // leading columns whose corrections are in the open weights
+  simd::StripRoom<Real> m_values;      // corrections, then errors: each in strips of lanes [column][m_stripWidth]
+  std::vector<std::size_t> m_applied;  // leading columns whose corrections are in m_values
 };
+
+// Eight rows of eight bytes, rows and columns exchanged: halves, quarters and single bytes change places.
+void transposeBytes(const std::uint8_t* in, std::size_t stride, std::uint8_t* out, std::size_t outStride) {
+  std::array<std::uint64_t, 8> rows;
+  for (std::size_t i = 0; i < 8; ++i) std::memcpy(&rows[i], in + i * stride, 8);
+  constexpr std::array<std::uint64_t, 3> kMasks = {0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
+  for (std::size_t step = 0; step < 3; ++step) {
+    const std::size_t distance = std::size_t{1} << step;
+    const std::size_t shift = 8 * distance;
+    for (std::size_t i = 0; i < 8; ++i) {
+      if ((i & distance) != 0) continue;
+      const std::uint64_t change = ((rows[i] >> shift) ^ rows[i + distance]) & kMasks[step];
+      rows[i] ^= change << shift;
+      rows[i + distance] ^= change;
+    }
+  }
+  for (std::size_t i = 0; i < 8; ++i) std::memcpy(out + i * outStride, &rows[i], 8);
+}
 
 template <typename Real>
 class RowTile {
@@ -108,13 +136,14 @@ class RowTile {
         m_limits(codeLimits(tensor.scheme)),
         m_firstRow(firstRow),
         m_rows(count),
+        m_inOrder(std::ranges::is_sorted(problem.order)),
         m_width(tensor.cols),
         m_group(tensor.scheme.groupLength(tensor.cols)),
         m_groups(tensor.scheme.groupsPerRow(tensor.cols)),
         m_columns(factor, 0, m_width),
         m_scales(m_groups * kLanes, Real{1}),
         m_zeros(m_groups * kLanes, Real{0}),
-        m_codes(m_width * kLanes) {
+        m_codes((m_width + 7) / 8 * 8 * kLanes) {
     load();
     if (!live()) loadGrids();
   }
@@ -134,33 +163,31 @@ class RowTile {
  private:
   [[nodiscard]] bool live() const { return m_problem.grids.empty(); }
 
-  // In small squares: rows of a matrix are often a power of two apart, and a whole column would evict itself.
-  template <std::size_t Length, typename Body>
-  void forSquares(std::size_t width, const Body& body) const {
-    constexpr std::size_t kSide = 16;
-    for (std::size_t j = 0; j < width; j += Length)
-      for (std::size_t lane = 0; lane < m_rows; lane += kSide)
-        for (std::size_t l = lane; l < std::min(lane + kSide, m_rows); ++l)
-          for (std::size_t k = j; k < std::min(j + Length, width); ++k) body(k, l);
-  }
-
-  // Row by row into the order taken, then a strip of lanes at a time.
+  // A strip of lanes at a time, row by row into the order taken.
   void load() {
     const std::size_t width = simd::rightWidth<Real>();
     if (m_rows < kLanes) m_columns.clear();
-    UnsetVector<Real> ordered(width * m_width);
+    m_columns.clearFirstCorrections();
+    UnsetVector<Real> buffer(width * m_width);
     for (std::size_t lane = 0; lane < m_rows; lane += width) {
       const std::size_t count = std::min(width, m_rows - lane);
-      for (std::size_t l = 0; l < count; ++l) {
-        const std::span<const float> row = m_problem.weights.row(m_firstRow + lane + l);
-        for (std::size_t j = 0; j < m_width; ++j) ordered[l * m_width + j] = static_cast<Real>(row[m_problem.order[j]]);
-      }
-      simd::packRight(simd::Factor<Real>{ordered.data(), count, m_width, 1}, m_width, m_columns.open(0, lane));
-      if (m_problem.fromCorrected)
-        std::fill_n(m_columns.error(0, lane), m_width * width, Real{0});
-      else
-        std::copy_n(m_columns.open(0, lane), m_width * width, m_columns.error(0, lane));
+      const MatrixView rows = m_problem.weights.middleRows(m_firstRow + lane, count);
+      simd::packRight(simd::Factor<Real>{inOrder(rows, buffer), count, m_width, 1}, m_width, m_columns.error(0, lane));
     }
+  }
+
+  // Rows with their columns in the order taken: the rows themselves where they are so, or `buffer`.
+  [[nodiscard]] const Real* inOrder(MatrixView rows, UnsetVector<Real>& buffer) const {
+    if constexpr (std::is_same_v<Real, float>) {
+      if (m_inOrder) return rows.data;
+    }
+    const std::uint32_t* columns = m_problem.order.data();
+    for (std::size_t r = 0; r < rows.rows; ++r) {
+      const float* from = rows.row(r).data();
+      Real* to = &buffer[r * m_width];
+      for (std::size_t j = 0; j < m_width; ++j) to[j] = static_cast<Real>(from[columns[j]]);
+    }
+    return buffer.data();
   }
 
   void loadGrids() {
@@ -179,15 +206,24 @@ class RowTile {
   void findLiveGrids(std::size_t first) {
     const std::size_t last = std::min(first + m_group, m_width);
     LaneColumns<Real> group = m_columns.part(first, last);
-    for (std::size_t j = first; j < last; ++j) followGptqColumn(group.next(j));
-    const std::size_t length = last - first;
-    std::vector<float> values(m_rows * length);
-    forSquares<kLine / sizeof(float)>(length, [&](std::size_t k, std::size_t lane) {
-      values[lane * length + k] = static_cast<float>(*group.open(first + k, lane));
-    });
-    for (std::size_t lane = 0; lane < m_rows; ++lane)
-      setGrid(first / m_group, lane,
-              findGrid(std::span(values).subspan(lane * length, length), m_tensor.scheme, m_problem.shrinkRange));
+    std::array<Real, kLanes> low;
+    std::array<Real, kLanes> high;
+    low.fill(std::numeric_limits<Real>::infinity());
+    high.fill(-std::numeric_limits<Real>::infinity());
+    for (std::size_t j = first; j < last; ++j) followGptqColumn(group.next(j), low.data(), high.data());
+    if (m_problem.shrinkRange) return setGridsOfValues(group, first, last);
+    for (std::size_t lane = 0; lane < m_rows; ++lane) {
+      const ValueRange range{static_cast<float>(low[lane]) + 0.0F, static_cast<float>(high[lane]) + 0.0F};  // −0 is 0
+      setGrid(first / m_group, lane, gridOfRange(range, m_tensor.scheme));
+    }
+  }
+
+  void setGridsOfValues(LaneColumns<Real>& group, std::size_t first, std::size_t last) {
+    std::vector<float> values(last - first);
+    for (std::size_t lane = 0; lane < m_rows; ++lane) {
+      for (std::size_t j = first; j < last; ++j) values[j - first] = static_cast<float>(*group.correction(j, lane));
+      setGrid(first / m_group, lane, findGrid(values, m_tensor.scheme, true));
+    }
   }
 
   void quantize(std::size_t j) {
@@ -205,9 +241,31 @@ class RowTile {
   }
 
   void storeCodes() {
-    forSquares<kLine>(m_width, [&](std::size_t j, std::size_t lane) {
-      m_tensor.codes[(m_firstRow + lane) * m_width + m_problem.order[j]] = m_codes[j * kLanes + lane];
-    });
+    constexpr std::size_t kSide = 64;  // a line of the cache
+    std::array<std::uint8_t, kSide * kSide> square;
+    for (std::size_t lane = 0; lane < m_rows; lane += kSide) {
+      const std::size_t lanes = std::min(kSide, m_rows - lane);
+      std::uint8_t* out = &m_tensor.codes[(m_firstRow + lane) * m_width];
+      for (std::size_t j = 0; j < m_width; j += kSide) {
+        const std::size_t columns = std::min(kSide, m_width - j);
+        for (std::size_t l = 0; l < lanes; ++l)
+          simd::askFor(std::as_bytes(std::span(out + l * m_width + j, 1)).data(), 1);
+        for (std::size_t k = 0; k < columns; k += 8)
+          for (std::size_t l = 0; l < kSide; l += 8)
+            transposeBytes(&m_codes[(j + k) * kLanes + lane + l], kLanes, &square[l * kSide + k], kSide);
+        for (std::size_t l = 0; l < lanes; ++l) inPlace(&square[l * kSide], j, columns, out + l * m_width);
+      }
+    }
+  }
+
+  // Codes of the positions first..first+count-1 of a row, to their columns.
+  void inPlace(const std::uint8_t* codes, std::size_t first, std::size_t count, std::uint8_t* row) const {
+    if (m_inOrder) {
+      std::copy_n(codes, count, row + first);
+      return;
+    }
+    const std::uint32_t* columns = &m_problem.order[first];
+    for (std::size_t k = 0; k < count; ++k) row[columns[k]] = codes[k];
   }
 
   void storeGrids() {
@@ -220,14 +278,13 @@ class RowTile {
     }
   }
 
-  static constexpr std::size_t kLine = 64;  // bytes of the cache
-
   const GptqProblem& m_problem;
   const GptqFactor<Real>& m_factor;
   QuantizedTensor& m_tensor;
   CodeLimits m_limits;
   std::size_t m_firstRow;
   std::size_t m_rows;
+  bool m_inOrder;  // a column's position is its number
   std::size_t m_width;
   std::size_t m_group;
   std::size_t m_groups;

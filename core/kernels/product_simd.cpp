@@ -272,7 +272,7 @@ class Product {
 };
 
 template <typename T>
-void addLaidOut(Strips<T> a, Strips<T> b, std::size_t depth, Output<T> c, bool upperOnly) {
+void multiplyLaidOut(Strips<T> a, Strips<T> b, std::size_t depth, Output<T> c, Into into, bool upperOnly) {
   const std::size_t width = stripWidth<T>();
   for (std::size_t from = 0; from < depth; from += kDepth) {
     const std::size_t deep = std::min(kDepth, depth - from);
@@ -282,7 +282,7 @@ void addLaidOut(Strips<T> a, Strips<T> b, std::size_t depth, Output<T> c, bool u
         const std::size_t strip = col / width;
         multiplyStrip(a.data + from * kRows, a.stride, b.data + strip * b.stride + from * width,
                       {a.first + row, count, std::min(width, b.size - col), deep},
-                      c.data + strip * c.stripStride + row * c.rowStride, c.rowStride, true,
+                      c.data + strip * c.stripStride + row * c.rowStride, c.rowStride, from > 0 || into == Into::Add,
                       diagonalOf(upperOnly, row, col), [](std::size_t, std::size_t) {});
       }
       row += count;
@@ -316,11 +316,13 @@ void packRightF64(Factor<double> factor, std::size_t depth, double* out) {
   pack(factor, 0, factor.size, stripWidth<double>(), 0, depth, 1.0, out);
 }
 
-void addLaidOutF32(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly) {
-  addLaidOut(a, b, depth, c, upperOnly);
+void multiplyLaidOutF32(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, Into into,
+                        bool upperOnly) {
+  multiplyLaidOut(a, b, depth, c, into, upperOnly);
 }
-void addLaidOutF64(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly) {
-  addLaidOut(a, b, depth, c, upperOnly);
+void multiplyLaidOutF64(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, Into into,
+                        bool upperOnly) {
+  multiplyLaidOut(a, b, depth, c, into, upperOnly);
 }
 
 }  // namespace qs::simd::HWY_NAMESPACE
@@ -338,8 +340,8 @@ HWY_EXPORT(packLeftF32);
 HWY_EXPORT(packLeftF64);
 HWY_EXPORT(packRightF32);
 HWY_EXPORT(packRightF64);
-HWY_EXPORT(addLaidOutF32);
-HWY_EXPORT(addLaidOutF64);
+HWY_EXPORT(multiplyLaidOutF32);
+HWY_EXPORT(multiplyLaidOutF64);
 
 void product(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std::size_t stride, Into into,
              bool upperOnly) {
@@ -373,11 +375,11 @@ void packRight(Factor<double> factor, std::size_t depth, double* out) {
   HWY_DYNAMIC_DISPATCH(packRightF64)(factor, depth, out);
 }
 
-void addProduct(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly) {
-  HWY_DYNAMIC_DISPATCH(addLaidOutF32)(a, b, depth, c, upperOnly);
+void product(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, Into into, bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(multiplyLaidOutF32)(a, b, depth, c, into, upperOnly);
 }
-void addProduct(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly) {
-  HWY_DYNAMIC_DISPATCH(addLaidOutF64)(a, b, depth, c, upperOnly);
+void product(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, Into into, bool upperOnly) {
+  HWY_DYNAMIC_DISPATCH(multiplyLaidOutF64)(a, b, depth, c, into, upperOnly);
 }
 
 }  // namespace qs::simd

@@ -81,10 +81,6 @@ struct Output {
   std::size_t stripStride = rightWidth<T>();
 };
 
-/// C += A·Bᵀ for factors laid out; b.first is 0. `upperOnly` as for `product`.
-void addProduct(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, bool upperOnly);
-void addProduct(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, bool upperOnly);
-
 /// What happens to what C holds already.
 enum class Into { Replace, Add, Subtract };
 
@@ -94,5 +90,9 @@ void product(Factor<float> a, Factor<float> b, std::size_t depth, float* c, std:
              bool upperOnly);
 void product(Factor<double> a, Factor<double> b, std::size_t depth, double* c, std::size_t stride, Into into,
              bool upperOnly);
+
+/// The same for factors laid out; b.first is 0. Into::Replace or Into::Add: what is subtracted is laid out as negative.
+void product(Strips<float> a, Strips<float> b, std::size_t depth, Output<float> c, Into into, bool upperOnly);
+void product(Strips<double> a, Strips<double> b, std::size_t depth, Output<double> c, Into into, bool upperOnly);
 
 }  // namespace qs::simd

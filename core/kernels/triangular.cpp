@@ -77,9 +77,9 @@ class LaidOutTiles {
   }
   // C −= A(i, b)·A(j, b)ᵀ.
   void subtract(std::size_t i, std::size_t j, double* c, std::size_t stride) const {
-    simd::addProduct({m_left.data() + i * leftSize(), simd::leftWidth() * m_depth, 0, kTile},
-                     {m_right.data() + j * rightSize(), simd::rightWidth<double>() * m_depth, 0, kTile}, m_depth,
-                     {c, stride}, i == j);
+    const simd::Strips<double> left{m_left.data() + i * leftSize(), simd::leftWidth() * m_depth, 0, kTile};
+    const simd::Strips<double> right{m_right.data() + j * rightSize(), simd::rightWidth<double>() * m_depth, 0, kTile};
+    simd::product(left, right, m_depth, simd::Output<double>{c, stride}, simd::Into::Add, i == j);
   }
 
  private:

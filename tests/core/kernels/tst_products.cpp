@@ -158,9 +158,9 @@ class TestProducts : public QObject {
       qs::simd::packLeft({a.values().data(), 72, kDepth, 1}, kDepth, false, left.data());
       qs::simd::packRight({b.values().data(), n, kDepth, 1}, kDepth, right.data());
       Matrix c = start;
-      qs::simd::addProduct({left.data(), qs::simd::leftWidth() * kDepth, begin, m},
-                           {right.data(), qs::simd::rightWidth<float>() * kDepth, 0, n}, kDepth, {c.values().data(), n},
-                           false);
+      qs::simd::product({left.data(), qs::simd::leftWidth() * kDepth, begin, m},
+                        {right.data(), qs::simd::rightWidth<float>() * kDepth, 0, n}, kDepth,
+                        qs::simd::Output<float>{c.values().data(), n}, qs::simd::Into::Add, false);
       QVERIFY(sameBits(c.values(), expected.values()));
     });
   }
@@ -178,10 +178,10 @@ class TestProducts : public QObject {
       qs::simd::packRight({rows.values().data(), kSize, kDepth, 1}, kDepth, right.data());
       std::vector<float> strips(qs::simd::stripValues(kSize, width, kSize), 0.0F);
       for (const bool upperOnly : {false, true}) {
-        std::ranges::fill(strips, 0.0F);
-        qs::simd::addProduct({left.data(), qs::simd::leftWidth() * kDepth, 0, kSize},
-                             {right.data(), width * kDepth, 0, kSize}, kDepth, {strips.data(), width, width * kSize},
-                             upperOnly);
+        std::ranges::fill(strips, 1.0F);
+        qs::simd::product(
+            {left.data(), qs::simd::leftWidth() * kDepth, 0, kSize}, {right.data(), width * kDepth, 0, kSize}, kDepth,
+            qs::simd::Output<float>{strips.data(), width, width * kSize}, qs::simd::Into::Replace, upperOnly);
         for (std::size_t i = 0; i < kSize; ++i)
           for (std::size_t j = upperOnly ? i : 0; j < kSize; ++j) {
             const float got = strips[j / width * width * kSize + i * width + j % width];
