@@ -52,9 +52,10 @@ void histogram(benchmark::State& state) {
 }
 
 void rawBits(benchmark::State& state, DType type) {
+  const std::vector<std::byte>& bytes = stored(type);
   RawBitCounts counts;
   for (auto iteration : state) {
-    counts.add(stored(type));
+    counts.add(bytes);
     benchmark::DoNotOptimize(counts);
   }
   count(state, {.bytes = 2.0 * kRows * kCols, .elements = 1.0 * kRows * kCols});

@@ -1,5 +1,7 @@
 #include "core/kernels/raw_bit_counts.h"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -11,14 +13,35 @@ namespace qs {
 namespace {
 
 constexpr std::size_t kTables = 2;
+constexpr std::size_t kChunk = std::size_t{1} << 17U;  // bytes
+constexpr std::size_t kSample = 256;                   // values at the start of a chunk
+
+// Whether values are often what the one before is, as zeros of a sparse tensor are.
+bool repeats(std::span<const std::byte> chunk) {
+  std::array<std::uint16_t, kSample> values;
+  if (chunk.size() < sizeof values) return true;
+  std::memcpy(values.data(), chunk.data(), sizeof values);
+  std::size_t equal = 0;
+  for (std::size_t i = 1; i < values.size(); ++i) equal += values[i] == values[i - 1] ? 1 : 0;
+  return equal > kSample / 16;
+}
 
 }  // namespace
 
 RawBitCounts::RawBitCounts() : m_tables(kTables * kPatterns) {}
 
 void RawBitCounts::add(std::span<const std::byte> bytes) {
+  while (bytes.size() >= 2) {
+    const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
+    addChunk(chunk);
+    bytes = bytes.subspan(chunk.size());
+  }
+}
+
+void RawBitCounts::addChunk(std::span<const std::byte> bytes) {
   std::uint32_t* const table0 = m_tables.data();
-  std::uint32_t* const table1 = table0 + kPatterns;
+  // A second table costs space in the fastest cache.
+  std::uint32_t* const table1 = repeats(bytes) ? table0 + kPatterns : table0;
   std::size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
     std::uint64_t four = 0;

@@ -24,6 +24,8 @@ class RawBitCounts {
   void addTo(DType type, double low, double high, std::span<std::uint64_t> counts) const;
 
  private:
+  void addChunk(std::span<const std::byte> bytes);
+
   std::vector<std::uint32_t> m_tables;  // two: equal neighbours would wait for each other
 };
 

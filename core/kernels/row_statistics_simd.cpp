@@ -158,10 +158,85 @@ HWY_INLINE ValueSpan describeBlock(const Load& load, std::size_t at, Singles& si
   return range;
 }
 
+using FourTag = hn::FixedTag<float, 4>;
+
+// The least, or the largest, of each four lanes that are a quarter of the vector's apart.
+template <class D, class Choose>
+HWY_INLINE hn::Vec<FourTag> foldToFour([[maybe_unused]] D d, hn::Vec<D> v, const Choose& choose) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return v;
+  } else {
+    const hn::Half<D> half;
+    return foldToFour(half, choose(hn::LowerHalf(half, v), hn::UpperHalf(half, v)), choose);
+  }
+}
+
+// The least, or the largest, of four vectors' lanes, one after the other.
+template <class Choose>
+HWY_INLINE hn::Vec<FourTag> ofEach(const hn::Vec<FourTag>* four, const Choose& choose) {
+  const FourTag d;
+  const auto ab = choose(hn::InterleaveLower(d, four[0], four[1]), hn::InterleaveUpper(d, four[0], four[1]));
+  const auto ce = choose(hn::InterleaveLower(d, four[2], four[3]), hn::InterleaveUpper(d, four[2], four[3]));
+  return choose(hn::ConcatLowerLower(d, ce, ab), hn::ConcatUpperUpper(d, ce, ab));
+}
+
+constexpr std::size_t kBlock = kSinglesHeld / 4;
+
+// Four blocks of kBlock values with one look at their ranges, which go to `ranges`: false, and nothing done, where one
+// of them isn't held.
+template <class Load>
+HWY_INLINE bool describeBatch(const Load& load, std::size_t at, ValueSpan* ranges, PowerLanes& sums) {
+  const FloatTag d;
+  const FourTag d4;
+  const auto least = [](auto a, auto b) HWY_ATTR { return hn::Min(a, b); };
+  const auto most = [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); };
+  Singles singles;
+  hn::Vec<FourTag> low[4];
+  hn::Vec<FourTag> high[4];
+  for (std::size_t block = 0; block < 4; ++block, at += kBlock) {
+    auto blockLow = load(at);
+    auto blockHigh = blockLow;
+    singles.add(0, blockLow);
+    for (std::size_t v = 1; v < kBlock / hn::MaxLanes(d); ++v) {
+      const auto x = load(at + v * hn::Lanes(d));
+      blockLow = least(blockLow, x);
+      blockHigh = most(blockHigh, x);
+      singles.add(v % kParts, x);
+    }
+    low[block] = foldToFour(d, blockLow, least);
+    high[block] = foldToFour(d, blockHigh, most);
+  }
+  const auto lows = ofEach(low, least);
+  const auto highs = ofEach(high, most);
+  const auto largest = hn::Max(hn::Neg(lows), highs);
+  const auto inRange =
+      hn::And(hn::Ge(largest, hn::Set(d4, kLeastInSingle)), hn::Le(largest, hn::Set(d4, kMostInSingle)));
+  if (!hn::AllTrue(d4, hn::Or(inRange, hn::Eq(largest, hn::Zero(d4))))) return false;
+  HWY_ALIGN float each[2][4];
+  hn::Store(lows, d4, each[0]);
+  hn::Store(highs, d4, each[1]);
+  for (std::size_t block = 0; block < 4; ++block) ranges[block] = {each[0][block], each[1][block]};
+  singles.moveTo(sums);
+  return true;
+}
+
+// The same of any values.
+template <class Load>
+HWY_INLINE void describeFour(const Load& load, std::size_t at, ValueSpan* ranges, Singles& singles, PowerLanes& sums) {
+  if (describeBatch(load, at, ranges, sums)) return;
+  for (std::size_t block = 0; block < 4; ++block)
+    ranges[block] = describeBlock<kBlock>(load, at + block * kBlock, singles, sums);
+}
+
 template <class Load>
 HWY_INLINE ValueSpan describeGroup(const Load& load, std::size_t at, std::size_t end, Singles& singles,
                                    PowerLanes& sums) {
   ValueSpan range;
+  for (; at + kSinglesHeld <= end; at += kSinglesHeld) {
+    ValueSpan four[4];
+    describeFour(load, at, four, singles, sums);
+    range = joined(range, joined(joined(four[0], four[1]), joined(four[2], four[3])));
+  }
   for (; at + 128 <= end; at += 128) range = joined(range, describeBlock<128>(load, at, singles, sums));
   for (; at + 32 <= end; at += 32) range = joined(range, describeBlock<32>(load, at, singles, sums));
   return at < end ? joined(range, describeOneByOne(load, at, end - at, sums)) : range;
@@ -171,7 +246,11 @@ void describeRowLoop(DType type, const std::byte* bytes, std::size_t count, std:
                      PowerLanes& sums) {
   withLoader(type, bytes, [&](const auto& load) {
     Singles singles;
-    for (std::size_t first = 0; first < count; first += groupLength) {
+    std::size_t first = 0;
+    if (groupLength == kBlock)
+      for (; first + kSinglesHeld <= count; first += kSinglesHeld, ranges += 4)
+        describeFour(load, first, ranges, singles, sums);
+    for (; first < count; first += groupLength) {
       const std::size_t length = std::min(groupLength, count - first);
       *ranges++ = describeGroup(load, first, first + length, singles, sums);
     }

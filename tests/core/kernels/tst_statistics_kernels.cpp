@@ -166,10 +166,21 @@ class TestStatisticsKernels : public QObject {
     });
   }
 
+  void rowsAreDescribedAlikeOnEveryTargetAndInEveryStoredType_data() {
+    QTest::addColumn<int>("cols");
+    QTest::addColumn<int>("length");
+    QTest::addRow("groups of 64") << 203 << 64;
+    QTest::addRow("groups of 128, several at once") << 1200 << 128;
+    QTest::addRow("groups of more than 512") << 1700 << 700;
+    QTest::addRow("a group a row") << 1100 << 1100;
+  }
   void rowsAreDescribedAlikeOnEveryTargetAndInEveryStoredType() {
-    constexpr std::size_t kCols = 203;
-    constexpr std::size_t kLength = 64;
-    Matrix values = qs::test::randomMatrix(5, kCols, 31);
+    QFETCH(int, cols);
+    QFETCH(int, length);
+    const auto width = static_cast<std::size_t>(cols);
+    const auto groupLength = static_cast<std::size_t>(length);
+    const std::size_t perRow = (width + groupLength - 1) / groupLength;
+    Matrix values = qs::test::randomMatrix(5, width, 31);
     for (float& value : values.values()) value = qs::bfloat16ToFloat(qs::floatToBfloat16(value));
     std::vector<std::uint16_t> halves(values.values().size());
     qs::narrowToBfloat16(values.values(), halves);
@@ -178,19 +189,19 @@ class TestStatisticsKernels : public QObject {
       for (const qs::DType type : {qs::DType::F32, qs::DType::BF16}) {
         const auto bytes =
             type == qs::DType::F32 ? std::as_bytes(values.values()) : std::as_bytes(std::span(std::as_const(halves)));
-        std::vector<qs::ValueSpan> groups(5 * 4);
-        const qs::RowStatistics found = qs::describeRows({type, bytes.data(), 5, kCols}, true, kLength, groups);
+        std::vector<qs::ValueSpan> groups(5 * perRow);
+        const qs::RowStatistics found = qs::describeRows({type, bytes.data(), 5, width}, true, groupLength, groups);
         const std::vector<double> sums = {found.sums.first, found.sums.second, found.sums.third, found.sums.fourth};
         if (first.empty()) first = sums;
         QVERIFY(sums == first);
         for (std::size_t r = 0; r < 5; ++r)
-          for (std::size_t g = 0; g < 4; ++g) {
-            const auto part = values.row(r).subspan(g * kLength, std::min(kLength, kCols - g * kLength));
+          for (std::size_t g = 0; g < perRow; ++g) {
+            const auto part = values.row(r).subspan(g * groupLength, std::min(groupLength, width - g * groupLength));
             const auto [low, high] = std::minmax_element(part.begin(), part.end());
-            QCOMPARE(groups[r * 4 + g].low, *low);
-            QCOMPARE(groups[r * 4 + g].high, *high);
+            QCOMPARE(groups[r * perRow + g].low, *low);
+            QCOMPARE(groups[r * perRow + g].high, *high);
           }
-        for (std::size_t c = 0; c < kCols; ++c) {
+        for (std::size_t c = 0; c < width; ++c) {
           float low = values(0, c);
           float high = low;
           for (std::size_t r = 1; r < 5; ++r) {
@@ -204,8 +215,43 @@ class TestStatisticsKernels : public QObject {
     });
   }
 
+  // Some blocks whose fourth powers are beyond F32 or vanish in it, among others.
+  void blocksOfAnyMagnitudeAreDescribed() {
+    Matrix x = qs::test::randomMatrix(1, 1300, 33);
+    for (std::size_t i = 0; i < 1300; ++i) {
+      constexpr std::array<float, 11> kMagnitudes = {1, 1e-15F, 1, 1, 1, 1, 1e12F, 0, 1e-9F, 1, 1e9F};
+      x(0, i) *= kMagnitudes[i / 128];
+    }
+    double squares = 0;
+    double fourths = 0;
+    for (const float value : x.values()) {
+      squares += std::pow(static_cast<double>(value), 2);
+      fourths += std::pow(static_cast<double>(value), 4);
+    }
+    std::vector<double> first;
+    onEveryTarget([&](std::int64_t) {
+      qs::simd::PowerLanes lanes;
+      std::array<qs::ValueSpan, 11> ranges;
+      qs::simd::describeRow(qs::DType::F32, std::as_bytes(x.values()).data(), 1300, 128, ranges.data(), lanes);
+      for (std::size_t g = 0; g < ranges.size(); ++g) {
+        const auto part = x.row(0).subspan(g * 128, std::min<std::size_t>(128, 1300 - g * 128));
+        const auto [low, high] = std::ranges::minmax(part);
+        QCOMPARE(ranges[g].low, low);
+        QCOMPARE(ranges[g].high, high);
+      }
+      const qs::simd::PowerSums powers = lanes.total();
+      QVERIFY(std::abs(powers.second - squares) <= 1e-6 * squares);
+      QVERIFY(std::abs(powers.fourth - fourths) <= 1e-6 * fourths);
+      const std::vector<double> sums = {powers.first, powers.second, powers.third, powers.fourth};
+      if (first.empty()) first = sums;
+      QVERIFY(sums == first);
+    });
+  }
+
   void rawBitsGiveTheHistogramOfTheValues() {
-    Matrix values = qs::test::randomMatrix(3, 1111, 5);
+    Matrix values = qs::test::randomMatrix(150, 1111, 5);
+    for (std::size_t i = 70 * 1111; i < values.values().size(); ++i)  // the rest is sparse
+      if (i % 16 != 0) values.values()[i] = 0.0F;
     std::vector<std::uint16_t> halves(values.values().size());
     qs::narrowToHalf(values.values(), halves);
     qs::widenToFloat(qs::DType::F16, std::as_bytes(std::span(std::as_const(halves))), values.values());
