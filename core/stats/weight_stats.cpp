@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <optional>
+
+#include <tbb/enumerable_thread_specific.h>
 
 #include "core/base/parallel.h"
 #include "core/kernels/column_quantiles.h"
 #include "core/kernels/dequantize.h"
 #include "core/kernels/histogram_count.h"
+#include "core/kernels/raw_bit_counts.h"
 #include "core/kernels/stats_simd.h"
 #include "core/kernels/stored_rows.h"
 
@@ -96,8 +100,18 @@ Moments momentsOf(const RowStatistics& rows, std::uint64_t count) {
           .maximum = rows.range.high};
 }
 
-DescribedTile describeTile(const WeightRows& weights, Rows rows) {
-  RowStatistics found = describeRows(weights.stored().middle(rows.first, rows.count), true);
+// Whether the weights' bit patterns can be counted in the pass that finds their range.
+bool hasPatterns(const WeightRows& weights) {
+  return weights.stored().type != DType::F32 &&
+         weights.rows() * weights.cols() < std::numeric_limits<std::uint32_t>::max();
+}
+
+using PatternCounts = tbb::enumerable_thread_specific<RawBitCounts>;  // sums of whole numbers: any order will do
+
+DescribedTile describeTile(const WeightRows& weights, Rows rows, PatternCounts& patterns) {
+  const StoredRows stored = weights.stored().middle(rows.first, rows.count);
+  RowStatistics found = describeRows(stored, true);
+  if (hasPatterns(weights)) patterns.local().add(stored.contents());
   return {momentsOf(found, rows.count * weights.cols()), std::move(found.columnLow), std::move(found.columnHigh)};
 }
 
@@ -280,13 +294,20 @@ Histogram countedOn(const CommonBins& common, const Histogram& own, const Weight
 WeightDescription describeWeights(const WeightRows& weights, const RunContext& context, WeightCounts counts) {
   WeightDescription description;
   std::vector<DescribedTile> tiles(tileCount(weights));
-  parallelFor(context, tiles.size(), [&](std::size_t i) { tiles[i] = describeTile(weights, tileOf(weights, i)); });
+  PatternCounts patterns;
+  parallelFor(context, tiles.size(),
+              [&](std::size_t i) { tiles[i] = describeTile(weights, tileOf(weights, i), patterns); });
   mergeTiles(tiles, description);
   const Moments& moments = description.moments;
   description.histogram = moments.count > 0 ? emptyHistogram(moments.minimum, moments.maximum, kHistogramBins)
                                             : emptyHistogram(0, 0, kHistogramBins);
-  description.isCounted = counts == WeightCounts::Now;
-  if (description.isCounted) countInto(description.histogram, weights, context);
+  Histogram& histogram = description.histogram;
+  description.isCounted = hasPatterns(weights) || counts == WeightCounts::Now;
+  if (hasPatterns(weights) && std::isfinite(moments.sumSquared))
+    for (const RawBitCounts& found : patterns)
+      found.addTo(weights.stored().type, histogram.low, histogram.high, histogram.counts);
+  else if (description.isCounted)
+    countInto(histogram, weights, context);
   fillQuartiles(weights, description.channels, context);
   return description;
 }

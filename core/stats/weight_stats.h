@@ -44,7 +44,8 @@ enum class WeightCounts { Now, Later };
 
 /// Describes weights [out, in], all finite. Range, abs-max and moments are exact; the channels' quartiles and medians
 /// come from every row up to 1,024 of them, else from 1,024 rows spaced evenly. With WeightCounts::Later the histogram
-/// is left to compareWeights(), which reads every weight anyway. Runs in the arena at work. Throws Cancelled.
+/// of F32 weights is left to compareWeights(), which reads every weight anyway; 16-bit ones are counted by bit patterns
+/// in the pass that finds their range. Runs in the arena at work. Throws Cancelled.
 [[nodiscard]] WeightDescription describeWeights(const WeightRows& weights, const RunContext& context,
                                                 WeightCounts counts = WeightCounts::Now);
 
