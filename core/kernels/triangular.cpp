@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include <cblas.h>
+#include <Eigen/Core>
 
 #include "core/base/blas_threads.h"
 #include "core/base/parallel.h"
@@ -19,8 +19,6 @@ namespace {
 
 constexpr std::size_t kTile = 256;
 constexpr std::size_t kUnblocked = 32;
-
-blasint size32(std::size_t n) { return static_cast<blasint>(n); }
 
 // Column by column from the right: each pivot's column is scaled and its outer product taken from what is left of it.
 bool factorSmall(double* a, std::size_t n, std::size_t stride) {
@@ -56,6 +54,10 @@ bool factorTile(double* a, std::size_t n, std::size_t stride) {
   simd::product(right, right, n - half, a, stride, simd::Into::Subtract, true);
   return factorTile(a, half, stride);
 }
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+Eigen::Index index(std::size_t n) { return static_cast<Eigen::Index>(n); }
 
 struct Tiling {
   std::size_t size;
@@ -109,7 +111,7 @@ void updateLeft(double* a, const Tiling& tiles, std::size_t b, const RunContext&
 
 }  // namespace
 
-// H·X = B: R·Y = B from below, then Rᵀ·X = Y from above.
+// H·X = B: R·Y = B from below, then Rᵀ·X = Y from above. The solves with tiles on the diagonal are OpenBLAS's.
 void solveColumns(std::span<const double> factor, std::size_t size, std::span<double> columns, std::size_t width,
                   const RunContext& context) {
   assert(factor.size() == size * size && columns.size() == size * width);
@@ -117,13 +119,18 @@ void solveColumns(std::span<const double> factor, std::size_t size, std::span<do
   const double* r = factor.data();
   double* x = columns.data();
   const Tiling tiles{size};
-  const blasint stride = size32(tiles.size);
-  const blasint count = size32(width);
   const auto rowsOf = [&](std::size_t t) { return x + t * kTile * width; };
+  const auto diagonalTile = [&](std::size_t t) {
+    return Eigen::Map<const RowMajor, Eigen::Unaligned, Eigen::OuterStride<>>(
+        r + tiles.at(t, t), index(tiles.extent(t)), index(tiles.extent(t)), Eigen::OuterStride<>(index(size)));
+  };
+  const auto tileRows = [&](std::size_t t) {
+    return Eigen::Map<RowMajor>(rowsOf(t), index(tiles.extent(t)), index(width));
+  };
   for (std::size_t t = tiles.count(); t-- > 0;) {
     context.throwIfStopped();
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, size32(tiles.extent(t)), count, 1.0,
-                r + tiles.at(t, t), stride, rowsOf(t), count);
+    auto solved = tileRows(t);
+    diagonalTile(t).triangularView<Eigen::Upper>().solveInPlace(solved);
     for (std::size_t i = 0; i < t; ++i)
       simd::product(simd::Factor<double>{r + tiles.at(i, t), kTile, tiles.size, 1},
                     simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
@@ -131,8 +138,8 @@ void solveColumns(std::span<const double> factor, std::size_t size, std::span<do
   }
   for (std::size_t t = 0; t < tiles.count(); ++t) {
     context.throwIfStopped();
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size32(tiles.extent(t)), count, 1.0,
-                r + tiles.at(t, t), stride, rowsOf(t), count);
+    auto solved = tileRows(t);
+    diagonalTile(t).transpose().triangularView<Eigen::Lower>().solveInPlace(solved);
     for (std::size_t i = t + 1; i < tiles.count(); ++i)
       simd::product(simd::Factor<double>{r + tiles.at(t, i), tiles.extent(i), 1, tiles.size},
                     simd::Factor<double>{rowsOf(t), width, 1, width}, tiles.extent(t), rowsOf(i), width,
@@ -143,7 +150,6 @@ void solveColumns(std::span<const double> factor, std::size_t size, std::span<do
 bool factorUpper(std::span<double> square, std::size_t size, const RunContext& context,
                  const std::function<void(double)>& progress) {
   assert(square.size() == size * size);
-  useOneBlasThread();
   const Tiling tiles{size};
   double* a = square.data();
   const auto count = static_cast<double>(tiles.count());

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/blas_threads.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/kernels/matmul.h"
@@ -40,7 +39,6 @@ double sumSquares(std::span<const float> values) {
 
 InputMetric::InputMetric(const ActivationStats& activations, const RunContext& context, double progress)
     : m_rows(activations.sample.view()) {
-  useOneBlasThread();
   const bool rowsAreCheaper = activations.sampleIsWhole && 2 * activations.sample.rows() <= activations.channels;
   if (!rowsAreCheaper && !activations.gram.empty())
     factorGram(activations, context, progress);

@@ -5,7 +5,6 @@
 #include <limits>
 #include <numbers>
 
-#include "core/base/blas_threads.h"
 #include "core/base/parallel.h"
 #include "core/kernels/clip_search.h"
 #include "core/kernels/matmul.h"
@@ -41,7 +40,6 @@ QatTrainer::QatTrainer(MatrixView weights, const QuantScheme& scheme, const Acti
       m_gram(weights.cols, weights.cols),
       m_now(emptyTensor(scheme, weights.rows, weights.cols)),
       m_bestLoss(std::numeric_limits<double>::infinity()) {
-  useOneBlasThread();
   scaleGram(activations, context);
   if (m_reference > 0.0) start(context);
 }

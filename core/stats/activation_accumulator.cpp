@@ -7,7 +7,6 @@
 #include <limits>
 #include <utility>
 
-#include "core/base/blas_threads.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/kernels/finite.h"
@@ -46,7 +45,6 @@ ActivationAccumulator::ActivationAccumulator(std::string layer, std::size_t chan
       m_stats(emptyStats(channels, options)) {
   if (options.holdOutEvery == 1)
     throw requestError("hold_out", "expected 0 or at least 2, got 1: no row would be left to calibrate on");
-  useOneBlasThread();
 }
 
 void ActivationAccumulator::requireUsable(MatrixView rows) const {

@@ -279,6 +279,35 @@ class TestProducts : public QObject {
     });
   }
 
+  void factorsSolveEquations() {
+    constexpr std::size_t kSize = 600;  // three tiles, the last one smaller
+    constexpr std::size_t kWidth = 5;
+    const Matrix rows = qs::test::randomMatrix(kSize + 20, kSize, 9);
+    std::vector<double> square(kSize * kSize, 0.0);
+    qs::addGramUpper(rows.view(), square, {});
+    qs::mirrorUpper(square, kSize, {});
+    for (std::size_t i = 0; i < kSize; ++i) square[i * kSize + i] += 1.0;
+    std::vector<double> factor = square;
+    QVERIFY(qs::factorUpper(factor, kSize, {}));
+    // H times a row of a matrix [kSize, width], summed plainly.
+    const auto applied = [&](std::span<const double> x, std::size_t width, std::size_t i, std::size_t c) {
+      double sum = 0;
+      for (std::size_t k = 0; k < kSize; ++k) sum += square[i * kSize + k] * x[k * width + c];
+      return sum;
+    };
+    const Matrix given = qs::test::randomMatrix(kSize, kWidth, 10);
+    std::vector<double> solved(given.values().begin(), given.values().end());
+    qs::solveColumns(factor, kSize, solved, kWidth, {});
+    for (std::size_t i = 0; i < kSize; ++i)
+      for (std::size_t c = 0; c < kWidth; ++c)
+        QVERIFY(std::abs(applied(solved, kWidth, i, c) - static_cast<double>(given(i, c))) <= 1e-9);
+    std::vector<double> inverse(kSize * kSize);
+    qs::invertFromFactor(factor, kSize, inverse, {.threads = 2});
+    for (const std::size_t i : {0, 255, 256, 511, 512, 599})
+      for (std::size_t c = 0; c < kSize; ++c)
+        QVERIFY(std::abs(applied(inverse, kSize, i, c) - (i == c ? 1.0 : 0.0)) <= 1e-9);
+  }
+
   void packedRoundingIsThePlainOneOnEveryTarget_data() {
     QTest::addColumn<bool>("symmetric");
     QTest::addColumn<int>("scaleType");
