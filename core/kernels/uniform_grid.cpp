@@ -110,16 +110,25 @@ void gridsOfRanges(std::span<const ValueRange> ranges, const QuantScheme& scheme
   for (std::size_t i = whole; i < ranges.size(); ++i) grids[i] = gridOfRange(ranges[i], scheme);
 }
 
+std::array<UnitGrid, kShrinkCandidates> shrinkCandidates(ValueRange range, const QuantScheme& scheme) {
+  std::array<ValueRange, kShrinkCandidates> ranges;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const float p = 1.0F - static_cast<float>(i) / 100.0F;
+    ranges[i] = {p * range.low, p * range.high};
+  }
+  std::array<UnitGrid, kShrinkCandidates> grids;
+  gridsOfRanges(ranges, scheme, grids);
+  return grids;
+}
+
 UnitGrid findGrid(std::span<const float> values, const QuantScheme& scheme, bool shrinkRange) {
   const ValueRange range = rangeOf(values);
-  const UnitGrid whole = gridOfRange(range, scheme);
-  if (!shrinkRange || scheme.realZeroPoint) return whole;
-  UnitGrid best = whole;
+  if (!shrinkRange || scheme.realZeroPoint) return gridOfRange(range, scheme);
+  const auto candidates = shrinkCandidates(range, scheme);
+  UnitGrid best = candidates.front();
   double leastLoss = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < kShrinkCandidates; ++i) {
-    const float p = shrinkFactor(i);
-    const UnitGrid grid = gridOfRange({p * range.low, p * range.high}, scheme);
-    const double loss = shrinkLossOn(values, grid, scheme, whole.scale);
+  for (const UnitGrid grid : candidates) {
+    const double loss = shrinkLossOn(values, grid, scheme, candidates.front().scale);
     if (loss < leastLoss) {
       leastLoss = loss;
       best = grid;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -100,8 +101,8 @@ inline void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, co
 /// Σ shrinkLoss((ŵ − w) / unit) over values that share a grid, in F32 over 16 interleaved sums; `unit` is the scale of
 /// the unshrunk range.
 [[nodiscard]] double shrinkLossOn(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme, float unit);
-inline constexpr int kShrinkCandidates = 80;
-/// p of candidate i: 1 − i/100.
-[[nodiscard]] inline float shrinkFactor(int candidate) { return 1.0F - static_cast<float>(candidate) / 100.0F; }
+inline constexpr std::size_t kShrinkCandidates = 80;
+/// What a shrunk range is chosen from: the grids of p·range, p = 1 − i/100.
+[[nodiscard]] std::array<UnitGrid, kShrinkCandidates> shrinkCandidates(ValueRange range, const QuantScheme& scheme);
 
 }  // namespace qs

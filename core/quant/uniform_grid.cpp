@@ -24,27 +24,17 @@ ValueRange tensorRange(const WeightRows& weights, const RunContext& context) {
   return whole;
 }
 
-std::vector<UnitGrid> shrinkCandidates(ValueRange range, const QuantScheme& scheme) {
-  std::vector<ValueRange> ranges;
-  for (int i = 0; i < kShrinkCandidates; ++i)
-    ranges.push_back({shrinkFactor(i) * range.low, shrinkFactor(i) * range.high});
-  std::vector<UnitGrid> grids(ranges.size());
-  gridsOfRanges(ranges, scheme, grids);
-  return grids;
-}
-
 // One grid for the whole matrix; the losses of the candidates are summed tile by tile, in order.
 UnitGrid tensorGrid(const WeightRows& weights, const QuantScheme& scheme, bool shrinkRange, const RunContext& context,
                     double progress) {
   const ValueRange range = tensorRange(weights, context);
-  const UnitGrid whole = gridOfRange(range, scheme);
-  if (!shrinkRange || scheme.realZeroPoint) return whole;
-  const std::vector<UnitGrid> candidates = shrinkCandidates(range, scheme);
+  if (!shrinkRange || scheme.realZeroPoint) return gridOfRange(range, scheme);
+  const auto candidates = shrinkCandidates(range, scheme);
   std::vector<std::vector<double>> losses(rowTileCount(weights.rows(), weights.cols()));
   forTiles(weights, context, [&](std::size_t tile, std::size_t, MatrixView rows) {
     for (const UnitGrid grid : candidates) {
       context.throwIfStopped();
-      losses[tile].push_back(shrinkLossOn(rows.values(), grid, scheme, whole.scale));
+      losses[tile].push_back(shrinkLossOn(rows.values(), grid, scheme, candidates.front().scale));
     }
     context.advance(progress / static_cast<double>(losses.size()));
   });
