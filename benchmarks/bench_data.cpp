@@ -48,13 +48,10 @@ void count(benchmark::State& state, const Work& work) {
 }
 
 void onThreads(benchmark::State& state, std::int64_t threads, const std::function<void(const RunContext&)>& body) {
-  const RunContext context{.threads = static_cast<int>(threads)};
-  inWorkerArena(
-      context,
-      [&] {
-        for (auto iteration : state) body(context);
-      },
-      WorkerPriority::Normal);
+  const RunContext context{.threads = static_cast<int>(threads), .priority = WorkerPriority::Normal};
+  inWorkerArena(context, [&] {
+    for (auto iteration : state) body(context);
+  });
 }
 
 }  // namespace qs::bench

@@ -63,10 +63,10 @@ ordered_json timingJson(const DecodeTiming& timing) {
 void bench(const BenchOptions& options, const Environment& environment) {
   const std::vector<DecodeShape> shapes{shapeOf(options.shape)};
   const std::vector<DecodeVariant> variants{{DecodeFormat::F32, 0}, {DecodeFormat::Int8, 0}, {DecodeFormat::Int4, 128}};
-  const RunContext context = contextOf(environment, options.common);
+  RunContext context = contextOf(environment, options.common);
+  context.priority = WorkerPriority::Normal;
   std::vector<DecodeTiming> timings;
-  inWorkerArena(
-      context, [&] { timings = measureDecode(shapes, variants, kRepeats, context); }, WorkerPriority::Normal);
+  inWorkerArena(context, [&] { timings = measureDecode(shapes, variants, kRepeats, context); });
   if (options.common.json) {
     ordered_json list = ordered_json::array();
     for (const DecodeTiming& timing : timings) list.push_back(timingJson(timing));

@@ -19,13 +19,29 @@ namespace qs {
 
 namespace {
 
-void setThreadPriority(WorkerPriority priority) {
+void setThreadPolicy(int policy) {
   const sched_param parameter{};
-  const int policy = priority == WorkerPriority::Normal ? SCHED_OTHER
-                     : priority == WorkerPriority::Low  ? SCHED_BATCH
-                                                        : SCHED_IDLE;
   sched_setscheduler(0, policy, &parameter);  // a hint: where it is refused, the work still runs
 }
+
+int policyOf(WorkerPriority priority) {
+  if (priority == WorkerPriority::Normal) return SCHED_OTHER;
+  return priority == WorkerPriority::Low ? SCHED_BATCH : SCHED_IDLE;
+}
+
+// The calling thread's own policy, again at the end.
+class KeptPolicy {
+ public:
+  KeptPolicy() = default;
+  ~KeptPolicy() { setThreadPolicy(m_policy); }
+  KeptPolicy(const KeptPolicy&) = delete;
+  KeptPolicy& operator=(const KeptPolicy&) = delete;
+  KeptPolicy(KeptPolicy&&) = delete;
+  KeptPolicy& operator=(KeptPolicy&&) = delete;
+
+ private:
+  int m_policy = sched_getscheduler(0);
+};
 
 class PriorityObserver : public tbb::task_scheduler_observer {
  public:
@@ -39,8 +55,7 @@ class PriorityObserver : public tbb::task_scheduler_observer {
   PriorityObserver(PriorityObserver&&) = delete;
   PriorityObserver& operator=(PriorityObserver&&) = delete;
 
-  void on_scheduler_entry(bool) override { setThreadPriority(m_priority); }
-  void on_scheduler_exit(bool) override { setThreadPriority(WorkerPriority::Normal); }
+  void on_scheduler_entry(bool) override { setThreadPolicy(policyOf(m_priority)); }
 
  private:
   WorkerPriority m_priority;
@@ -48,7 +63,7 @@ class PriorityObserver : public tbb::task_scheduler_observer {
 
 }  // namespace
 
-void inWorkerArena(const RunContext& context, const std::function<void()>& work, WorkerPriority priority) {
+void inWorkerArena(const RunContext& context, const std::function<void()>& work) {
   useOneBlasThread();
   const int threads = context.threadCount();
   // oneTBB starts at most one thread a core unless it is told otherwise.
@@ -57,15 +72,18 @@ void inWorkerArena(const RunContext& context, const std::function<void()>& work,
     moreThanCores.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   tbb::task_arena arena(threads, 1);
   arena.initialize();
-  const PriorityObserver observer(arena, priority);
+  const KeptPolicy own;
+  const PriorityObserver observer(arena, context.priority);
   arena.execute(work);
 }
 
 void parallelFor(const RunContext& context, std::size_t count, const std::function<void(std::size_t)>& body) {
   context.throwIfStopped();
-  tbb::task_group_context group;
+  // Isolated: were it bound to the loop around it, another body's fault there would end this one half done, as if all
+  // of it were.
+  tbb::task_group_context group(tbb::task_group_context::isolated);
   const std::stop_callback cancel(context.stop, [&group] { group.cancel_group_execution(); });
-  // Isolated: a thread that waits here must not begin another layer meanwhile, or memory grows with the threads' luck.
+  // A thread that waits here must not begin another layer meanwhile, or memory grows with the threads' luck.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(
         std::size_t{0}, count,

@@ -18,6 +18,8 @@ class ExportController : public QObject {
   explicit ExportController(QObject* parent = nullptr);
 
   [[nodiscard]] bool isBusy() const { return m_runner.isBusy(); }
+  void setThreads(int threads) { m_runner.setThreads(threads); }
+  void setPriority(WorkerPriority priority) { m_runner.setPriority(priority); }
 
  public Q_SLOTS:
   /// Finds out, in the background, what the exporter of that id says of the run before any work.

@@ -34,15 +34,14 @@ void JobRunnerBase::launch(std::function<void(const RunContext&)> work, std::fun
   m_progress = std::make_shared<Progress>();
   const RunContext context{.stop = m_stop.get_token(),
                            .progress = m_progress.get(),
-                           .threads = m_threads > 0 ? m_threads : defaultJobThreads()};
+                           .threads = m_threads > 0 ? m_threads : defaultJobThreads(),
+                           .priority = m_priority};
   m_timer.start();
-  m_thread = std::thread(
-      [this, context, priority = m_priority, keep = m_progress, work = std::move(work), finish = std::move(finish)] {
-        inWorkerArena(
-            context, [&] { work(context); }, priority);
-        QMetaObject::invokeMethod(
-            this, [this, finish] { jobEnded(finish); }, Qt::QueuedConnection);
-      });
+  m_thread = std::thread([this, context, keep = m_progress, work = std::move(work), finish = std::move(finish)] {
+    inWorkerArena(context, [&] { work(context); });
+    QMetaObject::invokeMethod(
+        this, [this, finish] { jobEnded(finish); }, Qt::QueuedConnection);
+  });
 }
 
 void JobRunnerBase::jobEnded(const std::function<void()>& finish) {

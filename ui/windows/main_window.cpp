@@ -277,14 +277,15 @@ bool MainWindow::focusInto(QWidget& pane) {
 
 void MainWindow::applyPreferences(const Preferences& preferences) {
   m_preferences = preferences;
-  m_workbench->run.setThreads(preferences.threads);
-  m_workbench->run.setPriority(preferences.priority);
-  m_workbench->compare.setThreads(preferences.threads);
-  m_workbench->compare.setPriority(preferences.priority);
-  m_workbench->prompt.setThreads(preferences.threads);
-  m_workbench->prompt.setPriority(preferences.priority);
-  m_workbench->audit.setThreads(preferences.threads);
-  m_workbench->audit.setPriority(preferences.priority);
+  const auto apply = [&](auto& controller) {
+    controller.setThreads(preferences.threads);
+    controller.setPriority(preferences.priority);
+  };
+  apply(m_workbench->run);
+  apply(m_workbench->compare);
+  apply(m_workbench->prompt);
+  apply(m_workbench->audit);
+  apply(m_workbench->exports);
 }
 
 void MainWindow::restoreWindowState() {

@@ -1,5 +1,7 @@
 #include <QtTest>
 
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -52,6 +54,46 @@ class TestParallel : public QObject {
     };
     QVERIFY_EXCEPTION_THROWN(work(), qs::Cancelled);
     QVERIFY(runs < 10000);
+  }
+
+  void aFaultBesideLeavesNoLoopHalfDone() {
+    // The second body's loop begins when the first one has failed; it must run whole.
+    for (int round = 0; round < 20; ++round) {
+      std::atomic<bool> fails = false;
+      std::atomic<int> runs = 0;
+      const auto work = [&] {
+        qs::inWorkerArena({.threads = 2}, [&] {
+          qs::parallelFor({}, 2, [&](std::size_t body) {
+            if (body == 0) {
+              fails = true;
+              throw qs::inputError("file", "bad");
+            }
+            for (int i = 0; i < 10'000 && !fails; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            qs::parallelFor({}, 100, [&](std::size_t) { ++runs; });
+          });
+        });
+      };
+      QVERIFY_EXCEPTION_THROWN(work(), qs::Error);
+      QVERIFY(runs == 100 || runs == 0);  // 0: the fault came before the second body began
+    }
+  }
+
+  void threadsRunAtThePriorityAskedFor() {
+    const int before = sched_getscheduler(0);
+    const qs::RunContext outer{.threads = 2, .priority = qs::WorkerPriority::Normal};
+    const qs::RunContext inner{.threads = 2, .priority = qs::WorkerPriority::Low};
+    std::atomic<int> others = 0;
+    std::atomic<int> batches = 0;
+    qs::inWorkerArena(outer, [&] {
+      qs::inWorkerArena(inner, [&] {
+        qs::parallelFor(inner, 100, [&](std::size_t) { batches += sched_getscheduler(0) == SCHED_BATCH ? 1 : 0; });
+      });
+      qs::parallelFor(outer, 100, [&](std::size_t) { others += sched_getscheduler(0) == SCHED_OTHER ? 1 : 0; });
+    });
+    QCOMPARE(batches.load(), 100);
+    QCOMPARE(others.load(), 100);
+    QCOMPARE(sched_getscheduler(0), before);
   }
 
   void exceptionsPassThrough() {
