@@ -38,7 +38,7 @@ struct ExportResult {
   std::uint64_t tensors = 0;  ///< compared with what was promised
   std::uint64_t values = 0;   ///< of those tensors
   std::vector<std::string> notes;
-  std::vector<LayerReportPtr> remade;  ///< layers that the format's own encoder rounded, measured as they stand in it
+  std::vector<LayerReportPtr> remade;  ///< layers whose figures the format changes, as they stand in it
 };
 
 /// One finding of a preflight.

@@ -14,31 +14,6 @@ namespace {
 
 constexpr std::size_t kMostFaults = 20;
 
-// What a method will make, by its settings.
-QuantScheme schemeOf(const LayerPlan& plan, ScaleType scaleType) {
-  QuantScheme scheme;
-  scheme.scaleType = scaleType;
-  if (plan.settings.contains("bits")) scheme = integerScheme(plan.settings, scaleType);
-  if (plan.method->quantizesActivations) {  // integer matrix products take symmetric weights, a scale a row
-    scheme.bits = 8;
-    scheme.symmetric = true;
-    if (!plan.settings.contains("group_size")) scheme.groupSize = kPerChannel;
-  }
-  const std::string& id = plan.method->id;
-  if (id == "hqq") scheme.realZeroPoint = true;
-  if (id == "nf4" || id == "mxfp4" || id == "fp8-e4m3") {
-    scheme.number = NumberFormat::Codebook;
-    scheme.symmetric = true;
-    scheme.codebookName = id == "nf4" ? "nf4" : id == "mxfp4" ? "e2m1" : "e4m3";
-    scheme.bits = id == "fp8-e4m3" ? 8 : 4;
-    scheme.groupSize = plan.settings.contains("group_size") ? plan.settings.integer("group_size")
-                       : id == "mxfp4"                      ? 32
-                                                            : kPerChannel;
-    if (id == "mxfp4") scheme.scaleType = ScaleType::E8M0;
-  }
-  return scheme;
-}
-
 bool isOn(const Settings& settings, std::string_view key) {
   return settings.contains(key) && std::holds_alternative<bool>(settings.value(key)) && settings.flag(key);
 }
@@ -54,9 +29,10 @@ PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor,
           .rows = shape.at(0),
           .cols = shape.at(1),
           .method = plan.method->id,
-          .scheme = schemeOf(plan, scaleType),
+          .scheme = plan.method->scheme(plan.settings, scaleType),
           .quantizesInputs = plan.method->quantizesActivations || isOn(plan.settings, "quantize_inputs"),
           .scalesInputs = plan.method->scalesInputs || startsFromScaledInputs(plan.settings),
+          .isEmbedding = tensorRole(tensor.info) == TensorRole::Embedding,
           .mayReorderGroups = isOn(plan.settings, "act_order") && !isOn(plan.settings, "static_groups")};
 }
 
@@ -137,7 +113,9 @@ std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const Qua
   const std::vector<PreflightLayer> layers = preflightLayers(model, request, ScaleType::F16);
   std::vector<PreflightFinding> findings = preflightModel(model, request, layers);
   for (const PreflightLayer& layer : layers) {
-    std::string fault = rules.fault(layer);
+    std::string fault = layer.isEmbedding
+                            ? "is an embedding: this format's loaders quantize linear layers only; skip it"
+                            : rules.fault(layer);
     if (fault.empty() && rules.oneSetting && layer.scheme != layers.front().scheme)
       fault =
           "has other settings than the first layer; this format holds one for all: quantize every layer alike, or skip "

@@ -63,6 +63,10 @@ struct QuantizeOptions {
 using QuantizeFunction = std::function<std::vector<LayerOutcome>(std::span<const LayerTask>, const Settings&,
                                                                  const QuantizeOptions&, const RunContext&)>;
 
+/// The scheme of the layers that those (resolved) settings make; scales are stored as `scaleType` where the method
+/// leaves the choice.
+using SchemeFunction = std::function<QuantScheme(const Settings&, ScaleType)>;
+
 /// A quantization method: what it is called, what it needs, its parameters and its code.
 struct MethodInfo {
   std::string id;       ///< as on the command line, e.g. "int8-dynamic"
@@ -75,7 +79,9 @@ struct MethodInfo {
   bool readsRows = false;             ///< takes weights that are widened as they are read, not a matrix
   bool trainsModel = false;           ///< trained in a model's context: `quantize` gives the training's start alone
   int colorSlot = 1;                  ///< fixed colour of the method in every chart (ux.md section 6)
+  bool roundsOnly = false;            ///< rounds each (scaled) weight to nearest: an encoder may round the original too
   std::vector<ParamSpec> parameters;
+  SchemeFunction scheme = integerScheme;
   QuantizeFunction quantize;
 
   [[nodiscard]] const ParamSpec* parameter(std::string_view key) const;

@@ -13,6 +13,7 @@
 #include "core/io/formats/gguf_reader.h"
 #include "core/io/formats/gguf_writer.h"
 #include "core/kernels/block_decode.h"
+#include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
 
 namespace qs {
@@ -83,13 +84,14 @@ std::string adviceOf(const PreflightLayer& layer, const GgufTypeChoice* choice, 
   const GgufTypeChoice& wanted = choice != nullptr ? *choice : *exactGgufType(layer.scheme);
   const DType type = ggufTypeOf(wanted, layer.name, blockNumber(layer.name), blocks, layer.cols);
   const std::string typeName(name(type));
+  const std::string from = requireMethod(layer.method).roundsOnly
+                               ? "the original weights"
+                               : "the weights that " + layer.method + " makes, a second time";
   if (!wanted.isMix && type != wanted.type)
     return "its " + std::to_string(layer.cols) + " inputs are no multiple of " +
-           std::to_string(traits(wanted.type).blockElements) + ": stored as " + typeName;
+           std::to_string(traits(wanted.type).blockElements) + ": stored as " + typeName + ", rounded from " + from;
   if (type == DType::F16 || type == DType::BF16) return typeName + " holds the weights that the method makes";
   if (!layer.mayReorderGroups && holdsExactly(type, layer.scheme)) return {};
-  const std::string from =
-      roundsOnly(layer.method) ? "the original weights" : "the weights that " + layer.method + " makes, a second time";
   return typeName + " doesn't hold " + layer.scheme.toText() + ": its own encoder rounds " + from;
 }
 

@@ -77,8 +77,8 @@ class Plan {
     if (choice == nullptr || (m_choice == nullptr && !isExact))
       throw failedError("layer '" + unit.layer + "'", "no GGUF type holds it: " + nearestGgufTypes(layer.scheme));
     unit.part.dtype = ggufTypeOf(*choice, unit.layer, blockNumber(unit.layer), m_blocks, layer.cols);
-    if (unit.part.dtype == DType::F16 || unit.part.dtype == DType::BF16)
-      unit.rounding = GgufRounding::Float;
+    if (unit.part.dtype == choice->type && (unit.part.dtype == DType::F16 || unit.part.dtype == DType::BF16))
+      unit.rounding = GgufRounding::Float;  // asked for: the weights that the run made
     else
       unit.rounding =
           isExact && holdsExactly(unit.part.dtype, layer.scheme) ? GgufRounding::Codes : GgufRounding::Encoder;
@@ -127,7 +127,5 @@ std::vector<GgufUnit> planGguf(const PromisedModel& model, const std::string& ar
                                const GgufTypeChoice* choice) {
   return Plan(model, architecture, choice).all();
 }
-
-bool roundsOnly(std::string_view method) { return method == "rtn" || method == "awq" || method == "smoothquant"; }
 
 }  // namespace qs

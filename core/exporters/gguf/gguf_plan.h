@@ -38,7 +38,4 @@ struct GgufUnit {
 [[nodiscard]] std::vector<GgufUnit> planGguf(const PromisedModel& model, const std::string& architecture,
                                              const GgufTypeChoice* choice);
 
-/// Whether a method merely rounds the (scaled) weights, so that another encoder may start from the originals.
-[[nodiscard]] bool roundsOnly(std::string_view method);
-
 }  // namespace qs

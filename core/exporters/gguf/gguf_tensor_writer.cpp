@@ -9,6 +9,7 @@
 #include "core/kernels/convert.h"
 #include "core/kernels/dequantize.h"
 #include "core/model/model_config.h"
+#include "core/quant/method_registry.h"
 #include "core/session/linear_weights.h"
 #include "core/stats/error_stats.h"
 
@@ -52,6 +53,12 @@ std::vector<std::byte> narrowed(DType type, std::span<const float> values) {
   return bytes;
 }
 
+void setSize(const GgufMatrix& matrix, LayerReport& report) {
+  report.quantizedBytes = matrix.bytes.size();
+  report.bitsPerWeight =
+      8.0 * static_cast<double>(matrix.bytes.size()) / static_cast<double>(matrix.values.values().size());
+}
+
 }  // namespace
 
 GgufTensorWriter::GgufTensorWriter(const PromisedModel& model, TensorSink sink, RoundTripCheck& check,
@@ -79,13 +86,20 @@ LayerReportPtr GgufTensorWriter::write(const GgufUnit& unit) {
     case GgufRounding::None:
       writeCopy(unit);
       break;
-    case GgufRounding::Codes:
-      writeMatrix(unit, ggufBlocksOf(m_model.load(unit.layer), unit.part.dtype, m_context));
+    case GgufRounding::Codes: {
+      const GgufMatrix matrix = ggufBlocksOf(m_model.load(unit.layer), unit.part.dtype, m_context);
+      report = sized(unit, matrix);
+      writeMatrix(unit, matrix);
       break;
-    case GgufRounding::Float:
-      writeMatrix(unit,
-                  ggufRounded(dequantizeMatrix(m_model.load(unit.layer), m_context), unit.part.dtype, {}, m_context));
+    }
+    case GgufRounding::Float: {
+      const GgufMatrix matrix =
+          ggufRounded(dequantizeMatrix(m_model.load(unit.layer), m_context), unit.part.dtype, {}, m_context);
+      report = measured(unit, m_model.unrounded(unit.layer, m_context), matrix,
+                        "stored as " + std::string(name(unit.part.dtype)));
+      writeMatrix(unit, matrix);
       break;
+    }
     case GgufRounding::Encoder:
       writeMatrix(unit, encode(unit, report));
       break;
@@ -97,10 +111,12 @@ LayerReportPtr GgufTensorWriter::write(const GgufUnit& unit) {
 GgufMatrix GgufTensorWriter::encode(const GgufUnit& unit, LayerReportPtr& report) const {
   const std::vector<float> importance = importanceOf(unit.layer);
   const Matrix original = m_model.unrounded(unit.layer, m_context);
-  const bool fromOriginal = roundsOnly(m_model.methodOf(unit.layer));
+  const bool fromOriginal = requireMethod(m_model.methodOf(unit.layer)).roundsOnly;
   GgufMatrix matrix = ggufRounded(fromOriginal ? original : dequantizeMatrix(m_model.load(unit.layer), m_context),
                                   unit.part.dtype, importance, m_context);
-  report = measured(unit, original, matrix);
+  report = measured(unit, original, matrix,
+                    "rounded anew to " + std::string(name(unit.part.dtype)) + " from the " +
+                        (fromOriginal ? "original weights" : "run's weights"));
   return matrix;
 }
 
@@ -113,10 +129,23 @@ std::vector<float> GgufTensorWriter::importanceOf(const std::string& layer) cons
   return importance;
 }
 
-LayerReportPtr GgufTensorWriter::measured(const GgufUnit& unit, const Matrix& weights, const GgufMatrix& matrix) const {
+const LayerReport& GgufTensorWriter::reportOf(const GgufUnit& unit) const {
   const auto& layers = m_model.source().report.layers;
-  const auto found = std::find_if(layers.begin(), layers.end(),
-                                  [&](const LayerReportPtr& layer) { return layer->name == unit.layer; });
+  return **std::find_if(layers.begin(), layers.end(),
+                        [&](const LayerReportPtr& layer) { return layer->name == unit.layer; });
+}
+
+// A type holds the run's codes, with more scales where the run's groups are longer than its blocks.
+LayerReportPtr GgufTensorWriter::sized(const GgufUnit& unit, const GgufMatrix& matrix) const {
+  LayerReport report = reportOf(unit);
+  if (report.quantizedBytes == matrix.bytes.size()) return nullptr;
+  setSize(matrix, report);
+  report.notes.push_back("stored as " + std::string(name(unit.part.dtype)));
+  return std::make_shared<const LayerReport>(std::move(report));
+}
+
+LayerReportPtr GgufTensorWriter::measured(const GgufUnit& unit, const Matrix& weights, const GgufMatrix& matrix,
+                                          const std::string& note) const {
   const std::vector<float>& scale = m_model.foldedInputScale(unit.layer);
   ErrorStats errors;
   std::vector<float> reference;
@@ -130,17 +159,15 @@ LayerReportPtr GgufTensorWriter::measured(const GgufUnit& unit, const Matrix& we
     }
     errors.add(reference, approximation);
   }
-  LayerReport report = **found;
+  LayerReport report = reportOf(unit);
   report.metrics = {.weightMse = errors.meanSquaredError(),
                     .weightSqnrDb = errors.sqnrDb(),
                     .weightCosine = errors.cosine(),
                     .weightMaxAbsError = errors.maxAbsError,
                     .weightRelativeError = errors.relativeError()};
-  report.quantizedBytes = matrix.bytes.size();
-  report.bitsPerWeight = 8.0 * static_cast<double>(matrix.bytes.size()) / static_cast<double>(weights.values().size());
+  setSize(matrix, report);
   report.after = {};
-  report.notes.push_back("rounded anew to " + std::string(name(unit.part.dtype)) + " from the " +
-                         (roundsOnly(report.method) ? "original weights" : "run's weights"));
+  report.notes.push_back(note);
   return std::make_shared<const LayerReport>(std::move(report));
 }
 

@@ -14,8 +14,8 @@ class GgufTensorWriter {
  public:
   GgufTensorWriter(const PromisedModel& model, TensorSink sink, RoundTripCheck& check, const RunContext& context);
 
-  /// Writes one tensor. Gives the report of a layer that the type's encoder rounded, measured on what was written;
-  /// null for the others.
+  /// Writes one tensor. Gives the report of a layer whose figures the type changes, measured on what was written; null
+  /// for the others.
   LayerReportPtr write(const GgufUnit& unit);
 
  private:
@@ -23,7 +23,10 @@ class GgufTensorWriter {
   void writeMatrix(const GgufUnit& unit, const GgufMatrix& matrix);
   [[nodiscard]] GgufMatrix encode(const GgufUnit& unit, LayerReportPtr& report) const;
   [[nodiscard]] std::vector<float> importanceOf(const std::string& layer) const;
-  [[nodiscard]] LayerReportPtr measured(const GgufUnit& unit, const Matrix& weights, const GgufMatrix& matrix) const;
+  [[nodiscard]] const LayerReport& reportOf(const GgufUnit& unit) const;
+  [[nodiscard]] LayerReportPtr sized(const GgufUnit& unit, const GgufMatrix& matrix) const;
+  [[nodiscard]] LayerReportPtr measured(const GgufUnit& unit, const Matrix& weights, const GgufMatrix& matrix,
+                                        const std::string& note) const;
   [[nodiscard]] std::size_t headsOf(GgufTransform transform) const;
 
   const PromisedModel& m_model;

@@ -187,6 +187,7 @@ MethodInfo awqMethod() {
       .needsCalibration = true,
       .scalesInputs = true,
       .colorSlot = 3,
+      .roundsOnly = true,
       .parameters = {bitsParam(), groupSizeParam(), symmetricParam(), symmetricRangeParam(),
                      switchParam("duo_scaling", "Duo scaling", false,
                                  "Divides the scale by the weights' own size too, as AutoAWQ does. Usually a little "

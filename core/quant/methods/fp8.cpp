@@ -37,20 +37,22 @@ void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t 
   }
 }
 
-QuantizedTensor quantizeFp8Layer(MatrixView weights, std::int64_t groupSize, ScaleType scaleType,
-                                 const RunContext& context) {
-  const QuantScheme scheme{.number = NumberFormat::Codebook,
-                           .bits = 8,
-                           .symmetric = true,
-                           .groupSize = groupSize,
-                           .scaleType = scaleType,
-                           .codebookName = "e4m3"};
+QuantScheme fp8Scheme(const Settings& settings, ScaleType scaleType) {
+  return {.number = NumberFormat::Codebook,
+          .bits = 8,
+          .symmetric = true,
+          .groupSize = settings.integer("group_size"),
+          .scaleType = scaleType,
+          .codebookName = "e4m3"};
+}
+
+QuantizedTensor quantizeFp8Layer(MatrixView weights, const QuantScheme& scheme, const RunContext& context) {
   QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
   tensor.codebook = e4m3Values();
   tensor.scales = groupAbsMax(weights, scheme, context);
   for (float& scale : tensor.scales) {
     scale /= kE4M3.largest;
-    scale = scale < std::numeric_limits<float>::min() ? 1.0F : roundToScaleType(scale, scaleType);
+    scale = scale < std::numeric_limits<float>::min() ? 1.0F : roundToScaleType(scale, scheme.scaleType);
     requireStorable({.scale = scale}, scheme);
   }
   forRowTiles(weights.rows, weights.cols, context, [&](std::size_t, RowTile rows) {
@@ -61,9 +63,9 @@ QuantizedTensor quantizeFp8Layer(MatrixView weights, std::int64_t groupSize, Sca
 
 std::vector<LayerOutcome> quantizeFp8(std::span<const LayerTask> tasks, const Settings& settings,
                                       const QuantizeOptions& options, const RunContext& context) {
+  const QuantScheme scheme = fp8Scheme(settings, options.scaleType);
   return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{
-        .tensor = quantizeFp8Layer(task.weights.view(), settings.integer("group_size"), options.scaleType, context)};
+    return LayerOutcome{.tensor = quantizeFp8Layer(task.weights.view(), scheme, context)};
   });
 }
 
@@ -76,6 +78,7 @@ MethodInfo fp8Method() {
           .source = "arXiv 2209.05433; OCP 8-bit Floating Point 1.0",
           .colorSlot = 7,
           .parameters = {groupSizeParam(kPerChannel)},
+          .scheme = fp8Scheme,
           .quantize = quantizeFp8};
 }
 

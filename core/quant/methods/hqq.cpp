@@ -94,10 +94,15 @@ double iterate(HqqState& state, float beta, float power, const RunContext& conte
   return absError / std::max(1.0, static_cast<double>(state.weights.rows * state.weights.cols));
 }
 
-LayerOutcome quantizeHqqLayer(MatrixView weights, const Settings& settings, ScaleType scaleType,
-                              const RunContext& context) {
+QuantScheme hqqScheme(const Settings& settings, ScaleType scaleType) {
   QuantScheme scheme = integerScheme(settings, scaleType);
   scheme.realZeroPoint = true;
+  return scheme;
+}
+
+LayerOutcome quantizeHqqLayer(MatrixView weights, const Settings& settings, ScaleType scaleType,
+                              const RunContext& context) {
+  const QuantScheme scheme = hqqScheme(settings, scaleType);
   HqqState state{.scheme = scheme, .weights = weights};
   startGrids(state, context);
   MethodCurve curve{.title = "Mean absolute weight error", .xLabel = "Iteration", .yLabel = "Mean |error|"};
@@ -177,6 +182,7 @@ MethodInfo hqqMethod() {
           .source = "Half-Quadratic Quantization, Mobius Labs 2023",
           .colorSlot = 7,
           .parameters = hqqParameters(),
+          .scheme = hqqScheme,
           .quantize = quantizeHqq};
 }
 

@@ -8,11 +8,15 @@ namespace qs {
 
 namespace {
 
-QuantizedTensor quantizeWeights(const LayerTask& task, const Settings& settings, ScaleType scaleType,
-                                const RunContext& context) {
+QuantScheme int8Scheme(const Settings& settings, ScaleType scaleType) {
   QuantScheme scheme = integerScheme(settings, scaleType);
   scheme.symmetric = true;
-  return quantizeUniform(task.weights, scheme, false, context);
+  return scheme;
+}
+
+QuantizedTensor quantizeWeights(const LayerTask& task, const Settings& settings, ScaleType scaleType,
+                                const RunContext& context) {
+  return quantizeUniform(task.weights, int8Scheme(settings, scaleType), false, context);
 }
 
 std::vector<LayerOutcome> quantizeDynamic(std::span<const LayerTask> tasks, const Settings& settings,
@@ -121,6 +125,7 @@ MethodInfo int8DynamicMethod() {
                                      "Inputs that share a scale: each token has its own, or the whole batch has "
                                      "one with a zero point, which outlier tokens coarsen."),
                      weightScales(), eightBits()},
+      .scheme = int8Scheme,
       .quantize = quantizeDynamic};
 }
 
@@ -137,6 +142,7 @@ MethodInfo int8StaticMethod() {
                                          "Codes 0..255 with a zero point over the range found, or signed codes around "
                                          "0 without one."),
                          percentileParam(), weightScales(), eightBits()},
+          .scheme = int8Scheme,
           .quantize = quantizeStatic};
 }
 

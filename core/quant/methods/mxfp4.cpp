@@ -53,13 +53,17 @@ void encodeRow(std::span<const float> row, QuantizedTensor& tensor, std::size_t 
   }
 }
 
-QuantizedTensor quantizeMxLayer(MatrixView weights, bool roundUp, const RunContext& context) {
-  const QuantScheme scheme{.number = NumberFormat::Codebook,
-                           .bits = 4,
-                           .symmetric = true,
-                           .groupSize = kBlock,
-                           .scaleType = ScaleType::E8M0,
-                           .codebookName = "e2m1"};
+QuantScheme mxScheme(const Settings& /*settings*/, ScaleType /*scaleType*/) {
+  return {.number = NumberFormat::Codebook,
+          .bits = 4,
+          .symmetric = true,
+          .groupSize = kBlock,
+          .scaleType = ScaleType::E8M0,
+          .codebookName = "e2m1"};
+}
+
+QuantizedTensor quantizeMxLayer(MatrixView weights, const QuantScheme& scheme, bool roundUp,
+                                const RunContext& context) {
   QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
   tensor.codebook = e2m1Values();
   tensor.scales = groupAbsMax(weights, scheme, context);
@@ -71,10 +75,11 @@ QuantizedTensor quantizeMxLayer(MatrixView weights, bool roundUp, const RunConte
 }
 
 std::vector<LayerOutcome> quantizeMxfp4(std::span<const LayerTask> tasks, const Settings& settings,
-                                        const QuantizeOptions&, const RunContext& context) {
+                                        const QuantizeOptions& options, const RunContext& context) {
+  const QuantScheme scheme = mxScheme(settings, options.scaleType);
   const bool roundUp = settings.choice("scale_rounding") == "up";
   return quantizeEach(tasks, context, [&](const LayerTask& task) {
-    return LayerOutcome{.tensor = quantizeMxLayer(task.weights.view(), roundUp, context)};
+    return LayerOutcome{.tensor = quantizeMxLayer(task.weights.view(), scheme, roundUp, context)};
   });
 }
 
@@ -99,6 +104,7 @@ MethodInfo mxfp4Method() {
           .source = "OCP Microscaling Formats (MX) 1.0",
           .colorSlot = 7,
           .parameters = {scaleRoundingParam()},
+          .scheme = mxScheme,
           .quantize = quantizeMxfp4};
 }
 

@@ -37,14 +37,18 @@ std::vector<float> storedAbsMax(MatrixView weights, const QuantScheme& scheme, b
   return scales;
 }
 
+QuantScheme nf4Scheme(const Settings& settings, ScaleType scaleType) {
+  return {.number = NumberFormat::Codebook,
+          .bits = 4,
+          .symmetric = true,
+          .groupSize = settings.integer("group_size"),
+          .scaleType = scaleType,
+          .codebookName = "nf4"};
+}
+
 QuantizedTensor quantizeNf4Layer(MatrixView weights, const Settings& settings, ScaleType scaleType,
                                  const RunContext& context) {
-  const QuantScheme scheme{.number = NumberFormat::Codebook,
-                           .bits = 4,
-                           .symmetric = true,
-                           .groupSize = settings.integer("group_size"),
-                           .scaleType = scaleType,
-                           .codebookName = "nf4"};
+  const QuantScheme scheme = nf4Scheme(settings, scaleType);
   const bool nested = settings.flag("double_quant");
   QuantizedTensor tensor = emptyTensor(scheme, weights.rows, weights.cols);
   tensor.codebook.assign(nf4Levels().begin(), nf4Levels().end());
@@ -85,6 +89,7 @@ MethodInfo nf4Method() {
           .source = "arXiv 2305.14314 (QLoRA), bitsandbytes",
           .colorSlot = 7,
           .parameters = {groupSizeParam(64), doubleQuantParam()},
+          .scheme = nf4Scheme,
           .quantize = quantizeNf4};
 }
 

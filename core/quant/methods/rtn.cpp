@@ -56,8 +56,10 @@ MethodInfo rtnMethod() {
           .source = "arXiv 1712.05877, 1806.08342",
           .readsRows = true,
           .colorSlot = 1,
+          .roundsOnly = true,
           .parameters = {bitsParam(), groupSizeParam(), symmetricParam(), symmetricRangeParam(), mseRangeParam(),
                          fractionalZeroParam()},
+          .scheme = rtnScheme,
           .quantize = quantizeRtn};
 }
 

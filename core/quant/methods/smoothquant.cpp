@@ -153,16 +153,21 @@ std::vector<LayerOutcome> smoothGroup(std::span<const LayerTask> tasks, SmoothOp
       searching ? kSearchProgress : 0.0);
 }
 
+QuantScheme smoothScheme(const Settings& settings, ScaleType scaleType) {
+  QuantScheme scheme = integerScheme(settings, scaleType);
+  scheme.symmetric = true;
+  scheme.groupSize = kPerChannel;
+  return scheme;
+}
+
 std::vector<LayerOutcome> quantizeSmooth(std::span<const LayerTask> tasks, const Settings& settings,
                                          const QuantizeOptions& options, const RunContext& context) {
   if (tasks.empty()) return {};
-  SmoothOptions smooth{.scheme = integerScheme(settings, options.scaleType),
-                       .alpha = settings.real("alpha"),
-                       .autoAlpha = settings.flag("auto_alpha"),
-                       .isStatic = settings.choice("activation") == "static",
-                       .meanMagnitude = settings.flag("mean_magnitude")};
-  smooth.scheme.symmetric = true;
-  smooth.scheme.groupSize = kPerChannel;
+  const SmoothOptions smooth{.scheme = smoothScheme(settings, options.scaleType),
+                             .alpha = settings.real("alpha"),
+                             .autoAlpha = settings.flag("auto_alpha"),
+                             .isStatic = settings.choice("activation") == "static",
+                             .meanMagnitude = settings.flag("mean_magnitude")};
   try {
     return smoothGroup(tasks, smooth, context);
   } catch (const Error& error) {
@@ -238,7 +243,9 @@ MethodInfo smoothquantMethod() {
           .scalesInputs = true,
           .quantizesActivations = true,
           .colorSlot = 2,
+          .roundsOnly = true,
           .parameters = {alphaParam(), autoAlphaParam(), activationParam(), meanParam(), eightBits()},
+          .scheme = smoothScheme,
           .quantize = quantizeSmooth};
 }
 
