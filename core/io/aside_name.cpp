@@ -40,12 +40,20 @@ void renameIntoPlace(const fs::path& aside, const fs::path& path, bool replace) 
       return;
     }
   }
-  // A file system without these flags.
+  // A file system without these flags: the old contents leave first, and come back where the new ones can't take their
+  // place.
   requireReplaceable(path, replace);
   std::error_code failure;
-  if (fs::is_directory(path, failure)) fs::remove_all(path, failure);
+  const fs::path old = asideName(path);
+  fs::rename(path, old, failure);
+  const bool hadOld = !failure;
   fs::rename(aside, path, failure);
-  if (failure) throw failedError(path.string(), "can't be put in place: " + failure.message());
+  if (failure) {
+    std::error_code ignored;
+    if (hadOld) fs::rename(old, path, ignored);
+    throw failedError(path.string(), "can't be put in place: " + failure.message());
+  }
+  if (hadOld) fs::remove_all(old, failure);
 }
 
 void syncFolder(const fs::path& folder) {

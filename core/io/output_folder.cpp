@@ -28,11 +28,40 @@ void syncFile(const std::filesystem::path& file, const std::filesystem::path& fo
                       "can't be written: " + std::generic_category().message(reason));
 }
 
+// Whether `folder` is the current one, or holds it.
+bool holdsCurrentFolder(const std::filesystem::path& folder) {
+  std::error_code failure;
+  for (auto at = std::filesystem::current_path(failure); !failure; at = at.parent_path()) {
+    if (std::filesystem::equivalent(at, folder, failure)) return true;
+    if (at == at.parent_path()) break;
+  }
+  return false;
+}
+
 }  // namespace
+
+void requireReplaceableFolder(const std::filesystem::path& path, bool replace) {
+  requireReplaceable(path, replace);
+  std::error_code failure;
+  if (!std::filesystem::is_directory(path, failure)) return;
+  if (holdsCurrentFolder(path))
+    throw requestError(path.string(), "can't be replaced: the program runs in it; choose another folder");
+  bool isEmpty = true;
+  for (const auto& entry : std::filesystem::directory_iterator(path, failure)) {
+    isEmpty = false;
+    if (entry.is_directory(failure))
+      throw requestError(path.string(), "can't be replaced: it holds the folder " + entry.path().filename().string() +
+                                            ", which no export writes; choose another folder");
+  }
+  if (!isEmpty && !std::filesystem::exists(path / "config.json", failure))
+    throw requestError(
+        path.string(),
+        "can't be replaced: it holds files but no config.json, as no export does; choose another folder");
+}
 
 OutputFolder::OutputFolder(const std::filesystem::path& path, bool replace)
     : m_path(withoutTrailingSlash(path)), m_aside(asideName(m_path)), m_replace(replace) {
-  requireReplaceable(m_path, replace);
+  requireReplaceableFolder(m_path, replace);
   std::error_code failure;
   std::filesystem::create_directory(m_aside, failure);
   if (failure) throw failedError(m_path.string(), "can't be written: " + failure.message());

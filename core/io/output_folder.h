@@ -6,10 +6,14 @@
 
 namespace qs {
 
+/// Throws Error (Request) where `path` exists and may not be replaced: `replace` is false, or it is a folder that no
+/// export left (one without config.json, unless it is empty, or with folders in it), or one that this program runs in.
+void requireReplaceableFolder(const std::filesystem::path& path, bool replace);
+
 /// As OutputFile, for a folder: its files are written into inside(), and commit() puts the folder in place as a whole.
 class OutputFolder {
  public:
-  /// Throws Error (Request) where `path` exists and may not be replaced, Error (Failed) where it can't be made.
+  /// Throws as requireReplaceableFolder, and Error (Failed) where the folder can't be made.
   OutputFolder(const std::filesystem::path& path, bool replace);
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;

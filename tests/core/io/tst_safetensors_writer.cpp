@@ -210,16 +210,34 @@ class TestSafetensorsWriter : public QObject {
     }
     QVERIFY(namesIn(folder.path()).empty());
     OutputFolder first(path / "", false);
-    folder.write(first.inside().filename().string() + "/a", "1");
+    folder.write(first.inside().filename().string() + "/config.json", "{}");
     QVERIFY(!fs::exists(path));
     first.commit();
-    QCOMPARE(namesIn(path), std::vector<std::string>{"a"});
+    QCOMPARE(namesIn(path), std::vector<std::string>{"config.json"});
     QVERIFY_EXCEPTION_THROWN(OutputFolder(path, false), Error);
     OutputFolder second(path, true);
     folder.write(second.inside().filename().string() + "/b", "2");
     second.commit();
     QCOMPARE(namesIn(path), std::vector<std::string>{"b"});
     QCOMPARE(namesIn(folder.path()), std::vector<std::string>{"out"});
+  }
+
+  // What no export wrote is not an export's to replace.
+  void aFolderOfOtherThingsIsNotReplaced() {
+    const TempFolder folder;
+    folder.write("notes/precious.txt", "1");
+    QVERIFY_EXCEPTION_THROWN(OutputFolder(folder.path() / "notes", true), Error);
+    folder.write("nested/config.json", "{}");
+    folder.write("nested/inner/x", "1");
+    QVERIFY_EXCEPTION_THROWN(OutputFolder(folder.path() / "nested", true), Error);
+    folder.write("export/config.json", "{}");
+    const fs::path before = fs::current_path();
+    fs::current_path(folder.path() / "export");
+    QVERIFY_EXCEPTION_THROWN(OutputFolder(".", true), Error);
+    QVERIFY_EXCEPTION_THROWN(OutputFolder("../export", true), Error);
+    fs::current_path(before);
+    QCOMPARE(namesIn(folder.path()), (std::vector<std::string>{"export", "nested", "notes"}));
+    QCOMPARE(namesIn(folder.path() / "notes"), std::vector<std::string>{"precious.txt"});
   }
 };
 
