@@ -87,8 +87,13 @@ class FolderExport {
   void writeLayer(const std::string& name, const QuantizedTensor& layer) {
     const ExportUnit& unit = *m_layers.at(name);
     inPlace([&] {
-      for (const PackedTensor& part : m_format.pack(layer, name))
+      std::uint64_t bytes = 0;
+      for (const PackedTensor& part : m_format.pack(layer, name)) {
         m_shards->append(name + "." + part.suffix, part.bytes);
+        if (part.suffix != "weight_shape" && !part.suffix.starts_with("input_")) bytes += part.bytes.size();
+      }
+      const std::lock_guard lock(m_mutex);
+      m_bytes[name] = bytes;
     });
     if (isReadBackAs(unit, layer)) return setWritten(unit);
     promiseDequantized(layer, isStoredTransposed(m_model, unit.tensor->info), nameOf(unit), m_check, m_context);
@@ -104,10 +109,21 @@ class FolderExport {
     });
     m_folder.commit();
     result.bytes = bytesOnDisk(m_options.path);
+    for (const LayerReportPtr& layer : model.source().report.layers)
+      if (const auto bytes = m_bytes.find(layer->name);
+          bytes != m_bytes.end() && bytes->second != layer->quantizedBytes)
+        result.remade.push_back(withSize(*layer, bytes->second));
     return result;
   }
 
  private:
+  // A format may store what the run doesn't need: zero points of symmetric codes, a plain group index, wider scales.
+  static LayerReportPtr withSize(LayerReport report, std::uint64_t bytes) {
+    report.quantizedBytes = bytes;
+    report.bitsPerWeight = 8.0 * static_cast<double>(bytes) / static_cast<double>(*elementCount(report.shape));
+    return std::make_shared<const LayerReport>(std::move(report));
+  }
+
   // Faults name files as they will be called.
   template <typename Work>
   void inPlace(const Work& work) const {
@@ -188,7 +204,8 @@ class FolderExport {
   std::shared_ptr<const Checkpoint> m_readBack;  // of what is still written
   std::map<std::string, const ExportUnit*> m_layers;
   std::mutex m_mutex;
-  std::set<std::string> m_written;  // by the names under which they are read back
+  std::map<std::string, std::uint64_t> m_bytes;  // of codes, scales, zero points and group index, by layer
+  std::set<std::string> m_written;               // by the names under which they are read back
   TensorSink m_sink;
   BackgroundQueue m_copying{1, 0};  // the last member: its thread uses the others
 };

@@ -92,6 +92,9 @@ std::vector<std::string> PromisedModel::unquantizedLinears() const {
     if ((role == TensorRole::Linear || role == TensorRole::Head) && layerOf(tensor).empty())
       names.push_back(layerName(tensor.info.name));
   }
+  // A tied head has no tensor, but loaders still make a linear layer of that name.
+  constexpr const char* kHead = "lm_head";
+  if (m_source.model.find(std::string(kHead) + ".weight") == nullptr) names.emplace_back(kHead);
   return names;
 }
 
