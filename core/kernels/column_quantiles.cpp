@@ -55,8 +55,8 @@ void quartilesBy(const Keys& keys, const StoredRows& weights, std::size_t stride
                  std::size_t lastCol, const ColumnQuartiles& out) {
   using Key = typename Keys::Key;
   constexpr std::size_t kColumns = simd::kSortedColumns<Key>;
+  if (weights.rows == 0) return;
   const std::size_t count = (weights.rows + stride - 1) / stride;
-  if (count == 0) return;
   std::vector<Key> buffer(std::bit_ceil(count) * kColumns);
   const std::span<Key> values = std::span(buffer).first(count * kColumns);
   for (std::size_t first = firstCol; first < lastCol; first += kColumns) {

@@ -58,6 +58,7 @@ std::string commandLineOf(const std::string& model, const QuantRequest& request,
   for (const std::string& glob : request.shareInput) appendOption(command, "--share-input", glob);
   appendOption(command, "--calibration", request.calibration.activationsFile.string());
   if (request.calibration.runModel) appendOption(command, "--text", request.calibration.textFile.string());
+  if (request.calibration.runModel && request.calibration.sequential) command += " --sequential";
   appendOption(command, "--training-text", request.trainingText.string());
   if (request.calibration.holdOutEvery > 0)
     appendOption(command, "--hold-out", std::to_string(request.calibration.holdOutEvery));

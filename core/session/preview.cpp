@@ -95,6 +95,9 @@ void LayerPreview::dequantizeRow(std::size_t row, std::span<float> out) const {
 
 LayerWeightsPtr loadLayerWeights(const Checkpoint& model, std::string_view layer, const RunContext& context) {
   const CheckpointTensor& tensor = requireLayer(model, layer);
+  if (tensor.info.elements == 0)
+    throw inputError(tensor.file + ", tensor '" + tensor.info.name + "'",
+                     "holds no values: its shape is " + toText(tensor.info.shape));
   auto weights = std::make_shared<LayerWeights>();
   inWorkerArena(context, [&] {
     weights->name = layerName(tensor.info.name);

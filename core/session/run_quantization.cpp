@@ -191,18 +191,13 @@ class Run {
   }
 
   [[nodiscard]] GroupInputs inputsOf(const RunGroup& group) {
-    if (!m_provider || isStored(group)) return {};
+    if (!m_provider || !storedReports(group).empty()) return {};
     try {
       const std::vector<std::string> names = namesOf(group);
       return {m_provider->statsFor(names, group.inputs(), m_context), std::nullopt};
     } catch (const Error& error) {
       return {nullptr, error};
     }
-  }
-
-  [[nodiscard]] bool isStored(const RunGroup& group) const {
-    return std::all_of(group.layers.begin(), group.layers.end(),
-                       [this](const PlannedLayer& layer) { return m_store.contains(layer.name); });
   }
 
   void runGroup(std::size_t index, const GroupInputs& inputs) {
