@@ -7,9 +7,9 @@
 #include "app/cli/progress_bar.h"
 #include "core/base/parallel.h"
 #include "core/model/evaluation/generate.h"
-#include "core/model/runner/checkpoint_weights.h"
 #include "core/session/demo_model.h"
 #include "core/session/runnable_model.h"
+#include "core/session/stored_weights.h"
 
 namespace qs::cli {
 
@@ -24,7 +24,7 @@ struct GenerateOptions {
 
 void generate(const GenerateOptions& options, const Environment& environment) {
   const RunnableModel model = makeRunnable(openModel(options.model, environment.executableFolder));
-  const CheckpointWeights weights(model.spec, *model.checkpoint);
+  const StoredWeights weights(model.spec, *model.checkpoint);
   const TransformerRunner runner(model.spec, weights);
   Progress progress;
   const RunContext context = contextOf(environment, options.common, &progress);

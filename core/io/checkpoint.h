@@ -41,6 +41,9 @@ class TensorSource {
   [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantized() const { return nullptr; }
   /// The same read anew, as copyOnce() reads.
   [[nodiscard]] virtual std::shared_ptr<const QuantizedTensor> quantizedOnce() const { return nullptr; }
+  /// How the inputs of this weight matrix are to be quantized, where the file says so (W8A8). Throws Error (Input)
+  /// where what it stores of that is damaged.
+  [[nodiscard]] virtual std::optional<ActivationScheme> inputs() const { return std::nullopt; }
   /// Tells the system that the tensor will be read soon, so that the disk begins.
   virtual void prefetch() const {}
   /// Tells the system that the pages of the tensor won't be needed soon; reading again is always possible.

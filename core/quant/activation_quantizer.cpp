@@ -38,11 +38,15 @@ QuantizedInputs quantizeInputs(MatrixView inputs, const ActivationScheme& scheme
   return result;
 }
 
-void roundInputs(MatrixSpan inputs, ActivationScheme scheme) {
-  if (!scheme.isStatic) scheme.perToken = true;
-  const QuantizedInputs quantized = quantizeInputs(inputs, scheme);
-  for (std::size_t t = 0; t < inputs.rows; ++t)
-    for (std::size_t c = 0; c < inputs.cols; ++c) inputs(t, c) = quantized.codes(t, c) * quantized.scales[t];
+void roundInputs(MatrixSpan inputs, const ActivationScheme& scheme) {
+  const bool oneByOne = !scheme.isStatic && !scheme.perToken;
+  const std::size_t step = oneByOne ? 1 : inputs.rows;
+  for (std::size_t first = 0; first < inputs.rows; first += step) {
+    const MatrixSpan some = inputs.middleRows(first, step);
+    const QuantizedInputs quantized = quantizeInputs(some, scheme);
+    for (std::size_t t = 0; t < some.rows; ++t)
+      for (std::size_t c = 0; c < some.cols; ++c) some(t, c) = quantized.codes(t, c) * quantized.scales[t];
+  }
 }
 
 ActivationScheme staticScheme(float low, float high, bool symmetric) {

@@ -20,9 +20,9 @@ struct QuantizedInputs {
 /// its range from all the tokens given.
 [[nodiscard]] QuantizedInputs quantizeInputs(MatrixView inputs, const ActivationScheme& scheme);
 
-/// Replaces inputs by what their codes stand for. A dynamic per-tensor scale is taken a token at a time, as in decoding
-/// one token, so that the result doesn't depend on which rows come together.
-void roundInputs(MatrixSpan inputs, ActivationScheme scheme);
+/// Replaces inputs by what their codes stand for. The range of a dynamic per-tensor scheme is taken a token at a time,
+/// as in decoding one token, so that the result doesn't depend on which rows come together.
+void roundInputs(MatrixSpan inputs, const ActivationScheme& scheme);
 
 /// The static scheme of a range: affine (codes 0..255), or symmetric with A = max(−low, high). A range that is empty or
 /// below F32's normal numbers gives scale 1, zero point 0.

@@ -6,13 +6,13 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
-#include "core/model/runner/checkpoint_weights.h"
 #include "core/quant/method_registry.h"
 #include "core/session/activation_provider.h"
 #include "core/session/decode_speed.h"
 #include "core/session/model_training.h"
 #include "core/session/run_quantization.h"
 #include "core/session/run_weights.h"
+#include "core/session/stored_weights.h"
 #include "core/session/training_results.h"
 
 namespace qs {
@@ -249,7 +249,7 @@ class Comparison {
   std::string m_whyNotCalibrated;
   std::string m_whyNotRun;
   TokenWindows m_windows;
-  std::optional<CheckpointWeights> m_weights;
+  std::optional<StoredWeights> m_weights;
   std::optional<TransformerRunner> m_runner;
   std::optional<ReferenceRun> m_reference;
 };

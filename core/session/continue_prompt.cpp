@@ -8,6 +8,7 @@
 #include "core/model/evaluation/generate.h"
 #include "core/session/run_weights.h"
 #include "core/session/runnable_model.h"
+#include "core/session/stored_weights.h"
 
 namespace qs {
 
@@ -86,7 +87,7 @@ std::vector<Continuation> continuePrompt(std::shared_ptr<const Checkpoint> model
     results.push_back(std::move(continuation));
     if (observer) observer(results.size() - 1, results.back());
   };
-  const CheckpointWeights plain(runnable.spec, *runnable.checkpoint);
+  const StoredWeights plain(runnable.spec, *runnable.checkpoint);
   const std::vector<int> reference = continueWith(plain, runnable, prompt, request.tokens, context);
   add(described(reference, reference, *runnable.tokenizer, prompt));
   for (const StoredRunPtr& run : request.runs) {

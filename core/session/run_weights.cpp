@@ -8,7 +8,7 @@ namespace qs {
 
 RunWeights::RunWeights(const ArchitectureSpec& spec, const Checkpoint& model, const QuantReport& report,
                        const RunStore& store)
-    : CheckpointWeights(spec, model), m_store(store), m_trained(store.loadVectors().value_or(TrainedVectors{})) {
+    : StoredWeights(spec, model), m_store(store), m_trained(store.loadVectors().value_or(TrainedVectors{})) {
   for (const LayerReportPtr& layer : report.layers) {
     if (!layer->error.empty()) continue;
     const QuantizedTensor tensor = load(layer->name);
@@ -31,8 +31,8 @@ QuantizedTensor RunWeights::load(const std::string& layer) const {
 std::shared_ptr<const Matrix> RunWeights::linear(const LinearSpec& linear, const RunContext& context) const {
   const auto fold = m_folds.find(linear.name + ".weight");
   if (!m_layers.contains(linear.name)) {
-    if (fold == m_folds.end()) return CheckpointWeights::linear(linear, context);
-    auto weights = std::make_shared<Matrix>(*CheckpointWeights::linear(linear, context));
+    if (fold == m_folds.end()) return StoredWeights::linear(linear, context);
+    auto weights = std::make_shared<Matrix>(*StoredWeights::linear(linear, context));
     applyFoldToRows(fold->second, 0, weights->span());
     return weights;
   }
@@ -46,23 +46,25 @@ void RunWeights::headRows(std::size_t first, MatrixSpan out) const {
   if (m_head)
     dequantizeScaledRows(*m_head, first, out);
   else
-    CheckpointWeights::headRows(first, out);
+    StoredWeights::headRows(first, out);
 }
 
 std::vector<float> RunWeights::vector(const std::string& tensor) const {
   const auto trained = m_trained.find(tensor);
-  std::vector<float> values = trained != m_trained.end() ? trained->second : CheckpointWeights::vector(tensor);
+  std::vector<float> values = trained != m_trained.end() ? trained->second : StoredWeights::vector(tensor);
   if (const auto fold = m_folds.find(tensor); fold != m_folds.end()) applyFold(fold->second, values);
   return values;
 }
 
 bool RunWeights::quantizesInputs(const LinearSpec& linear) const {
   const auto found = m_layers.find(linear.name);
-  return found != m_layers.end() && found->second.activations.has_value();
+  return found != m_layers.end() ? found->second.activations.has_value() : StoredWeights::quantizesInputs(linear);
 }
 
 void RunWeights::quantizeInputs(const LinearSpec& linear, MatrixSpan rows) const {
-  roundInputs(rows, *m_layers.at(linear.name).activations);
+  const auto found = m_layers.find(linear.name);
+  if (found == m_layers.end()) return StoredWeights::quantizeInputs(linear, rows);
+  roundInputs(rows, *found->second.activations);
 }
 
 }  // namespace qs

@@ -3,10 +3,10 @@
 #include <map>
 #include <string>
 
-#include "core/model/runner/checkpoint_weights.h"
 #include "core/session/fold_input_scales.h"
 #include "core/session/quant_report.h"
 #include "core/session/run_store.h"
+#include "core/session/stored_weights.h"
 
 namespace qs {
 
@@ -14,7 +14,7 @@ namespace qs {
 /// scaled domain, input scales folded into the operation before, the inputs of W8A8 layers really quantized, and the
 /// norms and biases that were trained. Layers that the run didn't quantize are the checkpoint's. Everything passed in
 /// must outlive it.
-class RunWeights : public CheckpointWeights {
+class RunWeights : public StoredWeights {
  public:
   /// Throws Error (Failed) where a finished layer is missing from the store, or a scale can't be folded.
   RunWeights(const ArchitectureSpec& spec, const Checkpoint& model, const QuantReport& report, const RunStore& store);

@@ -4,9 +4,9 @@
 #include "core/base/parallel.h"
 #include "core/io/formats/model_folder.h"
 #include "core/model/architecture_registry.h"
-#include "core/model/runner/checkpoint_weights.h"
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/model/tokenizer/utf8.h"
+#include "core/session/stored_weights.h"
 
 namespace qs {
 
@@ -52,7 +52,7 @@ TokenWindows windowsOf(const RunnableModel& model, const NamedText& text, const 
 Evaluation evaluateModel(const RunnableModel& model, const NamedText& text, const WindowChoice& choice,
                          const RunnableModel* reference, const RunContext& context) {
   const TokenWindows windows = windowsOf(model, text, choice, context);
-  const CheckpointWeights weights(model.spec, *model.checkpoint);
+  const StoredWeights weights(model.spec, *model.checkpoint);
   const TransformerRunner runner(model.spec, weights);
   if (context.progress != nullptr) {
     const double units = evaluationUnits(model.spec, windows);
@@ -65,7 +65,7 @@ Evaluation evaluateModel(const RunnableModel& model, const NamedText& text, cons
       result = evaluate(runner, windows, nullptr, context);
       return;
     }
-    const CheckpointWeights referenceWeights(reference->spec, *reference->checkpoint);
+    const StoredWeights referenceWeights(reference->spec, *reference->checkpoint);
     const TransformerRunner referenceRunner(reference->spec, referenceWeights);
     ReferenceRun referenceRun(referenceRunner);
     result = evaluate(runner, windows, &referenceRun, context);

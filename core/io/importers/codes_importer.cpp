@@ -19,7 +19,23 @@ constexpr std::int64_t kMxGroup = 32;
 struct CodeSettings {
   int bits = kDefaultBits;
   std::int64_t groupSize = kPerChannel;
+  std::optional<ActivationScheme> dynamicInputs;
 };
+
+// What methods whose inputs get their scale at run time leave to their settings.
+std::optional<ActivationScheme> dynamicInputsOf(const std::string& method, const nlohmann::json& settings) {
+  if (!settings.is_object()) return std::nullopt;
+  const auto found = settings.find("activation");
+  const std::string activation = found != settings.end() && found->is_string() ? found->get<std::string>() : "";
+  if (method == "int8-dynamic") {
+    const bool perToken = activation != "per-tensor";
+    return ActivationScheme{.perToken = perToken, .symmetric = perToken};
+  }
+  const auto flag = settings.find("quantize_inputs");
+  const bool isAsked = flag != settings.end() && flag->is_boolean() && flag->get<bool>();
+  if (isAsked || (method == "smoothquant" && activation != "static")) return ActivationScheme{};
+  return std::nullopt;
+}
 
 nlohmann::json parsed(const Checkpoint::Contents& contents, const char* key) {
   const auto found = contents.metadata.find(key);
@@ -31,6 +47,7 @@ CodeSettings settingsOf(const std::string& layer, const Checkpoint::Contents& co
   CodeSettings settings;
   const auto take = [&settings](const nlohmann::json& method, const nlohmann::json& from) {
     if (method == "mxfp4") settings.groupSize = kMxGroup;  // always, so its settings don't say it
+    if (method.is_string()) settings.dynamicInputs = dynamicInputsOf(method.get<std::string>(), from);
     if (!from.is_object()) return;
     const auto bits = from.find("bits");
     if (bits != from.end() && bits->is_number_integer() && *bits >= 1 && *bits <= 8) settings.bits = bits->get<int>();
@@ -133,10 +150,14 @@ void importStoredCodes(Checkpoint::Contents& contents) {
     if (const CheckpointTensor* codebook = parts.find("codebook"))
       settings.bits = std::clamp<int>(std::bit_width(std::max<std::uint64_t>(codebook->info.elements, 2) - 1), 1, 8);
     Shape shape = codes.shape;
+    std::optional<ActivationScheme> inputs = settings.dynamicInputs;
+    if (parts.find("input_scale") != nullptr)
+      inputs =
+          ActivationScheme{.perToken = false, .isStatic = true, .symmetric = parts.find("input_zero_point") == nullptr};
     const std::string scheme = "codes of " + std::to_string(settings.bits) + " bits";
     contents.tensors.push_back(packedLayerTensor(
         std::move(parts), std::move(shape), DType::F32, scheme,
-        [settings, subject](const PackedTensors& packed) { return unpackCodes(packed, settings, subject); }));
+        [settings, subject](const PackedTensors& packed) { return unpackCodes(packed, settings, subject); }, inputs));
   }
 }
 

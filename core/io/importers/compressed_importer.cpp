@@ -36,6 +36,7 @@ struct Group {
   CompressedScheme scheme;
   std::optional<BlockScaledForm> blockScaled;
   std::optional<Block> block;
+  std::optional<ActivationScheme> inputs;
 };
 
 std::optional<BlockScaledForm> blockScaledForm(const std::string& format) {
@@ -101,6 +102,22 @@ void parseScheme(const QuantizationConfig& weights, const std::string& format, c
     throw mismatchError(subject, "format", "float-quantized with the strategy block", format);
 }
 
+// Inputs as 8-bit integers, a scale a token or one for all; nothing where they stay as they are, or are quantized in a
+// way that isn't run here.
+std::optional<ActivationScheme> inputsOf(const nlohmann::json& json, const std::string& subject) {
+  if (!json.is_object()) return std::nullopt;
+  const QuantizationConfig inputs(json, subject);
+  const std::string strategy = inputs.text("strategy").value_or("tensor");
+  if (inputs.integer("num_bits") != 8 || inputs.text("type").value_or("int") != "int" ||
+      (strategy != "token" && strategy != "tensor"))
+    return std::nullopt;
+  const auto dynamic = json.find("dynamic");
+  const bool isDynamic = dynamic != json.end() && dynamic->is_boolean() && dynamic->get<bool>();
+  return ActivationScheme{.perToken = isDynamic && strategy == "token",
+                          .isStatic = !isDynamic,
+                          .symmetric = inputs.flag("symmetric").value_or(true)};
+}
+
 Group parseGroup(const nlohmann::json& json, const std::string& format, const std::string& subject) {
   if (!json.is_object() || !json.contains("weights") || !json["weights"].is_object())
     throw mismatchError(subject, "weights", "an object", "none");
@@ -108,6 +125,8 @@ Group parseGroup(const nlohmann::json& json, const std::string& format, const st
   Group group;
   parseScheme(QuantizationConfig(json["weights"], subject + ": weights"), own.text("format").value_or(format), subject,
               group);
+  if (json.contains("input_activations"))
+    group.inputs = inputsOf(json["input_activations"], subject + ": input_activations");
   if (json.contains("targets") && json["targets"].is_array())
     for (const nlohmann::json& target : json["targets"])
       if (target.is_string()) group.targets.emplace_back(target.get<std::string>(), subject);
@@ -185,7 +204,7 @@ void importLayers(std::vector<LayerParts> layers, const std::vector<Group>& grou
                                               scale->info.dtype == DType::F32);
     contents.tensors.push_back(packedLayerTensor(std::move(parts), std::move(shape),
                                                  isFloat ? scale->info.dtype : DType::BF16, describe(group),
-                                                 unpackerOf(group, subject)));
+                                                 unpackerOf(group, subject), group.inputs));
   }
 }
 
@@ -200,6 +219,12 @@ void importCompressedTensors(const QuantizationConfig& config, Checkpoint::Conte
   std::vector<Group> groups;
   for (const auto& [name, json] : groupsJson->items())
     groups.push_back(parseGroup(json, format, config.subject() + ": " + name));
+  for (const auto& [name, json] : groupsJson->items())
+    if (json.contains("input_activations") && json["input_activations"].is_object() &&
+        !inputsOf(json["input_activations"], config.subject()))
+      contents.warnings.push_back(config.subject() + ": " + name +
+                                  ": inputs are quantized in a way that isn't run here (only 8-bit integers are): "
+                                  "evaluating takes them as they are");
   importLayers(takeLayers(contents.tensors, "weight_packed",
                           {"weight_packed", "weight_scale", "weight_zero_point", "weight_shape", "weight_g_idx",
                            "weight_global_scale", "input_global_scale"}),

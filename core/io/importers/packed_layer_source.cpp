@@ -1,6 +1,8 @@
 #include "core/io/importers/packed_layer_source.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -46,6 +48,26 @@ void PackedLayerSource::read(std::uint64_t first, std::span<float> out) const {
   }
 }
 
+std::optional<ActivationScheme> PackedLayerSource::inputs() const {
+  if (!m_inputs || !m_inputs->isStatic) return m_inputs;
+  const auto one = [&](const char* suffix) {
+    const CheckpointTensor* const part = m_parts.find(suffix);
+    if (part == nullptr || part->info.elements != 1)
+      throw inputError(m_parts.file() + ": " + m_parts.layer, std::string(suffix) + ": expected one number");
+    float value = 0;
+    part->source->read(0, std::span(&value, 1));
+    return std::pair(value, part->info.dtype);
+  };
+  ActivationScheme scheme = *m_inputs;
+  scheme.scale = one("input_scale").first;
+  if (!(scheme.scale > 0.0F) || !std::isfinite(scheme.scale))
+    throw inputError(m_parts.file() + ": " + m_parts.layer, "input_scale: expected a positive number");
+  if (scheme.symmetric) return scheme;
+  const auto [zero, dtype] = one("input_zero_point");
+  scheme.zeroPoint = std::clamp(static_cast<std::int32_t>(zero) + (dtype == DType::I8 ? 128 : 0), 0, 255);
+  return scheme;
+}
+
 void PackedLayerSource::prefetch() const { m_parts.prefetch(); }
 
 void PackedLayerSource::release() const {
@@ -64,7 +86,7 @@ void PackedLayerSource::dropTensor() const {
 }
 
 CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, std::string scheme,
-                                   PackedLayerSource::Unpack unpack) {
+                                   PackedLayerSource::Unpack unpack, std::optional<ActivationScheme> inputs) {
   CheckpointTensor tensor;
   tensor.info = {.name = parts.layer + ".weight",
                  .dtype = dtype,
@@ -73,7 +95,8 @@ CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, s
                  .bytes = parts.bytes(),
                  .storedScheme = std::move(scheme)};
   tensor.file = parts.file();
-  tensor.source = std::make_shared<const PackedLayerSource>(std::move(parts), std::move(shape), std::move(unpack));
+  tensor.source =
+      std::make_shared<const PackedLayerSource>(std::move(parts), std::move(shape), std::move(unpack), inputs);
   return tensor;
 }
 

@@ -15,14 +15,16 @@ class PackedLayerSource final : public TensorSource {
  public:
   using Unpack = std::function<QuantizedTensor(const PackedTensors&)>;
 
-  PackedLayerSource(LayerParts parts, Shape shape, Unpack unpack)
-      : m_parts(std::move(parts)), m_shape(std::move(shape)), m_unpack(std::move(unpack)) {}
+  /// `inputs` as the configuration says; where they are static, scale and zero point stand in the parts.
+  PackedLayerSource(LayerParts parts, Shape shape, Unpack unpack, std::optional<ActivationScheme> inputs)
+      : m_parts(std::move(parts)), m_shape(std::move(shape)), m_unpack(std::move(unpack)), m_inputs(inputs) {}
 
   /// Throws Error (Input) naming the layer where its components don't fit together.
   void read(std::uint64_t first, std::span<float> out) const override;
   [[nodiscard]] std::optional<TensorView> stored() const override { return std::nullopt; }
   [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantized() const override;
   [[nodiscard]] std::shared_ptr<const QuantizedTensor> quantizedOnce() const override;
+  [[nodiscard]] std::optional<ActivationScheme> inputs() const override;
   void prefetch() const override;
   void release() const override;
   void forget() const override;
@@ -36,12 +38,14 @@ class PackedLayerSource final : public TensorSource {
   LayerParts m_parts;
   Shape m_shape;
   Unpack m_unpack;
+  std::optional<ActivationScheme> m_inputs;
   mutable std::mutex m_mutex;
   mutable std::shared_ptr<const QuantizedTensor> m_tensor;
 };
 
 /// The logical tensor `<layer>.weight` of packed parts. `scheme` is for people.
 [[nodiscard]] CheckpointTensor packedLayerTensor(LayerParts parts, Shape shape, DType dtype, std::string scheme,
-                                                 PackedLayerSource::Unpack unpack);
+                                                 PackedLayerSource::Unpack unpack,
+                                                 std::optional<ActivationScheme> inputs = std::nullopt);
 
 }  // namespace qs
