@@ -295,6 +295,11 @@ void MainWindow::restoreWindowState() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (m_keepsSettings) keepSettings();
+  QMainWindow::closeEvent(event);
+}
+
+void MainWindow::keepSettings() const {
   QSettings settings;
   settings.setValue(QStringLiteral("geometry"), saveGeometry());
   settings.setValue(QStringLiteral("docks"), saveState(kStateVersion));
@@ -302,7 +307,6 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   settings.setValue(QStringLiteral("threads"), m_preferences.threads);
   settings.setValue(QStringLiteral("priority"), static_cast<int>(m_preferences.priority));
   settings.setValue(QStringLiteral("recent"), m_workbench->recent.paths());
-  QMainWindow::closeEvent(event);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

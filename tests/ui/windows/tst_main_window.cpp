@@ -11,6 +11,7 @@
 #include "ui/charts/plot_view.h"
 #include "ui/panels/message_bar.h"
 #include "ui/support/item_roles.h"
+#include "ui/windows/screenshot_run.h"
 
 namespace {
 
@@ -31,6 +32,19 @@ class TestMainWindow : public QObject {
     QVERIFY(f.window.views().currentPlot() == nullptr);
     QVERIFY(!f.child<QPushButton>("runButton")->isEnabled());
     QVERIFY(f.child<QPushButton>("demoButton")->isVisible());
+  }
+
+  void closingKeepsTheSettingsUnlessTheWindowIsForPictures() {
+    {
+      Fixture f;
+      const qs::ScreenshotRun pictures(f.window, {});
+      f.window.setTheme(qs::Theme::Dark);
+      f.window.close();
+      QCOMPARE(QSettings().allKeys(), QStringList());
+    }
+    Fixture f;
+    f.window.close();
+    QVERIFY(QSettings().contains(QStringLiteral("theme")));
   }
 
   void openingAModelFillsTheTreeAndEveryViewOfTheFirstLayer() {
