@@ -71,8 +71,9 @@ void CalibrationForm::setBuiltInText(const std::filesystem::path& file) {
   update();
 }
 
-void CalibrationForm::setNeeded(bool needed) {
+void CalibrationForm::setNeeded(bool needed, bool canRunModel) {
   m_needed = needed;
+  m_canRunModel = canRunModel;
   update();
 }
 
@@ -120,7 +121,11 @@ void CalibrationForm::update() {
   m_sequential->setChecked(m_calibration.sequential);
   m_sequential->setVisible(source == BuiltInText || source == TextFile);
   QString hint;
-  if (source == None && m_needed) hint = tr("This method needs calibration: choose where its inputs come from.");
+  if (source == None && m_needed)
+    hint = m_canRunModel
+               ? tr("This method needs calibration: choose where its inputs come from.")
+               : tr("This method needs calibration, and the model can't be run over a text without config.json "
+                    "and tokenizer: choose an activations file.");
   if (source == TextFile) hint = QString::fromStdString(m_calibration.textFile.filename().string());
   if (source == ActivationsFile) hint = QString::fromStdString(m_calibration.activationsFile.filename().string());
   m_hint->setText(hint);

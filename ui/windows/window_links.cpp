@@ -52,7 +52,7 @@ void updateActions(MainWindow& window) {
                           actions.exportTableMarkdown, actions.exportTablePicture, actions.worse, actions.better}) {
     action->setEnabled(hasModel);
   }
-  actions.start->setEnabled(hasModel && !running);
+  actions.start->setEnabled(hasModel && !running && !lacksCalibration(bench.request.request()));
   actions.cancel->setEnabled(running || bench.exports.isBusy());  // else Esc belongs to the plot
   actions.compareMethods->setEnabled(hasModel && !running);
   actions.chooseMethods->setEnabled(hasModel && !running);
@@ -184,7 +184,9 @@ void linkPreview(MainWindow& window) {
                      showChosenLayers(window);
                      foreseeTraining(window.workbench());
                      updateTitle(window);
+                     updateActions(window);
                    });
+  QObject::connect(&bench.model, &ModelController::canRunFound, form, &MethodForm::setCanRunModel);
   QObject::connect(&bench.foresight, &TrainingController::foreseen, form, &MethodForm::setRunNote);
   QObject::connect(&bench.preview, &PreviewController::weightsReady, &views,
                    [&views, inspector](const LayerWeightsPtr& weights) {

@@ -21,6 +21,7 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
     Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, result});
   });
   connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
+  connect(&preview, &PreviewController::calibrationLacked, this, &Workbench::tellCalibrationLacked);
   connect(&compare, &CompareController::started, this, &Workbench::beginComparison);
   connect(&compare, &CompareController::rowChanged, this, &Workbench::takeCompared);
   joinRun();
@@ -102,6 +103,14 @@ void Workbench::takeCompared(std::size_t index, const ComparisonRow& row) {
   Q_EMIT rowsChanged();
 }
 
+void Workbench::tellCalibrationLacked() {
+  Q_EMIT message({UserMessage::Severity::Information,
+                  tr("%1 needs calibration").arg(styleOf(request.request().method).name),
+                  {},
+                  tr("Choose in the Method panel, under Calibration, where the layers' inputs come from: a run of the "
+                     "model over a text, or an activations file.")});
+}
+
 void Workbench::tellWarnings(const Checkpoint& opened) {
   QStringList warnings;
   for (const std::string& warning : opened.contents().warnings) warnings << QString::fromStdString(warning);
@@ -165,6 +174,7 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
 
 void Workbench::startRun() {
   if (isRunning() || !model.model()) return;
+  if (lacksCalibration(request.request())) return tellCalibrationLacked();
   run.start(model.model(), runRequest());
 }
 

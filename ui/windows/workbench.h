@@ -93,6 +93,7 @@ class Workbench : public QObject {
 
  private:
   void takeModel(const CheckpointPtr& opened);
+  void tellCalibrationLacked();
   void tellWarnings(const Checkpoint& opened);
   void takeFinished(const FinishedRunPtr& finished);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);

@@ -90,6 +90,20 @@ class TestPanels : public QObject {
     QCOMPARE(box->value(), 6);
   }
 
+  void defaultsComeBackAtAClickOnceASettingIsAnother() {
+    qs::MethodForm form;
+    form.show();
+    QSignalSpy edited(&form, &qs::MethodForm::requestEdited);
+    auto* defaults = form.findChild<QPushButton*>(QStringLiteral("defaultsButton"));
+    QVERIFY(!defaults->isEnabled());
+    auto* box = form.findChild<qs::ParamEditor*>(QStringLiteral("bits"))->findChild<QSpinBox*>();
+    QTest::keyClick(box, Qt::Key_Up);
+    QTest::mouseClick(defaults, Qt::LeftButton);
+    QVERIFY(lastRequest(edited).settings.values().empty());
+    QCOMPARE(box->value(), 4);
+    QVERIFY(!defaults->isEnabled());
+  }
+
   void anyGroupSizeMayBeTyped() {
     qs::MethodForm form;
     form.show();

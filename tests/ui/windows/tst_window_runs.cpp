@@ -57,6 +57,41 @@ class TestWindowRuns : public QObject {
              qPrintable(f.window.messages().message().why));
   }
 
+  void aMethodThatNeedsCalibrationTakesTheBuiltInTextWhereTheModelRuns() {
+    Fixture f;
+    f.window.open(qs::ModelController::kDemo);
+    QVERIFY(QTest::qWaitFor([&] { return f.bench().preview.preview() != nullptr; }, kPatience));
+    auto* methods = f.child<QComboBox>("methodBox");
+    const auto* source = f.child<QComboBox>("calibrationSource");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("gptq")));
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().request.request().calibration.runModel, kPatience);
+    QCOMPARE(source->currentText(), QStringLiteral("Model over built-in text"));
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() && f.bench().preview.preview()->report.method == "gptq",
+                             kPatience);
+    QVERIFY(!f.window.messages().isVisible());
+    QVERIFY(f.child<QPushButton>("runButton")->isEnabled());
+    methods->setCurrentIndex(methods->findData(QStringLiteral("rtn")));
+    QVERIFY(!f.bench().request.request().calibration.runModel);
+  }
+
+  void aMethodThatNeedsCalibrationSaysWhereToChooseItWhereTheModelCannotRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* methods = f.child<QComboBox>("methodBox");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("smoothquant")));
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    const qs::UserMessage message = f.window.messages().message();
+    QVERIFY(message.severity == qs::UserMessage::Severity::Information);
+    QVERIFY2(message.toText().contains(QStringLiteral("Calibration")), qPrintable(message.toText()));
+    QVERIFY2(!message.toText().contains(QStringLiteral("--")), qPrintable(message.toText()));
+    const auto* run = f.child<QPushButton>("runButton");
+    QVERIFY(!run->isEnabled() && !f.window.actions().start->isEnabled());
+    QVERIFY2(run->toolTip().contains(QStringLiteral("calibration")), qPrintable(run->toolTip()));
+    QVERIFY(f.window.views().plot(View::Distribution)->hasData());
+    methods->setCurrentIndex(methods->findData(QStringLiteral("rtn")));
+    QVERIFY(run->isEnabled() && !f.window.messages().isVisible());
+  }
+
   void aRunBecomesARowAndFillsAllLayers() {
     Fixture f;
     QVERIFY(f.open());
