@@ -41,6 +41,13 @@ QString typeName(DType type) {
   return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
+/// A share as per cent, short enough for a narrow column: 3 digits, 2 where zeros stand before them.
+QString shortPercent(double share) {
+  constexpr double kLeastWithThree = 0.001;
+  return share < kLeastWithThree ? number::significant(100 * share, 2) + QStringLiteral("\u00a0%")
+                                 : number::percent(share);
+}
+
 }  // namespace
 
 BlockName splitBlock(const QString& tensorName) {
@@ -264,7 +271,7 @@ QVariant ModelTreeModel::display(const Node& node, int column) const {
       return number::size(node.bytes);
     case ErrorColumn:
       if (!node.failure.isEmpty()) return tr("failed");
-      return node.error ? number::percent(*node.error) : QString();
+      return node.error ? shortPercent(*node.error) : QString();
     default:
       return {};
   }
@@ -291,8 +298,10 @@ QString ModelTreeModel::toolTip(const Node& node, int column) const {
   if (!node.failure.isEmpty()) return tr("%1 failed: %2").arg(node.fullName, node.failure);
   if (column == BytesColumn) return number::exactBytes(node.bytes);
   if (column == ErrorColumn && node.error) {
-    return node.children.empty() ? tr("Relative weight error: squared error over squared weights")
-                                 : tr("Relative weight error of the block's worst layer");
+    const QString value = number::significant(100 * *node.error, 6);
+    return (node.children.empty() ? tr("Relative weight error: %1 %, squared error over squared weights")
+                                  : tr("Relative weight error of the block's worst layer: %1 %"))
+        .arg(value);
   }
   if (node.children.empty() && !node.quantizable) return tr("%1\nNot quantized: no linear weight").arg(node.fullName);
   if (node.leftOut) return tr("%1\nNot quantized: the layers of the run leave it out").arg(node.fullName);
