@@ -28,8 +28,9 @@ QHeaderView { background: @base; border: none; }
 QHeaderView::section { background: @base; color: @muted; border: none; border-bottom: 1px solid @divider;
                        padding: 5px 6px; font-weight: 600; }
 QTreeView, QTableView, QTreeWidget, QListView { background: @base; alternate-background-color: @alternate;
-                       color: @text; border: none; selection-background-color: @selection; selection-color: @text;
-                       outline: none; }
+                       color: @text; border: 1px solid @base; selection-background-color: @selection;
+                       selection-color: @text; outline: none; }
+QTreeView:focus, QTableView:focus, QListView:focus { border: 1px solid @accent; }
 QTreeView#facts { padding-left: 9px; padding-right: 6px; }
 QTreeView::item, QListView::item { border: none; padding: 2px 0px; }
 QTableView::item { border: none; padding: 0px 4px; }
@@ -46,6 +47,7 @@ QPushButton:disabled { color: @disabled; background: @window; border-color: @div
 QPushButton[primary="true"] { background: @accent; color: @onAccent; border: 1px solid @accent; font-weight: 600;
                        padding: 5px 8px; }
 QPushButton[primary="true"]:hover { background: @accentHover; }
+QPushButton[primary="true"]:focus { border: 1px solid @text; }
 QPushButton[primary="true"]:disabled { background: @divider; color: @disabled; border-color: @divider; }
 QToolButton { border: none; border-radius: 4px; padding: 3px 6px; color: @text; background: transparent; }
 QToolButton:hover, QToolButton:checked { background: @hover; }

@@ -5,6 +5,7 @@
 #include <QMimeData>
 #include <QScrollArea>
 #include <QTabBar>
+#include <QTableView>
 #include <QTreeView>
 
 #include "tests/ui/windows/window_fixture.h"
@@ -158,6 +159,36 @@ class TestMainWindow : public QObject {
     f.window.actions().previousPane->trigger();
     f.window.actions().previousPane->trigger();
     QCOMPARE(QApplication::focusWidget(), f.child<QLineEdit>("tensorFilter"));
+  }
+
+  void tabLeavesATable() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    auto* table = f.child<QTableView>("comparisonTable");
+    table->setFocus();
+    table->selectRow(0);
+    QTest::keyClick(table, Qt::Key_Tab);
+    QVERIFY(!table->hasFocus());
+    QCOMPARE(table->currentIndex().column(), 0);
+    for (const QTableView* each : f.window.findChildren<QTableView*>()) QVERIFY(!each->tabKeyNavigation());
+  }
+
+  void noErrorOfALayerIsElided() {
+    Fixture f;
+    QVERIFY(f.open());
+    const auto* tree = f.child<QTreeView>("tensorTree");
+    const QModelIndex layer = f.bench().tree.indexOfLayer(QStringLiteral("model.layers.0.mlp.down_proj"));
+    for (const double error : {0.0000437, 0.00000437, 0.437, 0.0437, 0.000437, 4.37e-12}) {
+      auto report = std::make_shared<qs::LayerReport>();
+      report->name = "model.layers.0.mlp.down_proj";
+      report->metrics.weightRelativeError = error;
+      f.bench().tree.setLayerReport(report);
+      const QModelIndex cell = layer.siblingAtColumn(qs::ModelTreeModel::ErrorColumn);
+      const int width = tree->fontMetrics().horizontalAdvance(cell.data().toString());
+      QVERIFY2(width + 8 <= tree->columnWidth(qs::ModelTreeModel::ErrorColumn), qPrintable(cell.data().toString()));
+      QVERIFY(cell.data(Qt::ToolTipRole).toString().contains(QStringLiteral("437")));
+    }
   }
 
   void aLetterActsInThePlotOnly() {
