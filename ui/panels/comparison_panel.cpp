@@ -46,6 +46,7 @@ void dress(QTableView& table) {
   table.setAlternatingRowColors(true);
   table.setSelectionBehavior(QAbstractItemView::SelectRows);
   table.setWordWrap(false);
+  table.setTabKeyNavigation(false);  // Tab leaves the table
   table.verticalHeader()->hide();
   table.verticalHeader()->setDefaultSectionSize(table.fontMetrics().height() + 10);
   table.horizontalHeader()->setHighlightSections(false);
@@ -101,6 +102,11 @@ void ComparisonPanel::joinTable() {
   connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
     if (currentId() >= 0) Q_EMIT rowChosen(currentId());
   });
+  // Also the row that is current already: another run may be shown by now.
+  for (const auto signal : {&QTableView::clicked, &QTableView::activated}) {
+    connect(m_table, signal, this,
+            [this](const QModelIndex& index) { Q_EMIT rowChosen(index.data(NameRole).toInt()); });
+  }
   for (const auto signal : {&QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved}) {
     connect(m_proxy, signal, this, &ComparisonPanel::updateEmpty);
   }
@@ -113,6 +119,8 @@ void ComparisonPanel::setModel(QAbstractItemModel* model) {
   m_table->sortByColumn(-1, Qt::AscendingOrder);
   updateEmpty();
 }
+
+void ComparisonPanel::setCanRetry(std::function<bool(int)> canRetry) { m_canRetry = std::move(canRetry); }
 
 int ComparisonPanel::currentId() const {
   const QModelIndex current = m_table->currentIndex();
@@ -218,6 +226,8 @@ void ComparisonPanel::showMenu(const QPoint& position) {
   if (id < 0) return;
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
+  if (m_table->currentIndex().data(FailedRole).toBool() && m_canRetry && m_canRetry(id))
+    menu->addAction(tr("Retry"), this, [this, id] { Q_EMIT retryRequested(id); });
   menu->addAction(tr("Pin as B"), this, [this, id] { Q_EMIT pinRequested(id); });
   menu->addAction(tr("Remove row"), this, [this, id] { Q_EMIT removeRequested(id); });
   menu->popup(m_table->viewport()->mapToGlobal(position));

@@ -244,10 +244,12 @@ void linkRuns(MainWindow& window) {
   QObject::connect(window.docks().method, &MethodForm::runRequested, &bench, &Workbench::startRun);
   QObject::connect(window.actions().start, &QAction::triggered, &bench, &Workbench::startRun);
   QObject::connect(&views, &ViewArea::runRequested, &bench, &Workbench::startRun);
-  QObject::connect(&bench.run, &RunController::started, &views, [&bench, &views](int, const QuantRequest& request) {
-    views.setRunLayers(runLayers(bench, request));
-    views.setReports({}, styleOf(request.method));
-  });
+  QObject::connect(&bench.run, &RunController::started, &views,
+                   [&bench, &views, table](int id, const QuantRequest& request) {
+                     table->selectId(id);
+                     views.setRunLayers(runLayers(bench, request));
+                     views.setReports({}, styleOf(request.method));
+                   });
   QObject::connect(&bench.run, &RunController::layersReady, &views,
                    [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
   QObject::connect(&bench.run, &RunController::curvesGrown, &views,
@@ -263,6 +265,8 @@ void linkRuns(MainWindow& window) {
   QObject::connect(table, &ComparisonPanel::rowChosen, &bench, &Workbench::showRun);
   QObject::connect(&views, &ViewArea::runSelected, &bench, [&bench](const QString& id) { bench.showRun(id.toInt()); });
   QObject::connect(table, &ComparisonPanel::removeRequested, &bench, &Workbench::removeRun);
+  table->setCanRetry([&bench](int id) { return bench.canRetry(id); });
+  QObject::connect(table, &ComparisonPanel::retryRequested, &bench, &Workbench::retryRun);
   QObject::connect(table, &ComparisonPanel::pinRequested, &bench, &Workbench::pinRun);
   QObject::connect(window.actions().pin, &QAction::triggered, &bench, [&bench] { bench.pinRun(bench.shownId()); });
   QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views, table] {

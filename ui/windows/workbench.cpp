@@ -30,6 +30,7 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
 void Workbench::joinRun() {
   connect(&run, &RunController::started, this, [this](int id, const QuantRequest& started) {
     tree.clearReports();
+    m_asked[id] = started;
     m_shown = -1;
     comparison.setRow(runningRow(started, id));
     Q_EMIT rowsChanged();
@@ -39,6 +40,7 @@ void Workbench::joinRun() {
   connect(&run, &RunController::finished, this, &Workbench::takeFinished);
   connect(&run, &RunController::cancelled, this, [this](int id) {
     comparison.removeRow(id);
+    m_asked.erase(id);
     tree.clearReports();
     Q_EMIT rowsChanged();
     Q_EMIT message({UserMessage::Severity::Information,
@@ -68,6 +70,7 @@ void Workbench::takeModel(const CheckpointPtr& opened) {
   compare.cancel();
   prompt.cancel();
   m_runs.clear();
+  m_asked.clear();
   m_shown = -1;
   m_pinned = -1;
   m_tensor.clear();
@@ -205,9 +208,18 @@ void Workbench::pinRun(int id) {
 void Workbench::removeRun(int id) {
   if (id == kReferenceId || (run.isBusy() && !finishedRun(id))) return;
   m_runs.erase(id);
+  m_asked.erase(id);
   comparison.removeRow(id);
   if (m_pinned == id) pinRun(id);
   Q_EMIT rowsChanged();
+}
+
+void Workbench::retryRun(int id) {
+  const auto failed = m_asked.find(id);
+  if (failed == m_asked.end() || isRunning() || !model.model()) return;
+  const QuantRequest wanted = failed->second;
+  removeRun(id);
+  run.start(model.model(), wanted);
 }
 
 }  // namespace qs

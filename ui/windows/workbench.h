@@ -64,6 +64,8 @@ class Workbench : public QObject {
     m_calibrationText = std::move(calibration);
     m_trainingText = std::move(training);
   }
+  /// Whether a row's run can be asked for again: not that of a comparison.
+  [[nodiscard]] bool canRetry(int id) const { return m_asked.contains(id); }
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   /// Every layer that can be looked at: all linears.
@@ -81,6 +83,8 @@ class Workbench : public QObject {
   void showRun(int id);
   void pinRun(int id);
   void removeRun(int id);
+  /// Runs what a failed row was asked for again, in its place.
+  void retryRun(int id);
   /// A row of a comparison, as far as it is measured: a run like others once it is finished.
   void takeCompared(std::size_t index, const qs::ComparisonRow& row);
 
@@ -102,6 +106,7 @@ class Workbench : public QObject {
 
   QString m_tensor;
   std::map<int, FinishedRunPtr> m_runs;
+  std::map<int, QuantRequest> m_asked;  ///< what each run's row was asked for
   int m_shown = -1;
   int m_pinned = -1;
   std::filesystem::path m_calibrationText;

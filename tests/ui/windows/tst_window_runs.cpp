@@ -2,12 +2,14 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QSpinBox>
+#include <QTableView>
 #include <QToolButton>
 
 #include <algorithm>
 
 #include "tests/ui/windows/window_fixture.h"
 #include "ui/charts/plot_view.h"
+#include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/progress_strip.h"
@@ -105,6 +107,37 @@ class TestWindowRuns : public QObject {
     QVERIFY(f.run());  // the same again comes from the store
     QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
                              kPatience);
+  }
+
+  void afterAFailedRunTheRowBeforeIsShownByAClick() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    const int shown = f.bench().shownId();
+    auto* table = f.child<QTableView>("comparisonTable");
+    qs::QuantRequest request = f.bench().request.request();
+    request.layers.include = {"nowhere*"};
+    f.bench().request.edit(request);
+    f.click("runButton");
+    QCOMPARE(table->currentIndex().row(), 2);  // the new run's
+    using Status = qs::ComparisonEntry::Status;
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == Status::Failed, kPatience);
+    QVERIFY(f.bench().shownRun() == nullptr);
+    const auto clickRow = [table](int row) {
+      QTest::mouseClick(table->viewport(), Qt::LeftButton, {},
+                        table->visualRect(table->model()->index(row, 0)).center());
+    };
+    clickRow(1);
+    QCOMPARE(f.bench().shownId(), shown);
+    QSignalSpy chosen(f.window.docks().comparison, &qs::ComparisonPanel::rowChosen);
+    clickRow(1);  // current already
+    QVERIFY(!chosen.isEmpty());
+    const int failed = f.bench().comparison.rows().back().id;
+    QVERIFY(f.bench().canRetry(failed));
+    f.bench().retryRun(failed);
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
+    QCOMPARE(f.bench().comparison.rows().size(), std::size_t{3});
+    QVERIFY(f.bench().comparison.rows().back().id != failed);
   }
 
   void cancellingARunLeavesNoRow() {
