@@ -149,13 +149,12 @@ void linkComparison(MainWindow& window) {
                    [table](const ComparisonPlan& plan, const ComparisonResult& result) {
                      table->setNote(resultNote(plan, result));
                    });
-  QObject::connect(&bench.compare, &CompareController::failed, &bench, &Workbench::message);
   QObject::connect(&bench.compare, &CompareController::cancelled, &bench, [&bench] {
-    Q_EMIT bench.message(
-        {UserMessage::Severity::Information,
-         MainWindow::tr("The comparison was cancelled"),
-         {},
-         MainWindow::tr("Finished rows stay; running it again takes finished layers from the store.")});
+    Q_EMIT bench.message({UserMessage::Severity::Information,
+                          MainWindow::tr("The comparison was cancelled"),
+                          {},
+                          MainWindow::tr("Finished rows stay; running it again takes finished layers from the store."),
+                          UserMessage::About::Comparison});
   });
   QObject::connect(&bench.compare, &CompareController::busyChanged, &window.progress(), &ProgressStrip::setBusy);
   QObject::connect(&bench.compare, &CompareController::progressPolled, &window.progress(), &ProgressStrip::setProgress);

@@ -203,7 +203,8 @@ void linkPreview(MainWindow& window) {
                        Q_EMIT bench.message({UserMessage::Severity::Error,
                                              MainWindow::tr("%1 can't quantize this layer").arg(style.name),
                                              QString::fromStdString(preview->report.error),
-                                             MainWindow::tr("Choose other settings, or another method.")});
+                                             MainWindow::tr("Choose other settings, or another method."),
+                                             UserMessage::About::Preview});
                      }
                    });
   QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
@@ -308,6 +309,7 @@ void linkWindow(MainWindow& window) {
   linkPrompt(window);
   linkAudit(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
+  QObject::connect(&window.workbench(), &Workbench::messagesOutdated, &window.messages(), &MessageBar::dismissAbout);
   window.progress().setIdleText(idleText(window.workbench()));
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::ChangeColumn, ComparisonModel::KlColumn,
                            ComparisonModel::TopOneColumn, ComparisonModel::SpeedupColumn}) {

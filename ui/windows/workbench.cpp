@@ -16,15 +16,39 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
   connect(&model, &ModelController::openFailed, this,
           [this](const QString&, const UserMessage& text) { Q_EMIT message(text); });
   connect(&request, &RequestController::requestChanged, &preview, &PreviewController::setRequest);
-  connect(&exports, &ExportController::exportFailed, this, &Workbench::message);
-  connect(&exports, &ExportController::exported, this, [this](const QString& path, const QString& result) {
-    Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, result});
-  });
-  connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
-  connect(&preview, &PreviewController::calibrationLacked, this, &Workbench::tellCalibrationLacked);
   connect(&compare, &CompareController::started, this, &Workbench::beginComparison);
   connect(&compare, &CompareController::rowChanged, this, &Workbench::takeCompared);
+  joinMessages();
   joinRun();
+}
+
+void Workbench::joinMessages() {
+  using About = UserMessage::About;
+  const auto passOn = [this](About about) { return [this, about](const UserMessage& text) { tell(text, about); }; };
+  connect(&exports, &ExportController::exportFailed, this, passOn(About::Export));
+  connect(&exports, &ExportController::exported, this, [this](const QString& path, const QString& result) {
+    tell({UserMessage::Severity::Information, tr("Written"), path, result}, About::Export);
+  });
+  connect(&preview, &PreviewController::previewFailed, this, passOn(About::Preview));
+  connect(&preview, &PreviewController::calibrationLacked, this, &Workbench::tellCalibrationLacked);
+  connect(&compare, &CompareController::failed, this, passOn(About::Comparison));
+  connect(&prompt, &PromptController::failed, this, passOn(About::Prompt));
+  const auto outdate = [this](About about) { return [this, about] { Q_EMIT messagesOutdated(about); }; };
+  connect(&run, &RunController::started, this, outdate(About::Run));
+  connect(&compare, &CompareController::started, this, outdate(About::Comparison));
+  connect(&preview, &PreviewController::previewReady, this, outdate(About::Preview));
+  connect(this, &Workbench::tensorChanged, this, outdate(About::Preview));
+  connect(&exports, &ExportController::busyChanged, this, [this](bool busy) {
+    if (busy) Q_EMIT messagesOutdated(About::Export);
+  });
+  connect(&prompt, &PromptController::busyChanged, this, [this](bool busy) {
+    if (busy) Q_EMIT messagesOutdated(About::Prompt);
+  });
+}
+
+void Workbench::tell(UserMessage text, UserMessage::About about) {
+  text.about = about;
+  Q_EMIT message(text);
 }
 
 void Workbench::joinRun() {
@@ -43,14 +67,15 @@ void Workbench::joinRun() {
     m_asked.erase(id);
     tree.clearReports();
     Q_EMIT rowsChanged();
-    Q_EMIT message({UserMessage::Severity::Information,
-                    tr("The run was cancelled"),
-                    {},
-                    tr("Running it again takes the finished layers from the store.")});
+    tell({UserMessage::Severity::Information,
+          tr("The run was cancelled"),
+          {},
+          tr("Running it again takes the finished layers from the store.")},
+         UserMessage::About::Run);
   });
   connect(&run, &RunController::failed, this, [this](int id, const UserMessage& text) {
     endRow(id, ComparisonEntry::Status::Failed, text.why);
-    Q_EMIT message(text);
+    tell(text, UserMessage::About::Run);
   });
 }
 
@@ -107,11 +132,13 @@ void Workbench::takeCompared(std::size_t index, const ComparisonRow& row) {
 }
 
 void Workbench::tellCalibrationLacked() {
-  Q_EMIT message({UserMessage::Severity::Information,
-                  tr("%1 needs calibration").arg(styleOf(request.request().method).name),
-                  {},
-                  tr("Choose in the Method panel, under Calibration, where the layers' inputs come from: a run of the "
-                     "model over a text, or an activations file.")});
+  tell({UserMessage::Severity::Information,
+        tr("%1 needs calibration").arg(styleOf(request.request().method).name),
+        {},
+        tr("Choose in the Method panel, under Calibration, where the layers' inputs come from: a run of the model over "
+           "a "
+           "text, or an activations file.")},
+       UserMessage::About::Preview);
 }
 
 void Workbench::tellWarnings(const Checkpoint& opened) {
@@ -131,8 +158,9 @@ void Workbench::takeFinished(const FinishedRunPtr& finished) {
   Q_EMIT rowsChanged();
   showRun(finished->id);
   if (const std::string early = trainingEndedEarly(*finished->report); !early.empty())
-    Q_EMIT message({UserMessage::Severity::Information, tr("The training ended early"), QString::fromStdString(early),
-                    tr("Its row holds that step. A stopped training goes on when it is run again.")});
+    tell({UserMessage::Severity::Information, tr("The training ended early"), QString::fromStdString(early),
+          tr("Its row holds that step. A stopped training goes on when it is run again.")},
+         UserMessage::About::Run);
 }
 
 FinishedRunPtr Workbench::finishedRun(int id) const {

@@ -94,10 +94,14 @@ class Workbench : public QObject {
   void pinChanged();
   void rowsChanged();
   void message(const qs::UserMessage& message);
+  /// Messages about such a job are out of date.
+  void messagesOutdated(qs::UserMessage::About about);
 
  private:
   void takeModel(const CheckpointPtr& opened);
   void tellCalibrationLacked();
+  void tell(UserMessage text, UserMessage::About about);
+  void joinMessages();
   void tellWarnings(const Checkpoint& opened);
   void takeFinished(const FinishedRunPtr& finished);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);

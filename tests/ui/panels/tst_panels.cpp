@@ -231,6 +231,16 @@ class TestPanels : public QObject {
     QVERIFY(!bar.isVisible());
   }
 
+  void aMessageAboutAJobGoesWithTheNextOfItsKindOnly() {
+    using About = qs::UserMessage::About;
+    qs::MessageBar bar;
+    bar.showMessage({.what = QStringLiteral("The run was cancelled"), .why = {}, .whatToDo = {}, .about = About::Run});
+    bar.dismissAbout(About::Preview);
+    QVERIFY(bar.isVisible());
+    bar.dismissAbout(About::Run);
+    QVERIFY(!bar.isVisible());
+  }
+
   void theStartPageAsksForAFileOrTheDemo() {
     qs::StartPage page;
     page.show();

@@ -134,7 +134,9 @@ class TestWindowRuns : public QObject {
     QVERIFY(!chosen.isEmpty());
     const int failed = f.bench().comparison.rows().back().id;
     QVERIFY(f.bench().canRetry(failed));
+    QVERIFY(f.window.messages().isVisible());
     f.bench().retryRun(failed);
+    QVERIFY(!f.window.messages().isVisible());
     QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
     QCOMPARE(f.bench().comparison.rows().size(), std::size_t{3});
     QVERIFY(f.bench().comparison.rows().back().id != failed);
