@@ -74,7 +74,9 @@ ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
   m_compare = new QPushButton(tr("Compare methods"), this);
   m_compare->setObjectName(QStringLiteral("compareButton"));
   m_compare->setProperty("primary", true);
-  m_compare->setToolTip(tr("Run the usual methods over the model and measure each (Ctrl+Shift+R)"));
+  m_compare->setToolTip(
+      tr("Run the usual methods over the model and measure each: the form's method with the form's "
+         "settings, the others with their defaults (Ctrl+Shift+R)"));
   m_choose = new QPushButton(tr("Choose…"), this);
   m_choose->setObjectName(QStringLiteral("chooseButton"));
   m_choose->setToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them"));

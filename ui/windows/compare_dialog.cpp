@@ -91,7 +91,10 @@ void CompareDialog::addMethods() {
   };
   add(kUnquantized, tr("Unquantized (reference)"), tr("The model as it is, sized at 16 bits a weight"));
   for (const MethodInfo& method : allMethods()) {
-    add(method.id, QString::fromStdString(method.name), QString::fromStdString(method.summary));
+    const QString name = QString::fromStdString(method.name);
+    const bool hasSettings = method.id == m_base.method && !m_base.settings.values().empty();
+    add(method.id, hasSettings ? tr("%1, with the settings of the form").arg(name) : name,
+        QString::fromStdString(method.summary));
   }
 }
 
@@ -133,7 +136,9 @@ ComparisonPlan CompareDialog::plan() const {
   for (int row = 0; row < m_methods->count(); ++row) {
     const QListWidgetItem* item = m_methods->item(row);
     if (item->checkState() != Qt::Checked) continue;
-    plan.request.methods.push_back({.method = item->data(Qt::UserRole).toString().toStdString(), .settings = {}});
+    const std::string method = item->data(Qt::UserRole).toString().toStdString();
+    plan.request.methods.push_back(
+        {.method = method, .settings = method == m_base.method ? m_base.settings : Settings()});
   }
   plan.request.base = m_base;
   plan.request.base.calibration = {};

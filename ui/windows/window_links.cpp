@@ -227,6 +227,17 @@ bool areSettingsShown(const std::vector<ComparisonEntry>& rows) {
   return std::ranges::none_of(rows, isMeasured) || std::ranges::any_of(rows, isRepeated);
 }
 
+/// The weight error gives way to what a comparison measures, unless a row has nothing else to be compared by.
+bool isWeightErrorShown(const std::vector<ComparisonEntry>& rows) {
+  const auto isMeasured = [](const ComparisonEntry& row) { return row.perplexity.has_value(); };
+  const auto hasNothingElse = [](const ComparisonEntry& row) {
+    const bool isAtWork =
+        row.status == ComparisonEntry::Status::Waiting || row.status == ComparisonEntry::Status::Running;
+    return row.weightError && !row.perplexity && !isAtWork;
+  };
+  return std::ranges::none_of(rows, isMeasured) || std::ranges::any_of(rows, hasNothingElse);
+}
+
 /// The layers of a run; a filter that names none lets the run fail, which says why.
 QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
   try {
@@ -276,6 +287,7 @@ void linkRuns(MainWindow& window) {
                             return row.outputError.has_value();
                           }));
     table->setColumnShown(ComparisonModel::SettingsColumn, areSettingsShown(rows));
+    table->setColumnShown(ComparisonModel::WeightErrorColumn, isWeightErrorShown(rows));
     QString title;
     const auto points = tradeoffPoints(bench.comparison.rows(), &title);
     const bool isShown = points.size() > 1 || bench.compare.isBusy();
