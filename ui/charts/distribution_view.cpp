@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/quant/method_registry.h"
 #include "ui/charts/report_text.h"
 #include "ui/charts/series_layer.h"
 #include "ui/support/number_format.h"
@@ -42,6 +43,14 @@ std::optional<std::size_t> binAt(const Histogram& histogram, double x) {
 QString countAt(const Histogram& histogram, double x) {
   const auto bin = binAt(histogram, x);
   return bin ? number::count(histogram.counts[*bin]) : QStringLiteral("0");
+}
+
+/// Whether the levels are drawn: so many that they can be told apart, and of the weights, not of scaled inputs'
+/// weights.
+bool areLevelsShown(const LayerReport& report) {
+  constexpr std::size_t kMostLevels = 64;
+  const MethodInfo* method = findMethod(report.method);
+  return !report.levels.empty() && report.levels.size() <= kMostLevels && (method == nullptr || !method->scalesInputs);
 }
 
 double largestCount(const Histogram& histogram) {
@@ -167,7 +176,7 @@ void DistributionView::drawPaths(QPainter& painter, const PlotFrame& frame) cons
 }
 
 void DistributionView::drawLevels(QPainter& painter, const PlotFrame& frame) const {
-  if (m_report->levels.empty()) return;
+  if (!areLevelsShown(*m_report)) return;
   QPainterPath marks;
   for (const float level : m_report->levels) {
     const double x = frame.rect.left() + xAxis().fractionOf(level) * frame.rect.width();
@@ -185,8 +194,8 @@ std::vector<PlotEntry> DistributionView::legend(const Palette& colors) const {
   if (m_pinned && !m_pinned->after.counts.empty())
     entries.push_back(
         {.color = colors.method(m_pinnedStyle.slot), .label = tr("B after"), .swatch = Swatch::DashedLine});
-  if (!m_report->levels.empty())
-    entries.push_back({.label = tr("%1 levels (ticks at the top)").arg(m_report->levels.size())});
+  if (areLevelsShown(*m_report))
+    entries.push_back({.label = tr("%1 levels of a typical group (ticks at the top)").arg(m_report->levels.size())});
   return entries;
 }
 
