@@ -1,5 +1,6 @@
 #include <QCheckBox>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -199,6 +200,27 @@ class TestPanels : public QObject {
     QTest::mouseClick(facts->viewport(), Qt::LeftButton, {}, facts->visualItemRect(outlier).center());
     QVERIFY(channel.count() >= 1);
     QCOMPARE(channel.first().first().toUInt(), 17U);
+  }
+
+  void theInspectorTellsWhichSideOfAStoredMatrixIsTheInputs() {
+    qs::InspectorPanel inspector;
+    inspector.resize(160, 300);
+    inspector.show();
+    qs::TensorInfo tensor;
+    tensor.name = "transformer.h.0.attention_with_a_long_name.c_attn.weight";
+    tensor.shape = {48, 144};
+    const auto says = [&inspector](const char* text) {
+      for (const QLabel* label : inspector.findChildren<QLabel*>())
+        if (label->text().contains(QString::fromUtf8(text))) return true;
+      return false;
+    };
+    inspector.setTensor(tensor, {}, true);
+    QVERIFY(says("(inputs × outputs)"));
+    const auto* title = inspector.findChild<QLabel*>(QStringLiteral("inspectorTitle"));
+    QVERIFY2(title->text().contains(QChar(0x2026)), qPrintable(title->text()));
+    QVERIFY(title->toolTip().endsWith(QStringLiteral("c_attn")));
+    inspector.setTensor(tensor, {});
+    QVERIFY(says("(outputs × inputs)"));
   }
 
   void theProgressStripTellsUnitsAndTimeLeft() {
