@@ -12,6 +12,7 @@
 #include "ui/charts/report_text.h"
 #include "ui/charts/series_layer.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -66,7 +67,8 @@ DistributionView::DistributionView(QWidget* parent) : PlotView(parent), m_layer(
   m_layer->addLine();
   m_logButton = new QToolButton;
   m_logButton->setText(tr("Log y"));
-  m_logButton->setToolTip(tr("Counts on a logarithmic axis (L). Empty bins are drawn at the floor, 0.5."));
+  m_logButton->setToolTip(
+      wrappedToolTip(tr("Counts on a logarithmic axis (L). Empty bins are drawn at the floor, 0.5.")));
   m_logButton->setCheckable(true);
   m_logButton->setChecked(true);
   m_logButton->setAccessibleName(tr("Logarithmic counts"));

@@ -10,6 +10,7 @@
 #include "core/session/layer_filter.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 
@@ -248,7 +249,7 @@ QVariant ModelTreeModel::data(const QModelIndex& index, int role) const {
       if (column != ErrorColumn || !node.error || m_largestError <= 0) return {};
       return *node.error / m_largestError;
     case Qt::ToolTipRole:
-      return toolTip(node, column);
+      return wrappedToolTip(toolTip(node, column));
     case Qt::TextAlignmentRole:
       return column == NameColumn || column == TypeColumn ? QVariant() : QVariant(Qt::AlignRight | Qt::AlignVCenter);
     default:
@@ -262,7 +263,8 @@ QVariant ModelTreeModel::display(const Node& node, int column) const {
     case NameColumn:
       return node.name;
     case ShapeColumn:
-      return isBlock ? tr("%1 tensors").arg(node.children.size()) : QString::fromStdString(toText(node.shape));
+      return isBlock ? number::counted(node.children.size(), tr("1 tensor"), tr("%1 tensors"))
+                     : QString::fromStdString(toText(node.shape));
     case TypeColumn:
       return node.type;
     case ParametersColumn:
@@ -305,7 +307,7 @@ QString ModelTreeModel::toolTip(const Node& node, int column) const {
   }
   if (node.children.empty() && !node.quantizable) return tr("%1\nNot quantized: no linear weight").arg(node.fullName);
   if (node.leftOut) return tr("%1\nNot quantized: the layers of the run leave it out").arg(node.fullName);
-  return node.fullName;
+  return column == NameColumn ? node.fullName : display(node, column).toString();
 }
 
 QVariant ModelTreeModel::headerData(int section, Qt::Orientation orientation, int role) const {

@@ -1,4 +1,5 @@
 #include "ui/panels/calibration_form.h"
+#include "ui/support/tool_tip.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -27,19 +28,20 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
   m_source->setObjectName(QStringLiteral("calibrationSource"));
   m_source->setAccessibleName(tr("Calibration"));
   m_source->setToolTip(
-      tr("What the layers' inputs are taken from. Calibrated methods and the output error need them."));
+      wrappedToolTip(tr("What the layers' inputs are taken from. Calibrated methods and the output error need them.")));
   m_source->addItems({tr("None"), tr("Model over built-in text"), tr("Model over a text…"), tr("Activations file…")});
   m_source->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   m_source->setMinimumContentsLength(8);
   m_source->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   m_holdOut = new QCheckBox(tr("Keep every 8th row out"), this);
   m_holdOut->setObjectName(QStringLiteral("holdOut"));
-  m_holdOut->setToolTip(tr("Rows that take no part in calibration; the error over them is reported beside"));
+  m_holdOut->setToolTip(
+      wrappedToolTip(tr("Rows that take no part in calibration; the error over them is reported beside")));
   m_sequential = new QCheckBox(tr("On quantized layers' outputs"), this);
   m_sequential->setObjectName(QStringLiteral("sequential"));
-  m_sequential->setToolTip(tr(
+  m_sequential->setToolTip(wrappedToolTip(tr(
       "Sequential calibration: in a run over all layers each one is calibrated on what the quantized layers before it "
-      "give; else on the unquantized model's"));
+      "give; else on the unquantized model's")));
   m_hint = new QLabel(this);
   m_hint->setWordWrap(true);
   m_hint->setProperty("textStyle", QLatin1String("muted"));

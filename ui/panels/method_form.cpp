@@ -17,6 +17,7 @@
 #include "ui/panels/layer_filter_form.h"
 #include "ui/panels/param_editor.h"
 #include "ui/support/item_roles.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -177,7 +178,8 @@ void MethodForm::rebuild(const MethodInfo& method) {
   moreButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   auto* heading = new QLabel(tr("Introductory forms"), m_content);
   heading->setProperty("textStyle", QLatin1String("heading"));
-  heading->setToolTip(tr("How introductory texts write the method, kept for comparing; not what was published"));
+  heading->setToolTip(
+      wrappedToolTip(tr("How introductory texts write the method, kept for comparing; not what was published")));
   auto* compareForms = new QPushButton(tr("Compare with the published form"), m_content);
   compareForms->setObjectName(QStringLiteral("compareForms"));
   compareForms->setToolTip(tr("Quantize the model both ways and measure each"));
@@ -268,9 +270,9 @@ void MethodForm::setRunNote(const QString& note) {
 void MethodForm::updateRun() {
   const bool lacks = lacksCalibration(m_request);
   m_run->setEnabled(m_hasModel && !m_running && !lacks);
-  m_run->setToolTip(
+  m_run->setToolTip(wrappedToolTip(
       lacks ? tr("%1 needs calibration: choose above where its inputs come from").arg(m_method->currentText())
-            : tr("Quantize every layer of the model with these settings (Ctrl+R)"));
+            : tr("Quantize every layer of the model with these settings (Ctrl+R)")));
 }
 
 }  // namespace qs

@@ -144,7 +144,7 @@ void ModelPanel::updateCount() {
   if (m_proxy == nullptr) return;
   const int shown = countTensors(*m_proxy);
   const int all = countTensors(*m_proxy->sourceModel());
-  m_count->setText(shown == all ? tr("%1 tensors").arg(number::count(static_cast<std::uint64_t>(all)))
+  m_count->setText(shown == all ? number::counted(static_cast<std::uint64_t>(all), tr("1 tensor"), tr("%1 tensors"))
                                 : tr("%1 of %2 tensors")
                                       .arg(number::count(static_cast<std::uint64_t>(shown)),
                                            number::count(static_cast<std::uint64_t>(all))));

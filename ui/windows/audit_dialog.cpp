@@ -136,8 +136,9 @@ void AuditDialog::setReport(const AuditReportPtr& report) {
   m_model.setReport(report);
   const auto faults = static_cast<std::uint64_t>(report->faultCount());
   m_summary->setText(
-      tr("%1: %2 tensors, %3 bits/weight. %4")
-          .arg(QString::fromStdString(report->format), number::count(report->tensors.size()),
+      tr("%1: %2, %3 bits/weight. %4")
+          .arg(QString::fromStdString(report->format),
+               number::counted(report->tensors.size(), tr("1 tensor"), tr("%1 tensors")),
                number::bits(report->bitsPerWeight()),
                faults == 0 ? tr("No faults found.") : tr("⚠ Faults found: %1.").arg(number::count(faults))));
   update();

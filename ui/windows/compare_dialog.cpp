@@ -14,6 +14,7 @@
 #include <set>
 
 #include "core/quant/method_registry.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -51,7 +52,8 @@ CompareDialog::CompareDialog(const QuantRequest& base, BuiltInTexts texts, QWidg
   rows->addRow(tr("Windows"), m_windows);
   m_sequential = new QCheckBox(tr("Layer by layer, on what the quantized layers before give"), this);
   m_sequential->setObjectName(QStringLiteral("sequentialComparison"));
-  m_sequential->setToolTip(tr("Sequential calibration; else all layers see the unquantized model's inputs"));
+  m_sequential->setToolTip(
+      wrappedToolTip(tr("Sequential calibration; else all layers see the unquantized model's inputs")));
   m_sequential->setChecked(m_base.calibration.sequential);
   rows->addRow(QString(), m_sequential);
   m_warning = new QLabel(this);

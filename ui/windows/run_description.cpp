@@ -89,7 +89,8 @@ QString settingsText(const QuantRequest& request) {
   }
   if (const QString scales = scaleText(*method, request.scaleType); !scales.isEmpty()) parts << scales;
   if (!(request.layers == LayerFilter())) parts << translate("layers %1").arg(layerFilterText(request.layers));
-  if (!request.overrides.empty()) parts << translate("%1 overrides").arg(request.overrides.size());
+  if (!request.overrides.empty())
+    parts << number::counted(request.overrides.size(), translate("1 override"), translate("%1 overrides"));
   return parts.join(QStringLiteral(", "));
 }
 

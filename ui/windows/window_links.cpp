@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/session/linear_weights.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
 #include "ui/panels/layer_filter_form.h"
@@ -27,8 +28,9 @@ namespace {
 QString idleText(const Workbench& bench) {
   const auto& model = bench.model.model();
   if (!model) return MainWindow::tr("No model open");
-  return MainWindow::tr("%1: %2 tensors, %3")
-      .arg(QString::fromStdString(model->displayName()), number::count(model->tensors().size()),
+  return MainWindow::tr("%1: %2, %3")
+      .arg(QString::fromStdString(model->displayName()),
+           number::counted(model->tensors().size(), MainWindow::tr("1 tensor"), MainWindow::tr("%1 tensors")),
            number::size(modelBytes(*model)));
 }
 
@@ -149,7 +151,8 @@ void linkSelection(MainWindow& window) {
                    [&window, &bench, &views](const QString& tensor, const QString& layer) {
                      const CheckpointTensor* stored = bench.model.model()->find(tensor.toStdString());
                      if (stored != nullptr)
-                       window.docks().inspector->setTensor(stored->info, QString::fromStdString(stored->file));
+                       window.docks().inspector->setTensor(stored->info, QString::fromStdString(stored->file),
+                                                           isStoredTransposed(*bench.model.model(), stored->info));
                      if (layer.isEmpty()) views.setNoMatrix();
                      window.docks().model->selectLayer(layer);
                      views.selectLayer(layer);
