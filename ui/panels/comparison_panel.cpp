@@ -16,12 +16,14 @@
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/palette.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
 
 constexpr int kStretchedColumn = 1;  ///< the settings take what is left
 constexpr int kLeastStretched = 96;
+constexpr int kMostForced = 220;  ///< the settings get as much of their text, even where the table has to scroll then
 constexpr double kPictureScale = 2.0;
 
 /// Sorts by raw numbers. The reference row comes first and rows without a number last, whichever way it sorts.
@@ -75,11 +77,12 @@ ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
   m_compare->setObjectName(QStringLiteral("compareButton"));
   m_compare->setProperty("primary", true);
   m_compare->setToolTip(
-      tr("Run the usual methods over the model and measure each: the form's method with the form's "
-         "settings, the others with their defaults (Ctrl+Shift+R)"));
+      wrappedToolTip(tr("Run the usual methods over the model and measure each: the form's method with the form's "
+                        "settings, the others with their defaults (Ctrl+Shift+R)")));
   m_choose = new QPushButton(tr("Choose…"), this);
   m_choose->setObjectName(QStringLiteral("chooseButton"));
-  m_choose->setToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them"));
+  m_choose->setToolTip(
+      wrappedToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them")));
 
   auto* head = new QHBoxLayout;
   head->setContentsMargins(12, 4, 8, 4);
@@ -214,7 +217,8 @@ void ComparisonPanel::fitColumns() {
     m_table->setColumnWidth(column, m_table->columnWidth(column) + 4);
     if (column != kStretchedColumn) others += m_table->columnWidth(column);
   }
-  m_table->setColumnWidth(kStretchedColumn, std::max(kLeastStretched, m_table->viewport()->width() - others));
+  const int least = std::clamp(m_table->columnWidth(kStretchedColumn), kLeastStretched, kMostForced);
+  m_table->setColumnWidth(kStretchedColumn, std::max(least, m_table->viewport()->width() - others));
   m_table->horizontalHeader()->setStretchLastSection(true);
 }
 
