@@ -122,6 +122,20 @@ class TestPanels : public QObject {
     QCOMPARE(box->currentText(), QStringLiteral("48"));
   }
 
+  void groupSizesAreNamedInEveryMethod() {
+    for (const qs::MethodInfo& method : qs::allMethods()) {
+      if (method.parameter("group_size") == nullptr) continue;
+      qs::MethodForm form;
+      qs::QuantRequest request;
+      request.method = method.id;
+      request.settings.set("group_size", std::int64_t{-1});
+      form.setRequest(request);
+      const auto* box = form.findChild<qs::ParamEditor*>(QStringLiteral("group_size"))->findChild<QComboBox*>();
+      QVERIFY2(box != nullptr, method.id.c_str());
+      QCOMPARE(box->currentText(), QStringLiteral("Per output channel"));
+    }
+  }
+
   void anotherMethodComesWithoutSettings() {
     qs::MethodForm form;
     form.show();
