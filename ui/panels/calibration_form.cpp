@@ -1,4 +1,5 @@
 #include "ui/panels/calibration_form.h"
+#include "ui/support/file_dialogs.h"
 #include "ui/support/tool_tip.h"
 
 #include <QCheckBox>
@@ -98,6 +99,7 @@ void CalibrationForm::askForFile(bool activations) {
       new QFileDialog(this, activations ? tr("Choose an activations file") : tr("Choose a text"), {},
                       activations ? tr("Activations (*.safetensors)") : tr("Texts (*.txt *.md);;All files (*)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, this, [this, activations](const QString& path) {
     m_calibration.runModel = !activations;
     m_calibration.textFile = activations ? std::filesystem::path() : std::filesystem::path(path.toStdString());

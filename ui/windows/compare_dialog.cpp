@@ -14,6 +14,7 @@
 #include <set>
 
 #include "core/quant/method_registry.h"
+#include "ui/support/file_dialogs.h"
 #include "ui/support/tool_tip.h"
 
 namespace qs {
@@ -115,6 +116,7 @@ QComboBox* CompareDialog::addText(const QString& name, const QString& builtIn) {
 void CompareDialog::askForText(QComboBox* box) {
   auto* dialog = new QFileDialog(this, tr("Choose a text"), {}, tr("Texts (*.txt *.md);;All files (*)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  startInLastFolder(*dialog);
   box->setCurrentIndex(kBuiltIn);
   connect(dialog, &QFileDialog::fileSelected, this, [this, box](const QString& path) {
     if (box->count() > kChosenFile) box->removeItem(kChosenFile);
