@@ -47,9 +47,13 @@ void validateOverride(const LayerOverride& change, const std::vector<const Metho
 /// The first method that needs calibration inputs, where the request names no source of them; else null.
 const MethodInfo* uncalibratedMethod(const QuantRequest& request) {
   if (hasCalibration(request)) return nullptr;
-  for (const MethodInfo* method : methodsOf(request))
-    if (needsCalibration(*method, method->id == request.method ? request.settings : Settings())) return method;
-  return nullptr;
+  std::vector<const MethodInfo*> methods{findMethod(request.method)};
+  for (const LayerOverride& change : request.overrides) methods.push_back(findMethod(change.method));
+  const auto needs = [&request](const MethodInfo* method) {
+    return method != nullptr && needsCalibration(*method, method->id == request.method ? request.settings : Settings());
+  };
+  const auto found = std::find_if(methods.begin(), methods.end(), needs);
+  return found == methods.end() ? nullptr : *found;
 }
 
 }  // namespace
