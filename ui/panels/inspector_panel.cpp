@@ -12,6 +12,7 @@
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -147,7 +148,7 @@ void InspectorPanel::fact(QTreeWidgetItem* section, const QString& name, const Q
 void InspectorPanel::line(QTreeWidgetItem* section, const QString& text) {
   auto* item = new QTreeWidgetItem(section, {text});
   item->setFirstColumnSpanned(true);
-  item->setToolTip(0, text);
+  item->setToolTip(0, wrappedToolTip(text));
 }
 
 void InspectorPanel::addTensor() {

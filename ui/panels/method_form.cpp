@@ -101,7 +101,8 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
 void MethodForm::fillMethods() {
   for (const MethodInfo& method : allMethods()) {
     m_method->addItem(QString::fromStdString(method.name), QString::fromStdString(method.id));
-    m_method->setItemData(m_method->count() - 1, QString::fromStdString(method.summary), Qt::ToolTipRole);
+    m_method->setItemData(m_method->count() - 1, wrappedToolTip(QString::fromStdString(method.summary)),
+                          Qt::ToolTipRole);
   }
 }
 
@@ -163,7 +164,7 @@ void MethodForm::rebuild(const MethodInfo& method) {
     delete item;
   }
   m_summary->setText(QString::fromStdString(method.summary));
-  m_summary->setToolTip(QString::fromStdString(method.source));
+  m_summary->setToolTip(wrappedToolTip(QString::fromStdString(method.source)));
   const Group plain = makeGroup();
   const Group more = makeGroup();
   const Group introductory = makeGroup();

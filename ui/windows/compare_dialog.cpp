@@ -88,7 +88,7 @@ void CompareDialog::addMethods() {
   const auto add = [&](const std::string& id, const QString& name, const QString& help) {
     auto* item = new QListWidgetItem(name, m_methods);
     item->setData(Qt::UserRole, QString::fromStdString(id));
-    item->setToolTip(help);
+    item->setToolTip(wrappedToolTip(help));
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsUserCheckable | Qt::ItemIsSelectable);
     item->setCheckState(usual.contains(id) ? Qt::Checked : Qt::Unchecked);
   };
