@@ -130,6 +130,7 @@ class TestPanels : public QObject {
       request.method = method.id;
       request.settings.set("group_size", std::int64_t{-1});
       form.setRequest(request);
+      QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);  // the editors of the method before
       const auto* box = form.findChild<qs::ParamEditor*>(QStringLiteral("group_size"))->findChild<QComboBox*>();
       QVERIFY2(box != nullptr, method.id.c_str());
       QCOMPARE(box->currentText(), QStringLiteral("Per output channel"));
