@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kStretchedColumn = 1;  ///< the settings take what is left
 constexpr int kLeastStretched = 96;
-constexpr int kMostForced = 220;  ///< the settings get as much of their text, even where the table has to scroll then
+constexpr int kMostForced = 220;  ///< where the table has to scroll, they get as much of their text
 constexpr double kPictureScale = 2.0;
 
 /// Sorts by raw numbers. The reference row comes first and rows without a number last, whichever way it sorts.
@@ -54,6 +54,16 @@ void dress(QTableView& table) {
   table.horizontalHeader()->setHighlightSections(false);
   table.horizontalHeader()->setMinimumSectionSize(48);
   table.setItemDelegate(new BarDelegate(&table));
+}
+
+/// Of a column's cells and its title. The header's own hint adds an icon and the sort arrow beside the title.
+int neededWidth(const QTableView& table, int column) {
+  constexpr int kMargins = 28;
+  QFont font = table.horizontalHeader()->font();
+  font.setWeight(QFont::DemiBold);
+  const QString title = table.model()->headerData(column, Qt::Horizontal).toString();
+  const QAbstractItemView& view = table;
+  return std::max(view.sizeHintForColumn(column) + 5, QFontMetrics(font).horizontalAdvance(title) + kMargins);
 }
 
 }  // namespace
@@ -210,15 +220,15 @@ void ComparisonPanel::updateEmpty() {
 void ComparisonPanel::fitColumns() {
   if (m_proxy->rowCount() == 0) return;
   m_table->horizontalHeader()->setStretchLastSection(false);  // its own width counts, not what it was stretched to
-  m_table->resizeColumnsToContents();
   int others = 0;
   for (int column = 0; column < m_proxy->columnCount(); ++column) {
     if (m_table->isColumnHidden(column)) continue;
-    m_table->setColumnWidth(column, m_table->columnWidth(column) + 4);
+    m_table->setColumnWidth(column, neededWidth(*m_table, column));
     if (column != kStretchedColumn) others += m_table->columnWidth(column);
   }
-  const int least = std::clamp(m_table->columnWidth(kStretchedColumn), kLeastStretched, kMostForced);
-  m_table->setColumnWidth(kStretchedColumn, std::max(least, m_table->viewport()->width() - others));
+  const int room = m_table->viewport()->width() - others;
+  const int wanted = std::clamp(m_table->columnWidth(kStretchedColumn), kLeastStretched, kMostForced);
+  m_table->setColumnWidth(kStretchedColumn, room < kLeastStretched ? wanted : room);
   m_table->horizontalHeader()->setStretchLastSection(true);
 }
 

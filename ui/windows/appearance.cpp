@@ -27,8 +27,8 @@ QTabBar::tab:focus { color: @accent; }
 QHeaderView { background: @base; border: none; }
 QHeaderView::section { background: @base; color: @muted; border: none; border-bottom: 1px solid @divider;
                        padding: 5px 6px; font-weight: 600; }
-QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-origin: margin; subcontrol-position: top center;
-                       width: 8px; height: 5px; }
+QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-origin: border; subcontrol-position: top center;
+                       top: 1px; width: 11px; height: 8px; }
 QTreeView, QTableView, QTreeWidget, QListView { background: @base; alternate-background-color: @alternate;
                        color: @text; border: 1px solid @base; selection-background-color: @selection;
                        selection-color: @text; outline: none; }
