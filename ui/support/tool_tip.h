@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// A tooltip as rich text, so that it wraps: plain text is shown in one line, however long.
+/// A tooltip that wraps: a long text becomes rich text, as plain text is shown in one line, however long.
 [[nodiscard]] QString wrappedToolTip(const QString& text);
 
 }  // namespace qs
