@@ -4,9 +4,12 @@
 #include <QStandardPaths>
 #include <QTextStream>
 #include <QTimer>
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "core/base/large_allocations.h"
 #include "ui/windows/main_window.h"
@@ -24,6 +27,20 @@ bool hasOption(int argc, char** argv, const char* name) {
     if (std::strncmp(argv[i], name, std::strlen(name)) == 0) return true;
   }
   return false;
+}
+
+/// Whether help or the version is asked for: that needs no display.
+bool asksForText(int argc, char** argv) {
+  constexpr std::array<std::string_view, 5> kOptions{"-h", "--help", "--help-all", "-v", "--version"};
+  return std::any_of(argv + 1, argv + argc, [&kOptions](const char* argument) {
+    return std::find(kOptions.begin(), kOptions.end(), argument) != kOptions.end();
+  });
+}
+
+void nameApplication() {
+  QCoreApplication::setOrganizationName(QStringLiteral("quantscope"));
+  QCoreApplication::setApplicationName(QStringLiteral("quantscope"));
+  QCoreApplication::setApplicationVersion(QStringLiteral(QUANTSCOPE_VERSION));
 }
 
 int fail(const QString& reason, int status) {
@@ -85,14 +102,16 @@ int main(int argc, char** argv) {
   if (hasOption(argc, argv, "--screenshot") && qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM")) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
   }
-  QApplication application(argc, argv);
-  QCoreApplication::setOrganizationName(QStringLiteral("quantscope"));
-  QCoreApplication::setApplicationName(QStringLiteral("quantscope"));
-  QCoreApplication::setApplicationVersion(QStringLiteral(QUANTSCOPE_VERSION));
-  QGuiApplication::setDesktopFileName(QStringLiteral("org.quantscope.QuantScope"));
-  QGuiApplication::setWindowIcon(QIcon::fromTheme(QStringLiteral("quantscope")));
+  nameApplication();
   QCommandLineParser parser;
   addOptions(parser);
+  if (asksForText(argc, argv)) {
+    const QCoreApplication withoutDisplay(argc, argv);
+    parser.process(withoutDisplay);  // ends the program
+  }
+  const QApplication application(argc, argv);
+  QGuiApplication::setDesktopFileName(QStringLiteral("org.quantscope.QuantScope"));
+  QGuiApplication::setWindowIcon(QIcon::fromTheme(QStringLiteral("quantscope")));
   parser.process(application);
   if (parser.positionalArguments().size() > 1) return fail(QStringLiteral("one MODEL at most"), kWrongCommandLine);
 

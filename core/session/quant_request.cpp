@@ -44,6 +44,18 @@ void validateOverride(const LayerOverride& change, const std::vector<const Metho
   static_cast<void>(resolveSettings(method == methods.end() ? *methods.front() : **method, change.settings));
 }
 
+/// The first method that needs calibration inputs, where the request names no source of them; else null.
+const MethodInfo* uncalibratedMethod(const QuantRequest& request) {
+  if (hasCalibration(request)) return nullptr;
+  std::vector<const MethodInfo*> methods{findMethod(request.method)};
+  for (const LayerOverride& change : request.overrides) methods.push_back(findMethod(change.method));
+  const auto needs = [&request](const MethodInfo* method) {
+    return method != nullptr && needsCalibration(*method, method->id == request.method ? request.settings : Settings());
+  };
+  const auto found = std::find_if(methods.begin(), methods.end(), needs);
+  return found == methods.end() ? nullptr : *found;
+}
+
 }  // namespace
 
 std::optional<LayerPlan> planLayer(const QuantRequest& request, std::string_view layer) {
@@ -67,6 +79,8 @@ bool hasCalibration(const QuantRequest& request) {
   return !request.calibration.activationsFile.empty() || request.calibration.runModel;
 }
 
+bool lacksCalibration(const QuantRequest& request) { return uncalibratedMethod(request) != nullptr; }
+
 void validateRequest(const QuantRequest& request) {
   const std::vector<const MethodInfo*> methods = methodsOf(request);
   static_cast<void>(resolveSettings(*methods.front(), request.settings));
@@ -74,12 +88,10 @@ void validateRequest(const QuantRequest& request) {
   if (request.calibration.holdOutEvery < 0 || request.calibration.holdOutEvery == 1)
     throw requestError("hold-out", "keeps every Nth calibration row out: 0 (none) or at least 2, not " +
                                        std::to_string(request.calibration.holdOutEvery));
-  for (const MethodInfo* method : methods)
-    if (needsCalibration(*method, method->id == request.method ? request.settings : Settings()) &&
-        !hasCalibration(request))
-      throw requestError("method '" + method->id + "'",
-                         "needs calibration inputs and there are none: give an activations file (--calibration "
-                         "ACTS.safetensors), or a model with config.json and tokenizer to run over a text (--text)");
+  if (const MethodInfo* method = uncalibratedMethod(request); method != nullptr)
+    throw requestError("method '" + method->id + "'",
+                       "needs calibration inputs and there are none: give an activations file (--calibration "
+                       "ACTS.safetensors), or a model with config.json and tokenizer to run over a text (--text)");
 }
 
 }  // namespace qs

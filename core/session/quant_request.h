@@ -58,6 +58,9 @@ struct LayerPlan {
 /// Whether the request names a source of calibration inputs.
 [[nodiscard]] bool hasCalibration(const QuantRequest& request);
 
+/// Whether a method of the request needs calibration inputs and it names no source of them.
+[[nodiscard]] bool lacksCalibration(const QuantRequest& request);
+
 /// Checks everything that can be known without a model; throws Error (Request) for the first fault.
 void validateRequest(const QuantRequest& request);
 

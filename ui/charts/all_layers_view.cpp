@@ -91,10 +91,11 @@ void AllLayersView::refresh() {
   QString text = m_style.name;
   if (!m_names.isEmpty()) {
     if (!text.isEmpty()) text += QStringLiteral("  ·  ");
-    text += reportCount() == layerCount() ? tr("%1 layers").arg(number::count(static_cast<std::uint64_t>(layerCount())))
-                                          : tr("%1 of %2 layers")
-                                                .arg(number::count(static_cast<std::uint64_t>(reportCount())),
-                                                     number::count(static_cast<std::uint64_t>(layerCount())));
+    text += reportCount() == layerCount()
+                ? number::counted(static_cast<std::uint64_t>(layerCount()), tr("1 layer"), tr("%1 layers"))
+                : tr("%1 of %2 layers")
+                      .arg(number::count(static_cast<std::uint64_t>(reportCount())),
+                           number::count(static_cast<std::uint64_t>(layerCount())));
   }
   setHeading(text, tr("All layers"));
   if (m_names.isEmpty()) return setEmpty(tr("No layers yet. Open a model and run a method over it."));

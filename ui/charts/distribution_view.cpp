@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/quant/method_registry.h"
 #include "ui/charts/report_text.h"
 #include "ui/charts/series_layer.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -44,6 +46,14 @@ QString countAt(const Histogram& histogram, double x) {
   return bin ? number::count(histogram.counts[*bin]) : QStringLiteral("0");
 }
 
+/// Whether the levels are drawn: so many that they can be told apart, and of the weights, not of scaled inputs'
+/// weights.
+bool areLevelsShown(const LayerReport& report) {
+  constexpr std::size_t kMostLevels = 64;
+  const MethodInfo* method = findMethod(report.method);
+  return !report.levels.empty() && report.levels.size() <= kMostLevels && (method == nullptr || !method->scalesInputs);
+}
+
 double largestCount(const Histogram& histogram) {
   const auto top = std::max_element(histogram.counts.begin(), histogram.counts.end());
   return top == histogram.counts.end() ? 0.0 : static_cast<double>(*top);
@@ -57,7 +67,8 @@ DistributionView::DistributionView(QWidget* parent) : PlotView(parent), m_layer(
   m_layer->addLine();
   m_logButton = new QToolButton;
   m_logButton->setText(tr("Log y"));
-  m_logButton->setToolTip(tr("Counts on a logarithmic axis (L). Empty bins are drawn at the floor, 0.5."));
+  m_logButton->setToolTip(
+      wrappedToolTip(tr("Counts on a logarithmic axis (L). Empty bins are drawn at the floor, 0.5.")));
   m_logButton->setCheckable(true);
   m_logButton->setChecked(true);
   m_logButton->setAccessibleName(tr("Logarithmic counts"));
@@ -167,7 +178,7 @@ void DistributionView::drawPaths(QPainter& painter, const PlotFrame& frame) cons
 }
 
 void DistributionView::drawLevels(QPainter& painter, const PlotFrame& frame) const {
-  if (m_report->levels.empty()) return;
+  if (!areLevelsShown(*m_report)) return;
   QPainterPath marks;
   for (const float level : m_report->levels) {
     const double x = frame.rect.left() + xAxis().fractionOf(level) * frame.rect.width();
@@ -185,8 +196,8 @@ std::vector<PlotEntry> DistributionView::legend(const Palette& colors) const {
   if (m_pinned && !m_pinned->after.counts.empty())
     entries.push_back(
         {.color = colors.method(m_pinnedStyle.slot), .label = tr("B after"), .swatch = Swatch::DashedLine});
-  if (!m_report->levels.empty())
-    entries.push_back({.label = tr("%1 levels (ticks at the top)").arg(m_report->levels.size())});
+  if (areLevelsShown(*m_report))
+    entries.push_back({.label = tr("%1 levels of a typical group (ticks at the top)").arg(m_report->levels.size())});
   return entries;
 }
 

@@ -9,6 +9,7 @@
 
 #include "ui/charts/report_text.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -27,7 +28,7 @@ HeatmapView::HeatmapView(QWidget* parent) : PlotView(parent) {
   m_choice = new QComboBox;
   m_choice->addItems({tr("Weights"), tr("Quantized"), tr("Error")});
   m_choice->setAccessibleName(tr("What the heatmap shows"));
-  m_choice->setToolTip(tr("Magnitude of the weights, of the quantized weights, or the signed error"));
+  m_choice->setToolTip(wrappedToolTip(tr("Magnitude of the weights, of the quantized weights, or the signed error")));
   connect(m_choice, &QComboBox::currentIndexChanged, this,
           [this](int index) { setQuantity(static_cast<HeatmapQuantity>(index)); });
   addControl(m_choice);

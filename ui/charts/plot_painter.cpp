@@ -210,10 +210,11 @@ void drawTooltip(QPainter& painter, const QPointF& anchor, const QRectF& bounds,
   bold.setWeight(QFont::DemiBold);
   const double line = metrics.height() + 2;
   const double title = readout.title.isEmpty() ? 0 : QFontMetricsF(bold).horizontalAdvance(readout.title);
-  const double width = std::max(title, labels + 14 + values) + 18;
+  const double width = std::min(std::max(title, labels + 14 + values) + 18, std::floor(bounds.width()) - 1);
   const double height = (readout.title.isEmpty() ? 0 : line) + line * static_cast<double>(readout.entries.size()) + 12;
   double left = anchor.x() + 14;
-  if (left + width > bounds.right()) left = std::max(bounds.left(), anchor.x() - 14 - width);
+  if (left + width > bounds.right()) left = anchor.x() - 14 - width;
+  left = std::clamp(left, bounds.left(), std::max(bounds.left(), bounds.right() - width - 1));
   const double top =
       std::clamp(anchor.y() - height - 10, bounds.top(), std::max(bounds.top(), bounds.bottom() - height));
   const QRectF box(std::floor(left) + 0.5, std::floor(top) + 0.5, std::ceil(width), std::ceil(height));
@@ -224,14 +225,16 @@ void drawTooltip(QPainter& painter, const QPointF& anchor, const QRectF& bounds,
   painter.setPen(colors.text);
   if (!readout.title.isEmpty()) {
     painter.setFont(bold);
-    painter.drawText(QRectF(box.left() + 9, y, box.width() - 18, line), Qt::AlignVCenter, readout.title);
+    painter.drawText(QRectF(box.left() + 9, y, box.width() - 18, line), Qt::AlignVCenter,
+                     QFontMetricsF(bold).elidedText(readout.title, Qt::ElideMiddle, box.width() - 18));
     y += line;
   }
   painter.setFont(font);
   for (const PlotEntry& entry : readout.entries) {
     QRectF row(box.left() + 9, y, box.width() - 18, line);
     painter.setPen(colors.text);
-    painter.drawText(row, Qt::AlignRight | Qt::AlignVCenter, entry.value);
+    painter.drawText(row, Qt::AlignRight | Qt::AlignVCenter,
+                     metrics.elidedText(entry.value, Qt::ElideRight, row.width() - labels - 14));
     if (entry.color.isValid()) {
       drawSwatch(painter, QRectF(row.left(), row.center().y() - 6, kSwatchWidth, 12), entry, colors);
       row.setLeft(row.left() + kSwatchWidth + 6);

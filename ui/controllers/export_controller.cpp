@@ -8,6 +8,7 @@
 #include "core/session/run_quantization.h"
 #include "core/session/trained_checkpoint.h"
 #include "ui/controllers/error_message.h"
+#include "ui/support/number_format.h"
 
 namespace qs {
 
@@ -76,8 +77,9 @@ void ExportController::exportRun(const FinishedRunPtr& run, const QString& expor
                   options](const RunContext& context) { return writeRun(*run, requireExporter(id), options, context); },
                  [this, path](const JobOutcome<ExportResult>& outcome) {
                    if (outcome.result)
-                     Q_EMIT exported(path, tr("Read back: %1 tensors, none differs from what the run promised.")
-                                               .arg(QString::number(outcome.result->tensors)));
+                     Q_EMIT exported(
+                         path, tr("Read back: %1, none differs from what the run promised.")
+                                   .arg(number::counted(outcome.result->tensors, tr("1 tensor"), tr("%1 tensors"))));
                    if (outcome.error)
                      Q_EMIT exportFailed(errorMessage(tr("%1 was not written").arg(path), *outcome.error));
                  });

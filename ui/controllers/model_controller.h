@@ -35,6 +35,8 @@ class ModelController : public QObject {
 
  Q_SIGNALS:
   void modelChanged(const qs::CheckpointPtr& model);  ///< null once closed
+  /// Soon after a model opened: whether it can be run over a text.
+  void canRunFound(bool canRun);
   void openFailed(const QString& path, const qs::UserMessage& message);
   void busyChanged(bool busy);
 
@@ -43,6 +45,7 @@ class ModelController : public QObject {
   CheckpointPtr m_model;
   QString m_path;
   JobRunner<CheckpointPtr> m_runner;
+  JobRunner<bool> m_runCheck;
 };
 
 }  // namespace qs

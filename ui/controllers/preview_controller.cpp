@@ -20,6 +20,8 @@ PreviewResult makePreview(const Checkpoint& model, const std::string& layer, con
                           const QuantRequest& request, const CurveObserver& observer, const RunContext& context) {
   PreviewResult result;
   result.weights = known.weights ? known.weights : loadLayerWeights(model, layer, context);
+  result.lacksCalibration = lacksCalibration(request);
+  if (result.lacksCalibration) return result;
   try {
     validateRequest(request);
     result.inputs = known.inputs ? known.inputs : loadLayerInputs(model, result.weights, request, context);
@@ -97,6 +99,7 @@ void PreviewController::take(const QuantRequest& request, JobOutcome<PreviewResu
   m_inputsOf = request;
   if (isNew || !m_preview) Q_EMIT weightsReady(m_weights);
   if (m_preview) Q_EMIT previewReady(m_preview);
+  if (outcome.result->lacksCalibration) Q_EMIT calibrationLacked();
   if (outcome.result->failure) Q_EMIT previewFailed(errorMessage(what, *outcome.result->failure));
 }
 

@@ -19,6 +19,7 @@ struct PreviewResult {
   std::shared_ptr<const ActivationStats> inputs;
   LayerPreviewPtr preview;
   std::optional<JobError> failure;
+  bool lacksCalibration = false;  ///< then there is neither a preview nor a failure
 };
 
 /// Quantizes the selected layer whenever the selection or a setting changes: the latest request wins. Keeps the layer's
@@ -48,6 +49,8 @@ class PreviewController : public QObject {
   void curveGrown(const QString& layer, const qs::MethodCurve& curve);
   void progressPolled(const qs::ProgressSnapshot& progress);
   void previewFailed(const qs::UserMessage& message);
+  /// The method needs calibration and the request names none: only the layer as it is can be shown.
+  void calibrationLacked();
   void busyChanged(bool busy);
 
  private:

@@ -4,6 +4,7 @@
 
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -93,7 +94,7 @@ QVariant AuditModel::data(const QModelIndex& index, int role) const {
       return !tensor.faults.empty();
     case Qt::ToolTipRole: {
       const QString text = details(tensor);
-      return text.isEmpty() ? shownText(tensor, index.column()) : text;
+      return wrappedToolTip(text.isEmpty() ? shownText(tensor, index.column()) : text);
     }
     case Qt::TextAlignmentRole:
       return QVariant((isText(index.column()) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
@@ -116,7 +117,7 @@ QVariant AuditModel::headerData(int section, Qt::Orientation orientation, int ro
       QT_TR_NOOP("Stored bits per weight, scales and zero points counted"),
       QT_TR_NOOP("How the checkpoint stores it")};
   if (role == Qt::DisplayRole) return tr(titles[section]);
-  if (role == Qt::ToolTipRole) return tr(help[section]);
+  if (role == Qt::ToolTipRole) return wrappedToolTip(tr(help[section]));
   if (role == Qt::TextAlignmentRole)
     return QVariant((isText(section) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
   return {};

@@ -5,6 +5,7 @@
 
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -69,6 +70,16 @@ QString divergenceText(const ComparisonEntry& row) {
   if (!row.klMedian || !row.klHighest) return {};
   return ComparisonModel::tr("median %1, 99.9th percentile %2 nats")
       .arg(number::significant(*row.klMedian), number::significant(*row.klHighest));
+}
+
+/// More than the cell says, or at least its whole text.
+QString toolTip(const ComparisonEntry& row, int column) {
+  const bool failed = row.status == ComparisonEntry::Status::Failed;
+  if (!row.note.isEmpty() && (failed || column == ComparisonModel::StatusColumn)) return row.note;
+  if (column == ComparisonModel::SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
+  if (column == ComparisonModel::KlColumn && row.klMedian) return divergenceText(row);
+  if (column == ComparisonModel::MethodColumn) return ComparisonModel::tr("%1: %2").arg(row.method, row.settings);
+  return ComparisonModel::text(row, column);
 }
 
 constexpr int kReferenceSlot = 0;  ///< the unquantized model: never the best of its column
@@ -208,10 +219,7 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
     case FailedRole:
       return row.status == ComparisonEntry::Status::Failed;
     case Qt::ToolTipRole:
-      if (row.status == ComparisonEntry::Status::Failed || column == StatusColumn) return row.note;
-      if (column == SizeColumn && row.sizeBytes) return number::exactBytes(*row.sizeBytes);
-      if (column == KlColumn) return divergenceText(row);
-      return column == SettingsColumn || column == MethodColumn ? row.settings : QString();
+      return wrappedToolTip(toolTip(row, column));
     case Qt::FontRole:
       if (!isBest(row, column)) return {};
       return [] {
@@ -267,7 +275,7 @@ QString ComparisonModel::columnHelp(int column) {
 QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::DisplayRole) return columnTitle(section);
-  if (role == Qt::ToolTipRole) return columnHelp(section);
+  if (role == Qt::ToolTipRole) return wrappedToolTip(columnHelp(section));
   if (role == Qt::TextAlignmentRole) {
     return QVariant((isText(section) ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
   }

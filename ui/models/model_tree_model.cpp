@@ -10,6 +10,7 @@
 #include "core/session/layer_filter.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 
@@ -39,6 +40,13 @@ QString lastPart(const QString& name, bool isWeight) { return name.section(QLati
 QString typeName(DType type) {
   const std::string_view text = name(type);
   return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+/// A share as per cent, short enough for a narrow column: 3 digits, 2 where zeros stand before them.
+QString shortPercent(double share) {
+  constexpr double kLeastWithThree = 0.001;
+  return share < kLeastWithThree ? number::significant(100 * share, 2) + QStringLiteral("\u00a0%")
+                                 : number::percent(share);
 }
 
 }  // namespace
@@ -241,7 +249,7 @@ QVariant ModelTreeModel::data(const QModelIndex& index, int role) const {
       if (column != ErrorColumn || !node.error || m_largestError <= 0) return {};
       return *node.error / m_largestError;
     case Qt::ToolTipRole:
-      return toolTip(node, column);
+      return wrappedToolTip(toolTip(node, column));
     case Qt::TextAlignmentRole:
       return column == NameColumn || column == TypeColumn ? QVariant() : QVariant(Qt::AlignRight | Qt::AlignVCenter);
     default:
@@ -255,7 +263,8 @@ QVariant ModelTreeModel::display(const Node& node, int column) const {
     case NameColumn:
       return node.name;
     case ShapeColumn:
-      return isBlock ? tr("%1 tensors").arg(node.children.size()) : QString::fromStdString(toText(node.shape));
+      return isBlock ? number::counted(node.children.size(), tr("1 tensor"), tr("%1 tensors"))
+                     : QString::fromStdString(toText(node.shape));
     case TypeColumn:
       return node.type;
     case ParametersColumn:
@@ -264,7 +273,7 @@ QVariant ModelTreeModel::display(const Node& node, int column) const {
       return number::size(node.bytes);
     case ErrorColumn:
       if (!node.failure.isEmpty()) return tr("failed");
-      return node.error ? number::percent(*node.error) : QString();
+      return node.error ? shortPercent(*node.error) : QString();
     default:
       return {};
   }
@@ -291,12 +300,14 @@ QString ModelTreeModel::toolTip(const Node& node, int column) const {
   if (!node.failure.isEmpty()) return tr("%1 failed: %2").arg(node.fullName, node.failure);
   if (column == BytesColumn) return number::exactBytes(node.bytes);
   if (column == ErrorColumn && node.error) {
-    return node.children.empty() ? tr("Relative weight error: squared error over squared weights")
-                                 : tr("Relative weight error of the block's worst layer");
+    const QString value = number::significant(100 * *node.error, 6);
+    return (node.children.empty() ? tr("Relative weight error: %1 %, squared error over squared weights")
+                                  : tr("Relative weight error of the block's worst layer: %1 %"))
+        .arg(value);
   }
   if (node.children.empty() && !node.quantizable) return tr("%1\nNot quantized: no linear weight").arg(node.fullName);
   if (node.leftOut) return tr("%1\nNot quantized: the layers of the run leave it out").arg(node.fullName);
-  return node.fullName;
+  return column == NameColumn ? node.fullName : display(node, column).toString();
 }
 
 QVariant ModelTreeModel::headerData(int section, Qt::Orientation orientation, int role) const {

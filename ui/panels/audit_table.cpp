@@ -50,6 +50,7 @@ AuditTable::AuditTable(QWidget* parent) : QWidget(parent) {
   m_table->setSelectionMode(QAbstractItemView::SingleSelection);
   m_table->setSortingEnabled(true);
   m_table->setWordWrap(false);
+  m_table->setTabKeyNavigation(false);
   m_table->setTextElideMode(Qt::ElideMiddle);
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(m_table->fontMetrics().height() + 10);

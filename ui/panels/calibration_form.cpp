@@ -1,4 +1,6 @@
 #include "ui/panels/calibration_form.h"
+#include "ui/support/file_dialogs.h"
+#include "ui/support/tool_tip.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -27,19 +29,20 @@ CalibrationForm::CalibrationForm(QWidget* parent) : QWidget(parent) {
   m_source->setObjectName(QStringLiteral("calibrationSource"));
   m_source->setAccessibleName(tr("Calibration"));
   m_source->setToolTip(
-      tr("What the layers' inputs are taken from. Calibrated methods and the output error need them."));
+      wrappedToolTip(tr("What the layers' inputs are taken from. Calibrated methods and the output error need them.")));
   m_source->addItems({tr("None"), tr("Model over built-in text"), tr("Model over a text…"), tr("Activations file…")});
   m_source->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   m_source->setMinimumContentsLength(8);
   m_source->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   m_holdOut = new QCheckBox(tr("Keep every 8th row out"), this);
   m_holdOut->setObjectName(QStringLiteral("holdOut"));
-  m_holdOut->setToolTip(tr("Rows that take no part in calibration; the error over them is reported beside"));
+  m_holdOut->setToolTip(
+      wrappedToolTip(tr("Rows that take no part in calibration; the error over them is reported beside")));
   m_sequential = new QCheckBox(tr("On quantized layers' outputs"), this);
   m_sequential->setObjectName(QStringLiteral("sequential"));
-  m_sequential->setToolTip(tr(
+  m_sequential->setToolTip(wrappedToolTip(tr(
       "Sequential calibration: in a run over all layers each one is calibrated on what the quantized layers before it "
-      "give; else on the unquantized model's"));
+      "give; else on the unquantized model's")));
   m_hint = new QLabel(this);
   m_hint->setWordWrap(true);
   m_hint->setProperty("textStyle", QLatin1String("muted"));
@@ -71,8 +74,9 @@ void CalibrationForm::setBuiltInText(const std::filesystem::path& file) {
   update();
 }
 
-void CalibrationForm::setNeeded(bool needed) {
+void CalibrationForm::setNeeded(bool needed, bool canRunModel) {
   m_needed = needed;
+  m_canRunModel = canRunModel;
   update();
 }
 
@@ -95,6 +99,7 @@ void CalibrationForm::askForFile(bool activations) {
       new QFileDialog(this, activations ? tr("Choose an activations file") : tr("Choose a text"), {},
                       activations ? tr("Activations (*.safetensors)") : tr("Texts (*.txt *.md);;All files (*)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, this, [this, activations](const QString& path) {
     m_calibration.runModel = !activations;
     m_calibration.textFile = activations ? std::filesystem::path() : std::filesystem::path(path.toStdString());
@@ -120,7 +125,11 @@ void CalibrationForm::update() {
   m_sequential->setChecked(m_calibration.sequential);
   m_sequential->setVisible(source == BuiltInText || source == TextFile);
   QString hint;
-  if (source == None && m_needed) hint = tr("This method needs calibration: choose where its inputs come from.");
+  if (source == None && m_needed)
+    hint = m_canRunModel
+               ? tr("This method needs calibration: choose where its inputs come from.")
+               : tr("This method needs calibration, and the model can't be run over a text without config.json "
+                    "and tokenizer: choose an activations file.");
   if (source == TextFile) hint = QString::fromStdString(m_calibration.textFile.filename().string());
   if (source == ActivationsFile) hint = QString::fromStdString(m_calibration.activationsFile.filename().string());
   m_hint->setText(hint);

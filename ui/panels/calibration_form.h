@@ -21,8 +21,9 @@ class CalibrationForm : public QWidget {
 
   /// The text that "built-in" means.
   void setBuiltInText(const std::filesystem::path& file);
-  /// Whether the method at work can't do without; says so where there is none.
-  void setNeeded(bool needed);
+  [[nodiscard]] const std::filesystem::path& builtInText() const { return m_builtIn; }
+  /// Whether a method at work can't do without, and whether the model can be run to give it; says so in a hint.
+  void setNeeded(bool needed, bool canRunModel);
 
  public Q_SLOTS:
   /// Shows a choice; gives no signal.
@@ -40,6 +41,7 @@ class CalibrationForm : public QWidget {
   CalibrationSource m_calibration;
   std::filesystem::path m_builtIn;
   bool m_needed = false;
+  bool m_canRunModel = false;
   QComboBox* m_source = nullptr;
   QCheckBox* m_sequential = nullptr;
   QCheckBox* m_holdOut = nullptr;

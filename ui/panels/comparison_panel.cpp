@@ -16,12 +16,14 @@
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/palette.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
 
 constexpr int kStretchedColumn = 1;  ///< the settings take what is left
 constexpr int kLeastStretched = 96;
+constexpr int kMostForced = 220;  ///< where the table has to scroll, they get as much of their text
 constexpr double kPictureScale = 2.0;
 
 /// Sorts by raw numbers. The reference row comes first and rows without a number last, whichever way it sorts.
@@ -46,11 +48,22 @@ void dress(QTableView& table) {
   table.setAlternatingRowColors(true);
   table.setSelectionBehavior(QAbstractItemView::SelectRows);
   table.setWordWrap(false);
+  table.setTabKeyNavigation(false);  // Tab leaves the table
   table.verticalHeader()->hide();
   table.verticalHeader()->setDefaultSectionSize(table.fontMetrics().height() + 10);
   table.horizontalHeader()->setHighlightSections(false);
   table.horizontalHeader()->setMinimumSectionSize(48);
   table.setItemDelegate(new BarDelegate(&table));
+}
+
+/// Of a column's cells and its title. The header's own hint adds an icon and the sort arrow beside the title.
+int neededWidth(const QTableView& table, int column) {
+  constexpr int kMargins = 28;
+  QFont font = table.horizontalHeader()->font();
+  font.setWeight(QFont::DemiBold);
+  const QString title = table.model()->headerData(column, Qt::Horizontal).toString();
+  const QAbstractItemView& view = table;
+  return std::max(view.sizeHintForColumn(column) + 5, QFontMetrics(font).horizontalAdvance(title) + kMargins);
 }
 
 }  // namespace
@@ -73,10 +86,13 @@ ComparisonPanel::ComparisonPanel(QWidget* parent) : QWidget(parent) {
   m_compare = new QPushButton(tr("Compare methods"), this);
   m_compare->setObjectName(QStringLiteral("compareButton"));
   m_compare->setProperty("primary", true);
-  m_compare->setToolTip(tr("Run the usual methods over the model and measure each (Ctrl+Shift+R)"));
+  m_compare->setToolTip(
+      wrappedToolTip(tr("Run the usual methods over the model and measure each: the form's method with the form's "
+                        "settings, the others with their defaults (Ctrl+Shift+R)")));
   m_choose = new QPushButton(tr("Choose…"), this);
   m_choose->setObjectName(QStringLiteral("chooseButton"));
-  m_choose->setToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them"));
+  m_choose->setToolTip(
+      wrappedToolTip(tr("Choose the methods to compare, and the texts that calibrate and measure them")));
 
   auto* head = new QHBoxLayout;
   head->setContentsMargins(12, 4, 8, 4);
@@ -101,6 +117,11 @@ void ComparisonPanel::joinTable() {
   connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
     if (currentId() >= 0) Q_EMIT rowChosen(currentId());
   });
+  // Also the row that is current already: another run may be shown by now.
+  for (const auto signal : {&QTableView::clicked, &QTableView::activated}) {
+    connect(m_table, signal, this,
+            [this](const QModelIndex& index) { Q_EMIT rowChosen(index.data(NameRole).toInt()); });
+  }
   for (const auto signal : {&QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved}) {
     connect(m_proxy, signal, this, &ComparisonPanel::updateEmpty);
   }
@@ -113,6 +134,8 @@ void ComparisonPanel::setModel(QAbstractItemModel* model) {
   m_table->sortByColumn(-1, Qt::AscendingOrder);
   updateEmpty();
 }
+
+void ComparisonPanel::setCanRetry(std::function<bool(int)> canRetry) { m_canRetry = std::move(canRetry); }
 
 int ComparisonPanel::currentId() const {
   const QModelIndex current = m_table->currentIndex();
@@ -197,14 +220,15 @@ void ComparisonPanel::updateEmpty() {
 void ComparisonPanel::fitColumns() {
   if (m_proxy->rowCount() == 0) return;
   m_table->horizontalHeader()->setStretchLastSection(false);  // its own width counts, not what it was stretched to
-  m_table->resizeColumnsToContents();
   int others = 0;
   for (int column = 0; column < m_proxy->columnCount(); ++column) {
     if (m_table->isColumnHidden(column)) continue;
-    m_table->setColumnWidth(column, m_table->columnWidth(column) + 4);
+    m_table->setColumnWidth(column, neededWidth(*m_table, column));
     if (column != kStretchedColumn) others += m_table->columnWidth(column);
   }
-  m_table->setColumnWidth(kStretchedColumn, std::max(kLeastStretched, m_table->viewport()->width() - others));
+  const int room = m_table->viewport()->width() - others;
+  const int wanted = std::clamp(m_table->columnWidth(kStretchedColumn), kLeastStretched, kMostForced);
+  m_table->setColumnWidth(kStretchedColumn, room < kLeastStretched ? wanted : room);
   m_table->horizontalHeader()->setStretchLastSection(true);
 }
 
@@ -218,6 +242,8 @@ void ComparisonPanel::showMenu(const QPoint& position) {
   if (id < 0) return;
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
+  if (m_table->currentIndex().data(FailedRole).toBool() && m_canRetry && m_canRetry(id))
+    menu->addAction(tr("Retry"), this, [this, id] { Q_EMIT retryRequested(id); });
   menu->addAction(tr("Pin as B"), this, [this, id] { Q_EMIT pinRequested(id); });
   menu->addAction(tr("Remove row"), this, [this, id] { Q_EMIT removeRequested(id); });
   menu->popup(m_table->viewport()->mapToGlobal(position));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QWidget>
+#include <functional>
 
 class QAbstractItemModel;
 class QLabel;
@@ -20,6 +21,8 @@ class ComparisonPanel : public QWidget {
 
   /// A table with the roles of item_roles.h; NameRole is the row's id. Not owned.
   void setModel(QAbstractItemModel* model);
+  /// Which failed rows can be asked for again.
+  void setCanRetry(std::function<bool(int id)> canRetry);
   /// The id of the chosen row, or −1.
   [[nodiscard]] int currentId() const;
   /// The chosen rows, or all, as shown, tab-separated with a header.
@@ -43,6 +46,7 @@ class ComparisonPanel : public QWidget {
   void choiceRequested();
   void rowChosen(int id);
   void removeRequested(int id);
+  void retryRequested(int id);
   void pinRequested(int id);
 
  protected:
@@ -54,6 +58,7 @@ class ComparisonPanel : public QWidget {
   void fitColumns();
   void showMenu(const QPoint& position);
 
+  std::function<bool(int)> m_canRetry;
   QTableView* m_table = nullptr;
   QSortFilterProxyModel* m_proxy = nullptr;
   QLabel* m_note = nullptr;

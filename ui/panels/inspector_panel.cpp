@@ -12,6 +12,7 @@
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
 #include "ui/support/number_format.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -31,7 +32,7 @@ InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   m_title = new QLabel(this);
   m_title->setObjectName(QStringLiteral("inspectorTitle"));
   m_title->setProperty("textStyle", QLatin1String("heading"));
-  m_title->setWordWrap(true);
+  m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
   m_subtitle = new QLabel(this);
   m_subtitle->setProperty("textStyle", QLatin1String("muted"));
   m_subtitle->setWordWrap(true);
@@ -70,8 +71,9 @@ InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   clear();
 }
 
-void InspectorPanel::setTensor(const TensorInfo& tensor, const QString& file) {
+void InspectorPanel::setTensor(const TensorInfo& tensor, const QString& file, bool isTransposed) {
   m_tensor = tensor;
+  m_isTransposed = isTransposed;
   m_file = file;
   m_report.reset();
   refresh();
@@ -93,10 +95,15 @@ void InspectorPanel::refresh() {
   m_facts->clear();
   const bool isEmpty = m_tensor.name.empty();
   m_facts->setVisible(!isEmpty);
-  m_title->setText(isEmpty ? tr("No tensor selected") : QString::fromStdString(layerName(m_tensor.name)));
+  m_name = isEmpty ? tr("No tensor selected") : QString::fromStdString(layerName(m_tensor.name));
+  m_title->setToolTip(isEmpty ? QString() : m_name);
+  m_title->setAccessibleName(m_name);
+  fitTitle();
   m_subtitle->setText(isEmpty ? tr("Pick one in the model tree.")
-                              : QString::fromStdString(toText(m_tensor.shape)) +
-                                    (m_tensor.shape.size() == 2 ? tr(" (outputs × inputs)") : QString()));
+                              : QString::fromStdString(toText(m_tensor.shape)) + (m_tensor.shape.size() != 2 ? QString()
+                                                                                  : m_isTransposed
+                                                                                      ? tr(" (inputs × outputs)")
+                                                                                      : tr(" (outputs × inputs)")));
   if (isEmpty) return;
   if (m_report && !m_report->method.empty()) addErrors();
   addSize();
@@ -105,6 +112,16 @@ void InspectorPanel::refresh() {
   addTensor();
   m_facts->expandAll();
   m_facts->verticalScrollBar()->setValue(scrolled);
+}
+
+void InspectorPanel::fitTitle() {
+  m_title->ensurePolished();
+  m_title->setText(m_title->fontMetrics().elidedText(m_name, Qt::ElideMiddle, m_title->width()));
+}
+
+void InspectorPanel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  fitTitle();
 }
 
 QTreeWidgetItem* InspectorPanel::section(const QString& title) {
@@ -131,7 +148,7 @@ void InspectorPanel::fact(QTreeWidgetItem* section, const QString& name, const Q
 void InspectorPanel::line(QTreeWidgetItem* section, const QString& text) {
   auto* item = new QTreeWidgetItem(section, {text});
   item->setFirstColumnSpanned(true);
-  item->setToolTip(0, text);
+  item->setToolTip(0, wrappedToolTip(text));
 }
 
 void InspectorPanel::addTensor() {

@@ -20,8 +20,8 @@ class InspectorPanel : public QWidget {
   explicit InspectorPanel(QWidget* parent = nullptr);
 
  public Q_SLOTS:
-  /// Shows a tensor as stored; forgets the report.
-  void setTensor(const qs::TensorInfo& tensor, const QString& file);
+  /// Shows a tensor as stored, a linear's perhaps with its inputs first; forgets the report.
+  void setTensor(const qs::TensorInfo& tensor, const QString& file, bool isTransposed = false);
   /// Adds what quantizing it gave; null takes it away. A report without a method describes the weights alone.
   void setReport(const qs::LayerReportPtr& report);
   void clear();
@@ -29,8 +29,13 @@ class InspectorPanel : public QWidget {
  Q_SIGNALS:
   void channelSelected(quint32 channel);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void refresh();
+  /// The name on one line: what of it doesn't fit is elided in the middle, and in the tooltip.
+  void fitTitle();
   QTreeWidgetItem* section(const QString& title);
   void fact(QTreeWidgetItem* section, const QString& name, const QString& value, const QString& help = {});
   /// A text across both columns.
@@ -42,7 +47,9 @@ class InspectorPanel : public QWidget {
   void addMethod();
 
   TensorInfo m_tensor;
+  bool m_isTransposed = false;
   QString m_file;
+  QString m_name;
   LayerReportPtr m_report;
   QLabel* m_title = nullptr;
   QLabel* m_subtitle = nullptr;

@@ -83,6 +83,10 @@ void MessageBar::dismiss() {
   hide();
 }
 
+void MessageBar::dismissAbout(UserMessage::About about) {
+  if (m_message.about == about) dismiss();
+}
+
 void MessageBar::showDetails(bool shown) { m_details->setVisible(shown); }
 
 }  // namespace qs

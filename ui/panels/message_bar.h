@@ -11,7 +11,7 @@ class QToolButton;
 namespace qs {
 
 /// Says in the window what went wrong, why and what to do, with the whole text under "Details" and on the clipboard.
-/// Never blocks: it stays until it is closed or the next message replaces it.
+/// Never blocks: it stays until it is closed, the next message replaces it or its job starts again.
 class MessageBar : public QFrame {
   Q_OBJECT
 
@@ -23,6 +23,8 @@ class MessageBar : public QFrame {
  public Q_SLOTS:
   void showMessage(const qs::UserMessage& message);
   void dismiss();
+  /// Takes a message about such a job away, and no other.
+  void dismissAbout(qs::UserMessage::About about);
 
  private:
   void showDetails(bool shown);

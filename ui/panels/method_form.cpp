@@ -17,6 +17,7 @@
 #include "ui/panels/layer_filter_form.h"
 #include "ui/panels/param_editor.h"
 #include "ui/support/item_roles.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -48,7 +49,6 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   m_run = new QPushButton(tr("Run all layers"), this);
   m_run->setObjectName(QStringLiteral("runButton"));
   m_run->setProperty("primary", true);
-  m_run->setToolTip(tr("Quantize every layer of the model with these settings (Ctrl+R)"));
   m_defaults = new QPushButton(tr("Defaults"), this);
   m_defaults->setObjectName(QStringLiteral("defaultsButton"));
   m_defaults->setToolTip(tr("Put every setting of this method back to its default"));
@@ -81,6 +81,8 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
   connect(m_method, &QComboBox::currentIndexChanged, this, &MethodForm::chooseMethod);
   connect(m_calibration, &CalibrationForm::calibrationEdited, this, [this](const CalibrationSource& calibration) {
     m_request.calibration = calibration;
+    m_choseCalibration = true;
+    updateState();
     Q_EMIT requestEdited(m_request);
   });
   connect(m_layers, &LayerFilterForm::filterEdited, this, [this](const LayerFilter& filter) {
@@ -99,7 +101,8 @@ MethodForm::MethodForm(QWidget* parent) : QWidget(parent) {
 void MethodForm::fillMethods() {
   for (const MethodInfo& method : allMethods()) {
     m_method->addItem(QString::fromStdString(method.name), QString::fromStdString(method.id));
-    m_method->setItemData(m_method->count() - 1, QString::fromStdString(method.summary), Qt::ToolTipRole);
+    m_method->setItemData(m_method->count() - 1, wrappedToolTip(QString::fromStdString(method.summary)),
+                          Qt::ToolTipRole);
   }
 }
 
@@ -116,6 +119,7 @@ void MethodForm::setRequest(const QuantRequest& request) {
 void MethodForm::chooseMethod(int index) {
   m_request.method = m_method->itemData(index).toString().toStdString();
   m_request.settings = {};
+  fitCalibration();
   setRequest(QuantRequest(m_request));
   Q_EMIT requestEdited(m_request);
 }
@@ -145,6 +149,8 @@ void MethodForm::addRow(const Group& group, const ParamSpec& spec) {
   m_editors.insert(QString::fromStdString(spec.key), editor);
   connect(editor, &ParamEditor::edited, this, [this, key = spec.key](const ParamValue& value) {
     m_request.settings.set(key, value);
+    fitCalibration();
+    updateState();
     Q_EMIT requestEdited(m_request);
   });
 }
@@ -158,7 +164,7 @@ void MethodForm::rebuild(const MethodInfo& method) {
     delete item;
   }
   m_summary->setText(QString::fromStdString(method.summary));
-  m_summary->setToolTip(QString::fromStdString(method.source));
+  m_summary->setToolTip(wrappedToolTip(QString::fromStdString(method.source)));
   const Group plain = makeGroup();
   const Group more = makeGroup();
   const Group introductory = makeGroup();
@@ -173,7 +179,8 @@ void MethodForm::rebuild(const MethodInfo& method) {
   moreButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   auto* heading = new QLabel(tr("Introductory forms"), m_content);
   heading->setProperty("textStyle", QLatin1String("heading"));
-  heading->setToolTip(tr("How introductory texts write the method, kept for comparing; not what was published"));
+  heading->setToolTip(
+      wrappedToolTip(tr("How introductory texts write the method, kept for comparing; not what was published")));
   auto* compareForms = new QPushButton(tr("Compare with the published form"), m_content);
   compareForms->setObjectName(QStringLiteral("compareForms"));
   compareForms->setToolTip(tr("Quantize the model both ways and measure each"));
@@ -215,10 +222,35 @@ void MethodForm::showValues(const MethodInfo& method) {
     const bool isNumber = spec.kind == ParamKind::Real && std::holds_alternative<std::int64_t>(value);
     editor->setValue(value.index() == spec.defaultValue.index() || isNumber ? value : spec.defaultValue);
   }
-  m_calibration->setCalibration(m_request.calibration);
-  m_calibration->setNeeded(method.needsCalibration);
   m_layers->setFilter(m_request.layers);
+  updateState();
+}
+
+void MethodForm::updateState() {
+  m_calibration->setCalibration(m_request.calibration);
+  m_calibration->setNeeded(lacksCalibration(m_request), m_canRunModel);
   m_defaults->setEnabled(!m_request.settings.values().empty());
+  updateRun();
+}
+
+void MethodForm::setCanRunModel(bool can) {
+  m_canRunModel = can;
+  const CalibrationSource before = m_request.calibration;
+  fitCalibration();
+  updateState();
+  if (!(m_request.calibration == before)) Q_EMIT requestEdited(m_request);
+}
+
+void MethodForm::fitCalibration() {
+  if (m_choseCalibration) return;
+  if (m_tookBuiltIn) {
+    m_request.calibration.runModel = false;
+    m_request.calibration.textFile.clear();
+  }
+  m_tookBuiltIn = m_canRunModel && lacksCalibration(m_request);
+  if (!m_tookBuiltIn) return;
+  m_request.calibration.runModel = true;
+  m_request.calibration.textFile = m_calibration->builtInText();
 }
 
 void MethodForm::setRunning(bool running) {
@@ -236,6 +268,12 @@ void MethodForm::setRunNote(const QString& note) {
   m_runNote->setVisible(!note.isEmpty());
 }
 
-void MethodForm::updateRun() { m_run->setEnabled(m_hasModel && !m_running); }
+void MethodForm::updateRun() {
+  const bool lacks = lacksCalibration(m_request);
+  m_run->setEnabled(m_hasModel && !m_running && !lacks);
+  m_run->setToolTip(wrappedToolTip(
+      lacks ? tr("%1 needs calibration: choose above where its inputs come from").arg(m_method->currentText())
+            : tr("Quantize every layer of the model with these settings (Ctrl+R)")));
+}
 
 }  // namespace qs

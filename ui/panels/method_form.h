@@ -37,6 +37,9 @@ class MethodForm : public QWidget {
   void setRequest(const qs::QuantRequest& request);
   void setRunning(bool running);
   void setHasModel(bool hasModel);
+  /// Whether the model can be run over a text. If so, and as long as the person has chosen no calibration, methods that
+  /// need one take the built-in text.
+  void setCanRunModel(bool can);
   /// What a run would take, above its button; empty = nothing to say.
   void setRunNote(const QString& note);
 
@@ -59,6 +62,9 @@ class MethodForm : public QWidget {
   [[nodiscard]] Group makeGroup();
   void showValues(const MethodInfo& method);
   void chooseMethod(int index);
+  void fitCalibration();
+  /// What follows from the request: the calibration, and which buttons can be pressed.
+  void updateState();
   void updateRun();
   /// Never so narrow that an editor is cut off.
   void keepWidth();
@@ -79,6 +85,9 @@ class MethodForm : public QWidget {
   bool m_showsMore = false;
   bool m_running = false;
   bool m_hasModel = false;
+  bool m_canRunModel = false;
+  bool m_choseCalibration = false;
+  bool m_tookBuiltIn = false;  ///< the form chose the built-in text, not the person
 };
 
 }  // namespace qs

@@ -20,8 +20,13 @@ namespace {
 
 constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
 constexpr int kLeastNameWidth = 80;
-constexpr int kErrorWidth = 68;
 constexpr int kMargin = 8;
+
+/// Room for the longest number of the error column, its margins and the sort arrow beside the title.
+int errorWidth(const QTreeView& tree) {
+  constexpr int kMargins = 16;
+  return tree.fontMetrics().horizontalAdvance(QStringLiteral("0.00088\u00a0%")) + kMargins;
+}
 
 int countTensors(const QAbstractItemModel& model, const QModelIndex& parent = {}) {
   int count = 0;
@@ -89,7 +94,7 @@ void ModelPanel::showAll() {
   m_tree->expandAll();
   m_tree->header()->setStretchLastSection(false);
   if (m_tree->header()->count() > 1) {
-    m_tree->header()->resizeSection(1, kErrorWidth);
+    m_tree->header()->resizeSection(1, errorWidth(*m_tree));
     m_tree->resizeColumnToContents(0);
     m_nameWidth = m_tree->header()->sectionSize(0);
     for (int column = 2; column < m_tree->header()->count(); ++column) m_tree->resizeColumnToContents(column);
@@ -104,7 +109,7 @@ void ModelPanel::showAll() {
 
 void ModelPanel::fitName() {
   if (m_tree->header()->count() < 2) return;
-  int room = m_tree->viewport()->width() - kErrorWidth;
+  int room = m_tree->viewport()->width() - errorWidth(*m_tree);
   // Columns that fit beside the name are shown, and the name gets what the next one would only show a part of.
   for (int column = 2; column < m_tree->header()->count(); ++column) {
     const int width = m_tree->header()->sectionSize(column);
@@ -139,7 +144,7 @@ void ModelPanel::updateCount() {
   if (m_proxy == nullptr) return;
   const int shown = countTensors(*m_proxy);
   const int all = countTensors(*m_proxy->sourceModel());
-  m_count->setText(shown == all ? tr("%1 tensors").arg(number::count(static_cast<std::uint64_t>(all)))
+  m_count->setText(shown == all ? number::counted(static_cast<std::uint64_t>(all), tr("1 tensor"), tr("%1 tensors"))
                                 : tr("%1 of %2 tensors")
                                       .arg(number::count(static_cast<std::uint64_t>(shown)),
                                            number::count(static_cast<std::uint64_t>(all))));

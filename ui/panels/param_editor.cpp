@@ -221,7 +221,9 @@ ParamEditor* make(const ParamSpec& spec, QWidget* parent) {
     case ParamKind::Integer:
       break;
   }
-  if (spec.choices.empty() || spec.maximum - spec.minimum <= kMostStepsInsteadOfList)
+  const bool isNamed = std::any_of(spec.choices.begin(), spec.choices.end(),
+                                   [](const ParamChoice& choice) { return choice.label != choice.value; });
+  if (spec.choices.empty() || (!isNamed && spec.maximum - spec.minimum <= kMostStepsInsteadOfList))
     return new IntegerEditor(spec, parent);
   return new OfferedIntegerEditor(spec, parent);
 }

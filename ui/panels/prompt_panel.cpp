@@ -14,7 +14,9 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/support/number_format.h"
 #include "ui/support/palette.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -61,7 +63,7 @@ PromptPanel::PromptPanel(QWidget* parent) : QWidget(parent) {
   m_choose->setObjectName(QStringLiteral("promptModels"));
   m_choose->setMenu(m_menu);
   m_choose->setPopupMode(QToolButton::InstantPopup);
-  m_choose->setToolTip(tr("Which runs continue the prompt beside the unquantized model"));
+  m_choose->setToolTip(wrappedToolTip(tr("Which runs continue the prompt beside the unquantized model")));
   m_continue = new QPushButton(tr("Continue"), this);
   m_continue->setObjectName(QStringLiteral("continueButton"));
   m_continue->setToolTip(tr("Continue the prompt greedily with each model"));
@@ -215,7 +217,8 @@ void PromptPanel::setContinuation(std::size_t column, const Continuation& contin
 
 void PromptPanel::draw(const Column& column, bool isReference) const {
   const Continuation& text = column.continuation;
-  column.verdict->setText(isReference ? tr("%1 tokens").arg(text.ids.size()) : verdictOf(text));
+  column.verdict->setText(isReference ? number::counted(text.ids.size(), tr("1 token"), tr("%1 tokens"))
+                                      : verdictOf(text));
   if (!text.error.empty()) return column.text->setPlainText(QString::fromStdString(text.error));
   const Palette colors = Palette::of(palette());
   QColor mark = colors.warning;

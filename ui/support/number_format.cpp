@@ -76,6 +76,10 @@ QString exactBytes(std::uint64_t bytes) { return tr("%1 bytes").arg(count(bytes)
 
 QString count(std::uint64_t value) { return locale().toString(static_cast<qulonglong>(value)); }
 
+QString counted(std::uint64_t value, const QString& one, const QString& many) {
+  return value == 1 ? one : many.arg(count(value));
+}
+
 QString factor(double value) {
   if (const QString text = nonFinite(value); !text.isEmpty()) return text + QStringLiteral("×");
   return (value < 99.95 ? fixed(value, value < 0.995 ? 2 : 1) : significant(value)) + QStringLiteral("×");

@@ -29,6 +29,8 @@ namespace number {
 [[nodiscard]] QString exactBytes(std::uint64_t bytes);
 /// A whole number with the locale's grouping.
 [[nodiscard]] QString count(std::uint64_t value);
+/// A number of things, of which one is named otherwise: counted(n, tr("1 layer"), tr("%1 layers")).
+[[nodiscard]] QString counted(std::uint64_t value, const QString& one, const QString& many);
 /// "2.7×".
 [[nodiscard]] QString factor(double value);
 /// "4.16".

@@ -27,25 +27,29 @@ QTabBar::tab:focus { color: @accent; }
 QHeaderView { background: @base; border: none; }
 QHeaderView::section { background: @base; color: @muted; border: none; border-bottom: 1px solid @divider;
                        padding: 5px 6px; font-weight: 600; }
+QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-origin: border; subcontrol-position: top center;
+                       top: 1px; width: 11px; height: 8px; }
 QTreeView, QTableView, QTreeWidget, QListView { background: @base; alternate-background-color: @alternate;
-                       color: @text; border: none; selection-background-color: @selection; selection-color: @text;
-                       outline: none; }
+                       color: @text; border: 1px solid @base; selection-background-color: @selection;
+                       selection-color: @text; outline: none; }
+QTreeView:focus, QTableView:focus, QListView:focus { border: 1px solid @accent; }
 QTreeView#facts { padding-left: 9px; padding-right: 6px; }
 QTreeView::item, QListView::item { border: none; padding: 2px 0px; }
 QTableView::item { border: none; padding: 0px 4px; }
 QTreeView::item:hover, QListView::item:hover { background: @hover; }
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected { background: @selection; color: @text; }
 QLineEdit[framed="true"], QPlainTextEdit { background: @base; color: @text; border: 1px solid @border;
-                       border-radius: 5px; padding: 4px 6px; selection-background-color: @accent; selection-color: @onAccent; }
+                       border-radius: 5px; padding: 4px 6px; selection-background-color: @primary; selection-color: @onPrimary; }
 QLineEdit[framed="true"]:focus, QPlainTextEdit:focus { border: 1px solid @accent; }
 QPushButton { background: @button; color: @text; border: 1px solid @border; border-radius: 5px; padding: 5px 12px; }
 QPushButton:hover { background: @hover; }
 QPushButton:pressed { background: @selection; }
 QPushButton:focus { border: 1px solid @accent; }
 QPushButton:disabled { color: @disabled; background: @window; border-color: @divider; }
-QPushButton[primary="true"] { background: @accent; color: @onAccent; border: 1px solid @accent; font-weight: 600;
+QPushButton[primary="true"] { background: @primary; color: @onPrimary; border: 1px solid @primary; font-weight: 600;
                        padding: 5px 8px; }
-QPushButton[primary="true"]:hover { background: @accentHover; }
+QPushButton[primary="true"]:hover { background: @primaryHover; }
+QPushButton[primary="true"]:focus { border: 1px solid @text; }
 QPushButton[primary="true"]:disabled { background: @divider; color: @disabled; border-color: @divider; }
 QToolButton { border: none; border-radius: 4px; padding: 3px 6px; color: @text; background: transparent; }
 QToolButton:hover, QToolButton:checked { background: @hover; }
@@ -70,12 +74,14 @@ QString mixed(const QColor& from, const QColor& to, double part) {
 QString styleSheetFor(const QPalette& palette) {
   const Palette colors = Palette::of(palette);
   const QColor accent = colors.isDark ? QColor(0x4c8dff) : QColor(0x1f6bc0);
+  const QColor primary(colors.isDark ? 0x2f6fd6 : 0x1f6bc0);  // 4.5:1 under white text
   const QColor& text = colors.text;
   const QColor& window = colors.window;
   const QColor& base = colors.base;
   const std::pair<const char*, QString> names[] = {
-      {"@accentHover", mixed(accent, text, 0.15)},
-      {"@onAccent", QStringLiteral("#ffffff")},
+      {"@primaryHover", mixed(primary, colors.isDark ? base : text, 0.15)},
+      {"@primary", primary.name()},
+      {"@onPrimary", QStringLiteral("#ffffff")},
       {"@accent", accent.name()},
       {"@divider", mixed(window, text, 0.13)},
       {"@border", mixed(window, text, 0.26)},

@@ -2,6 +2,7 @@
 
 #include <QCloseEvent>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -14,6 +15,7 @@
 #include "core/exporters/reports/audit_tables.h"
 #include "ui/panels/audit_table.h"
 #include "ui/panels/progress_strip.h"
+#include "ui/support/file_dialogs.h"
 #include "ui/support/number_format.h"
 
 namespace qs {
@@ -105,6 +107,7 @@ void AuditDialog::askForPath(QLineEdit* edit, bool folder) {
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setFileMode(folder ? QFileDialog::Directory : QFileDialog::ExistingFile);
   dialog->setOption(QFileDialog::ShowDirsOnly, folder);
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, edit, &QLineEdit::setText);
   dialog->open();
 }
@@ -116,6 +119,8 @@ void AuditDialog::askWhereToWrite(bool markdown) {
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setDefaultSuffix(suffix);
+  startInLastFolder(*dialog, fileNameOf({QFileInfo(m_quantized->text().trimmed()).completeBaseName(),
+                                         QStringLiteral("audit.") + suffix}));
   connect(dialog, &QFileDialog::fileSelected, this, [this, markdown](const QString& path) {
     const TextTable table = auditTable(*m_model.report());
     Q_EMIT exportRequested(path, QByteArray::fromStdString(markdown ? table.toMarkdown() : table.toCsv()));
@@ -136,8 +141,9 @@ void AuditDialog::setReport(const AuditReportPtr& report) {
   m_model.setReport(report);
   const auto faults = static_cast<std::uint64_t>(report->faultCount());
   m_summary->setText(
-      tr("%1: %2 tensors, %3 bits/weight. %4")
-          .arg(QString::fromStdString(report->format), number::count(report->tensors.size()),
+      tr("%1: %2, %3 bits/weight. %4")
+          .arg(QString::fromStdString(report->format),
+               number::counted(report->tensors.size(), tr("1 tensor"), tr("%1 tensors")),
                number::bits(report->bitsPerWeight()),
                faults == 0 ? tr("No faults found.") : tr("⚠ Faults found: %1.").arg(number::count(faults))));
   update();

@@ -14,6 +14,8 @@
 #include <set>
 
 #include "core/quant/method_registry.h"
+#include "ui/support/file_dialogs.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -51,7 +53,8 @@ CompareDialog::CompareDialog(const QuantRequest& base, BuiltInTexts texts, QWidg
   rows->addRow(tr("Windows"), m_windows);
   m_sequential = new QCheckBox(tr("Layer by layer, on what the quantized layers before give"), this);
   m_sequential->setObjectName(QStringLiteral("sequentialComparison"));
-  m_sequential->setToolTip(tr("Sequential calibration; else all layers see the unquantized model's inputs"));
+  m_sequential->setToolTip(
+      wrappedToolTip(tr("Sequential calibration; else all layers see the unquantized model's inputs")));
   m_sequential->setChecked(m_base.calibration.sequential);
   rows->addRow(QString(), m_sequential);
   m_warning = new QLabel(this);
@@ -85,13 +88,16 @@ void CompareDialog::addMethods() {
   const auto add = [&](const std::string& id, const QString& name, const QString& help) {
     auto* item = new QListWidgetItem(name, m_methods);
     item->setData(Qt::UserRole, QString::fromStdString(id));
-    item->setToolTip(help);
+    item->setToolTip(wrappedToolTip(help));
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsUserCheckable | Qt::ItemIsSelectable);
     item->setCheckState(usual.contains(id) ? Qt::Checked : Qt::Unchecked);
   };
   add(kUnquantized, tr("Unquantized (reference)"), tr("The model as it is, sized at 16 bits a weight"));
   for (const MethodInfo& method : allMethods()) {
-    add(method.id, QString::fromStdString(method.name), QString::fromStdString(method.summary));
+    const QString name = QString::fromStdString(method.name);
+    const bool hasSettings = method.id == m_base.method && !m_base.settings.values().empty();
+    add(method.id, hasSettings ? tr("%1, with the settings of the form").arg(name) : name,
+        QString::fromStdString(method.summary));
   }
 }
 
@@ -110,6 +116,7 @@ QComboBox* CompareDialog::addText(const QString& name, const QString& builtIn) {
 void CompareDialog::askForText(QComboBox* box) {
   auto* dialog = new QFileDialog(this, tr("Choose a text"), {}, tr("Texts (*.txt *.md);;All files (*)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  startInLastFolder(*dialog);
   box->setCurrentIndex(kBuiltIn);
   connect(dialog, &QFileDialog::fileSelected, this, [this, box](const QString& path) {
     if (box->count() > kChosenFile) box->removeItem(kChosenFile);
@@ -133,7 +140,9 @@ ComparisonPlan CompareDialog::plan() const {
   for (int row = 0; row < m_methods->count(); ++row) {
     const QListWidgetItem* item = m_methods->item(row);
     if (item->checkState() != Qt::Checked) continue;
-    plan.request.methods.push_back({.method = item->data(Qt::UserRole).toString().toStdString(), .settings = {}});
+    const std::string method = item->data(Qt::UserRole).toString().toStdString();
+    plan.request.methods.push_back(
+        {.method = method, .settings = method == m_base.method ? m_base.settings : Settings()});
   }
   plan.request.base = m_base;
   plan.request.base.calibration = {};

@@ -27,7 +27,7 @@ class CompareDialog : public QDialog {
   Q_OBJECT
 
  public:
-  /// `base` gives layers, overrides and seed.
+  /// `base` gives layers, overrides and seed, and the settings of its method; the others come with their defaults.
   CompareDialog(const QuantRequest& base, BuiltInTexts texts, QWidget* parent);
 
   [[nodiscard]] ComparisonPlan plan() const;

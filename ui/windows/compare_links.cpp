@@ -53,6 +53,14 @@ ComparisonPlan planFor(MainWindow& window, std::vector<ComparedMethod> methods) 
   return plan;
 }
 
+/// The usual methods; the one that the form shows has the form's settings.
+std::vector<ComparedMethod> usualMethods(const QuantRequest& form) {
+  std::vector<ComparedMethod> methods = defaultComparison();
+  for (ComparedMethod& compared : methods)
+    if (compared.method == form.method) compared.settings = form.settings;
+  return methods;
+}
+
 /// A method twice: with the settings as they are in its published form, and with its introductory form switched on.
 std::vector<ComparedMethod> bothForms(const QuantRequest& request) {
   ComparedMethod published{.method = request.method, .settings = {}};
@@ -96,13 +104,12 @@ QString resultNote(const ComparisonPlan& plan, const ComparisonResult& result) {
   return texts + QLatin1Char(' ') + extentNote(result.text);
 }
 
-/// Columns that only a comparison measures.
+/// Columns that only a comparison measures. They stand instead of the weight error, unless a row has nothing else.
 void showMeasuredColumns(MainWindow& window) {
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::KlColumn, ComparisonModel::TopOneColumn,
                            ComparisonModel::ChangeColumn, ComparisonModel::SpeedupColumn}) {
     window.docks().comparison->setColumnShown(column, true);
   }
-  window.docks().comparison->setColumnShown(ComparisonModel::WeightErrorColumn, false);
 }
 
 /// All rows are seen, as far as that leaves half of the window's height to the views.
@@ -124,7 +131,7 @@ void linkComparison(MainWindow& window) {
   window.docks().method->calibration()->setBuiltInText(builtInTexts(window).calibration);
   bench.setBuiltInTexts(builtInTexts(window).calibration, builtInTexts(window).training);
   ComparisonPanel* table = window.docks().comparison;
-  const auto compare = [&window, &bench] { start(bench, planFor(window, defaultComparison())); };
+  const auto compare = [&window, &bench] { start(bench, planFor(window, usualMethods(bench.request.request()))); };
   const auto ask = [&window] { askForComparison(window); };
   QObject::connect(window.docks().method, &MethodForm::formsComparisonRequested, &bench,
                    [&window, &bench] { start(bench, planFor(window, bothForms(bench.request.request()))); });
@@ -149,13 +156,12 @@ void linkComparison(MainWindow& window) {
                    [table](const ComparisonPlan& plan, const ComparisonResult& result) {
                      table->setNote(resultNote(plan, result));
                    });
-  QObject::connect(&bench.compare, &CompareController::failed, &bench, &Workbench::message);
   QObject::connect(&bench.compare, &CompareController::cancelled, &bench, [&bench] {
-    Q_EMIT bench.message(
-        {UserMessage::Severity::Information,
-         MainWindow::tr("The comparison was cancelled"),
-         {},
-         MainWindow::tr("Finished rows stay; running it again takes finished layers from the store.")});
+    Q_EMIT bench.message({UserMessage::Severity::Information,
+                          MainWindow::tr("The comparison was cancelled"),
+                          {},
+                          MainWindow::tr("Finished rows stay; running it again takes finished layers from the store."),
+                          UserMessage::About::Comparison});
   });
   QObject::connect(&bench.compare, &CompareController::busyChanged, &window.progress(), &ProgressStrip::setBusy);
   QObject::connect(&bench.compare, &CompareController::progressPolled, &window.progress(), &ProgressStrip::setProgress);

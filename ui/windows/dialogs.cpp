@@ -159,6 +159,7 @@ QDialog* makeTableDialog(const PlotTable& table, QWidget* parent) {
   view->setModel(new TableModel(table, view));
   view->setAccessibleName(table.title);
   view->setAlternatingRowColors(true);
+  view->setTabKeyNavigation(false);
   view->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
   view->verticalHeader()->hide();
   return framed(table.title, view, {680, 480}, parent);

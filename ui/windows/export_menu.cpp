@@ -13,6 +13,7 @@
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
+#include "ui/support/file_dialogs.h"
 #include "ui/windows/export_dialog.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/run_description.h"
@@ -26,42 +27,44 @@ void ExportMenu::join() {
   const WindowActions& actions = m_window.actions();
   const QStringList pictures{tr("PNG picture (*.png)"), tr("SVG drawing (*.svg)"), tr("PDF (*.pdf)")};
   connect(actions.exportPlot, &QAction::triggered, this, [this, pictures] {
-    askWhereToWrite(tr("Export plot"), pictures, QStringLiteral("png"),
+    askWhereToWrite(tr("Export plot"), pictures, plotName(), QStringLiteral("png"),
                     [this](const QString& path) { writePlot(path); });
   });
   connect(actions.exportData, &QAction::triggered, this, [this] {
-    askWhereToWrite(tr("Export data of this plot"), {tr("CSV table (*.csv)")}, QStringLiteral("csv"),
+    askWhereToWrite(tr("Export data of this plot"), {tr("CSV table (*.csv)")}, plotName(), QStringLiteral("csv"),
                     [this](const QString& path) { writePlotData(path); });
   });
   connect(actions.exportTableCsv, &QAction::triggered, this, [this] {
-    askWhereToWrite(tr("Export comparison table"), {tr("CSV table (*.csv)")}, QStringLiteral("csv"),
+    askWhereToWrite(tr("Export comparison table"), {tr("CSV table (*.csv)")}, tableName(), QStringLiteral("csv"),
                     [this](const QString& path) { writeTable(path); });
   });
   connect(actions.exportTableMarkdown, &QAction::triggered, this, [this] {
-    askWhereToWrite(tr("Export comparison table"), {tr("Markdown (*.md)")}, QStringLiteral("md"),
+    askWhereToWrite(tr("Export comparison table"), {tr("Markdown (*.md)")}, tableName(), QStringLiteral("md"),
                     [this](const QString& path) { writeTable(path); });
   });
   connect(actions.exportTablePicture, &QAction::triggered, this, [this] {
-    askWhereToWrite(tr("Export comparison table"), {tr("PNG picture (*.png)")}, QStringLiteral("png"),
+    askWhereToWrite(tr("Export comparison table"), {tr("PNG picture (*.png)")}, tableName(), QStringLiteral("png"),
                     [this](const QString& path) { writeTable(path); });
   });
   connect(actions.exportAllPlots, &QAction::triggered, this, [this] {
     auto* dialog = new QFileDialog(&m_window, tr("Folder for the plots"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setFileMode(QFileDialog::Directory);
+    startInLastFolder(*dialog);
     connect(dialog, &QFileDialog::fileSelected, this, &ExportMenu::writeAllPlots);
     dialog->open();
   });
   connect(actions.exportModel, &QAction::triggered, this, &ExportMenu::askForModel);
 }
 
-void ExportMenu::askWhereToWrite(const QString& title, const QStringList& filters, const QString& suffix,
-                                 const std::function<void(const QString&)>& write) {
+void ExportMenu::askWhereToWrite(const QString& title, const QStringList& filters, const QString& name,
+                                 const QString& suffix, const std::function<void(const QString&)>& write) {
   auto* dialog = new QFileDialog(&m_window, title);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setNameFilters(filters);
   dialog->setDefaultSuffix(suffix);
+  startInLastFolder(*dialog, suffix.isEmpty() ? name : name + QLatin1Char('.') + suffix);
   connect(dialog, &QFileDialog::fileSelected, this, write);
   dialog->open();
 }
@@ -87,9 +90,28 @@ void ExportMenu::askWhereToExport(const QString& exporterId, const ExportOptions
   const QString suffix = QString::fromStdString(exporter.suffix).mid(1);
   const QStringList filters =
       suffix.isEmpty() ? QStringList{tr("Folder (*)")} : QStringList{QStringLiteral("%1 (*.%2)").arg(name, suffix)};
-  askWhereToWrite(tr("Export as %1").arg(name), filters, suffix,
+  const FinishedRunPtr run = m_window.workbench().shownRun();
+  const QString method = run ? QString::fromStdString(run->request.method) : QString();
+  const QString proposed = fileNameOf({modelName(), method, suffix.isEmpty() ? exporterId : QString()});
+  askWhereToWrite(tr("Export as %1").arg(name), filters, proposed, suffix,
                   [this, exporterId, options](const QString& path) { writeModel(exporterId, path, options); });
 }
+
+QString ExportMenu::modelName() const {
+  const CheckpointPtr& model = m_window.workbench().model.model();
+  return model ? QString::fromStdString(model->displayName()) : QString();
+}
+
+QString ExportMenu::plotName() const {
+  const PlotView* plot = m_window.views().currentPlot();
+  for (const ViewArea::View view : ViewArea::allViews())
+    if (m_window.views().plot(view) == plot)
+      return fileNameOf({modelName(), QString::fromStdString(m_window.workbench().request.request().method),
+                         ViewArea::fileName(view)});
+  return fileNameOf({modelName()});
+}
+
+QString ExportMenu::tableName() const { return fileNameOf({modelName(), QStringLiteral("comparison")}); }
 
 QString ExportMenu::caption() const {
   Workbench& bench = m_window.workbench();

@@ -33,11 +33,15 @@ class ExportMenu : public QObject {
  private:
   void join();
   void writeTablePicture(const QString& path);
-  void askWhereToWrite(const QString& title, const QStringList& filters, const QString& suffix,
+  void askWhereToWrite(const QString& title, const QStringList& filters, const QString& name, const QString& suffix,
                        const std::function<void(const QString&)>& write);
   void askForModel();
   void askWhereToExport(const QString& exporterId, const ExportOptions& options);
   [[nodiscard]] QString caption() const;
+  [[nodiscard]] QString modelName() const;
+  /// What files are proposed to be called, without their suffix.
+  [[nodiscard]] QString plotName() const;
+  [[nodiscard]] QString tableName() const;
   void tell(const QString& path);
   template <typename Work>
   void guarded(const QString& path, Work work);

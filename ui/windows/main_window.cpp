@@ -23,6 +23,7 @@
 #include "ui/panels/method_form.h"
 #include "ui/panels/model_panel.h"
 #include "ui/panels/progress_strip.h"
+#include "ui/support/file_dialogs.h"
 #include "ui/windows/appearance.h"
 #include "ui/windows/export_menu.h"
 #include "ui/windows/view_area.h"
@@ -174,6 +175,7 @@ void MainWindow::askForFile() {
   for (const ReaderInfo& reader : allReaders())
     for (const std::string& suffix : reader.suffixes) patterns << QStringLiteral("*") + QString::fromStdString(suffix);
   dialog->setNameFilters({tr("Models (%1)").arg(patterns.join(' ')), tr("All files (*)")});
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::open);
   dialog->open();
 }
@@ -183,6 +185,7 @@ void MainWindow::askForFolder() {
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setFileMode(QFileDialog::Directory);
   dialog->setOption(QFileDialog::ShowDirsOnly);
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::open);
   dialog->open();
 }
@@ -208,6 +211,7 @@ void MainWindow::fillRecent() {
 void MainWindow::openRecipe() {
   auto* dialog = new QFileDialog(this, tr("Open recipe"), {}, tr("Recipes (*.json)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  startInLastFolder(*dialog);
   connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
     try {
       QuantRequest request = m_workbench->request.request();
@@ -225,6 +229,8 @@ void MainWindow::saveRecipe() {
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setDefaultSuffix(QStringLiteral("json"));
+  startInLastFolder(*dialog, fileNameOf({QString::fromStdString(m_workbench->request.request().method),
+                                         QStringLiteral("recipe.json")}));
   connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
     try {
       const QuantRequest& request = m_workbench->request.request();
@@ -296,6 +302,11 @@ void MainWindow::restoreWindowState() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (m_keepsSettings) keepSettings();
+  QMainWindow::closeEvent(event);
+}
+
+void MainWindow::keepSettings() const {
   QSettings settings;
   settings.setValue(QStringLiteral("geometry"), saveGeometry());
   settings.setValue(QStringLiteral("docks"), saveState(kStateVersion));
@@ -303,7 +314,6 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   settings.setValue(QStringLiteral("threads"), m_preferences.threads);
   settings.setValue(QStringLiteral("priority"), static_cast<int>(m_preferences.priority));
   settings.setValue(QStringLiteral("recent"), m_workbench->recent.paths());
-  QMainWindow::closeEvent(event);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

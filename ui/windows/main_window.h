@@ -41,6 +41,8 @@ class MainWindow : public QMainWindow {
   void setTheme(qs::Theme theme);
   /// Brings back the size and the docks of the last time.
   void restoreWindowState();
+  /// Whether closing stores the settings: not where the window is only made for its pictures.
+  void setKeepsSettings(bool keeps) { m_keepsSettings = keeps; }
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -52,6 +54,7 @@ class MainWindow : public QMainWindow {
   void joinEditActions();
   void joinViewActions();
   void joinHelpActions();
+  void keepSettings() const;
   void fillRecent();
   void openRecipe();
   void saveRecipe();
@@ -71,6 +74,7 @@ class MainWindow : public QMainWindow {
   ExportMenu* m_exports;
   Preferences m_preferences;
   Theme m_theme = Theme::System;
+  bool m_keepsSettings = true;
 };
 
 }  // namespace qs

@@ -42,7 +42,6 @@ void linkPrompt(MainWindow& window) {
                    });
   QObject::connect(&bench.prompt, &PromptController::continuationReady, panel, &PromptPanel::setContinuation);
   QObject::connect(&bench.prompt, &PromptController::busyChanged, panel, &PromptPanel::setBusy);
-  QObject::connect(&bench.prompt, &PromptController::failed, &bench, &Workbench::message);
 }
 
 }  // namespace qs

@@ -38,6 +38,14 @@ QString settingText(const ParamSpec& spec, const ParamValue& value) {
   return label + QLatin1Char(' ') + valueText(spec, value);
 }
 
+/// How scales are stored, where it isn't in full: two rows of the same settings differ by that alone.
+QString scaleText(const MethodInfo& method, ScaleType type) {
+  if (method.parameter("group_size") == nullptr && method.parameter("bits") == nullptr) return {};
+  if (type == ScaleType::F16) return translate("F16 scales");
+  if (type == ScaleType::BF16) return translate("BF16 scales");
+  return {};
+}
+
 bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
 
 ComparisonEntry::Status statusOf(RowStatus status) {
@@ -79,8 +87,10 @@ QString settingsText(const QuantRequest& request) {
     const ParamValue& value = isSet ? request.settings.value(spec.key) : spec.defaultValue;
     if (isAlwaysTold(spec.key) || value != spec.defaultValue) parts << settingText(spec, value);
   }
+  if (const QString scales = scaleText(*method, request.scaleType); !scales.isEmpty()) parts << scales;
   if (!(request.layers == LayerFilter())) parts << translate("layers %1").arg(layerFilterText(request.layers));
-  if (!request.overrides.empty()) parts << translate("%1 overrides").arg(request.overrides.size());
+  if (!request.overrides.empty())
+    parts << number::counted(request.overrides.size(), translate("1 override"), translate("%1 overrides"));
   return parts.join(QStringLiteral(", "));
 }
 
@@ -147,6 +157,7 @@ ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
   QuantRequest request;
   request.method = row.method;
   request.settings = row.settings;
+  request.scaleType = row.run ? row.run->request.scaleType : ScaleType::F16;  // what a comparison asks for
   const bool isReference = row.method == kUnquantized;
   ComparisonEntry entry = runningRow(request, id);
   if (isReference) entry.method = translate("Unquantized");

@@ -16,6 +16,7 @@ constexpr int kSettleMs = 200;  ///< the docks take the room that the progress l
 
 ScreenshotRun::ScreenshotRun(MainWindow& window, ScreenshotOptions options)
     : QObject(&window), m_window(window), m_options(std::move(options)) {
+  m_window.setKeepsSettings(false);
   Workbench& bench = m_window.workbench();
   connect(&bench.model, &ModelController::modelChanged, this, [&bench, &views = m_window.views()] {
     if (bench.tensor().isEmpty()) Q_EMIT views.nextLayerRequested();

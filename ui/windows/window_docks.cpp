@@ -15,7 +15,7 @@ namespace qs {
 namespace {
 
 constexpr int kLeftShare = 23;   ///< per cent of the window's width
-constexpr int kLeastLeft = 272;  ///< pixels: the names of a decoder's tensors beside their errors
+constexpr int kLeastLeft = 286;  ///< pixels: the names of a decoder's tensors beside their errors
 constexpr int kMostLeft = 420;
 constexpr int kRightShare = 24;
 constexpr int kBottomShare = 25;  ///< of its height

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/session/linear_weights.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
 #include "ui/panels/layer_filter_form.h"
@@ -27,8 +28,9 @@ namespace {
 QString idleText(const Workbench& bench) {
   const auto& model = bench.model.model();
   if (!model) return MainWindow::tr("No model open");
-  return MainWindow::tr("%1: %2 tensors, %3")
-      .arg(QString::fromStdString(model->displayName()), number::count(model->tensors().size()),
+  return MainWindow::tr("%1: %2, %3")
+      .arg(QString::fromStdString(model->displayName()),
+           number::counted(model->tensors().size(), MainWindow::tr("1 tensor"), MainWindow::tr("%1 tensors")),
            number::size(modelBytes(*model)));
 }
 
@@ -52,7 +54,7 @@ void updateActions(MainWindow& window) {
                           actions.exportTableMarkdown, actions.exportTablePicture, actions.worse, actions.better}) {
     action->setEnabled(hasModel);
   }
-  actions.start->setEnabled(hasModel && !running);
+  actions.start->setEnabled(hasModel && !running && !lacksCalibration(bench.request.request()));
   actions.cancel->setEnabled(running || bench.exports.isBusy());  // else Esc belongs to the plot
   actions.compareMethods->setEnabled(hasModel && !running);
   actions.chooseMethods->setEnabled(hasModel && !running);
@@ -149,7 +151,8 @@ void linkSelection(MainWindow& window) {
                    [&window, &bench, &views](const QString& tensor, const QString& layer) {
                      const CheckpointTensor* stored = bench.model.model()->find(tensor.toStdString());
                      if (stored != nullptr)
-                       window.docks().inspector->setTensor(stored->info, QString::fromStdString(stored->file));
+                       window.docks().inspector->setTensor(stored->info, QString::fromStdString(stored->file),
+                                                           isStoredTransposed(*bench.model.model(), stored->info));
                      if (layer.isEmpty()) views.setNoMatrix();
                      window.docks().model->selectLayer(layer);
                      views.selectLayer(layer);
@@ -184,7 +187,9 @@ void linkPreview(MainWindow& window) {
                      showChosenLayers(window);
                      foreseeTraining(window.workbench());
                      updateTitle(window);
+                     updateActions(window);
                    });
+  QObject::connect(&bench.model, &ModelController::canRunFound, form, &MethodForm::setCanRunModel);
   QObject::connect(&bench.foresight, &TrainingController::foreseen, form, &MethodForm::setRunNote);
   QObject::connect(&bench.preview, &PreviewController::weightsReady, &views,
                    [&views, inspector](const LayerWeightsPtr& weights) {
@@ -201,7 +206,8 @@ void linkPreview(MainWindow& window) {
                        Q_EMIT bench.message({UserMessage::Severity::Error,
                                              MainWindow::tr("%1 can't quantize this layer").arg(style.name),
                                              QString::fromStdString(preview->report.error),
-                                             MainWindow::tr("Choose other settings, or another method.")});
+                                             MainWindow::tr("Choose other settings, or another method."),
+                                             UserMessage::About::Preview});
                      }
                    });
   QObject::connect(&bench.preview, &PreviewController::busyChanged, &views, &ViewArea::setPreviewBusy);
@@ -224,6 +230,17 @@ bool areSettingsShown(const std::vector<ComparisonEntry>& rows) {
   return std::ranges::none_of(rows, isMeasured) || std::ranges::any_of(rows, isRepeated);
 }
 
+/// The weight error gives way to what a comparison measures, unless a row has nothing else to be compared by.
+bool isWeightErrorShown(const std::vector<ComparisonEntry>& rows) {
+  const auto isMeasured = [](const ComparisonEntry& row) { return row.perplexity.has_value(); };
+  const auto hasNothingElse = [](const ComparisonEntry& row) {
+    const bool isAtWork =
+        row.status == ComparisonEntry::Status::Waiting || row.status == ComparisonEntry::Status::Running;
+    return row.weightError && !row.perplexity && !isAtWork;
+  };
+  return std::ranges::none_of(rows, isMeasured) || std::ranges::any_of(rows, hasNothingElse);
+}
+
 /// The layers of a run; a filter that names none lets the run fail, which says why.
 QStringList runLayers(const Workbench& bench, const QuantRequest& request) {
   try {
@@ -242,10 +259,12 @@ void linkRuns(MainWindow& window) {
   QObject::connect(window.docks().method, &MethodForm::runRequested, &bench, &Workbench::startRun);
   QObject::connect(window.actions().start, &QAction::triggered, &bench, &Workbench::startRun);
   QObject::connect(&views, &ViewArea::runRequested, &bench, &Workbench::startRun);
-  QObject::connect(&bench.run, &RunController::started, &views, [&bench, &views](int, const QuantRequest& request) {
-    views.setRunLayers(runLayers(bench, request));
-    views.setReports({}, styleOf(request.method));
-  });
+  QObject::connect(&bench.run, &RunController::started, &views,
+                   [&bench, &views, table](int id, const QuantRequest& request) {
+                     table->selectId(id);
+                     views.setRunLayers(runLayers(bench, request));
+                     views.setReports({}, styleOf(request.method));
+                   });
   QObject::connect(&bench.run, &RunController::layersReady, &views,
                    [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
   QObject::connect(&bench.run, &RunController::curvesGrown, &views,
@@ -261,6 +280,8 @@ void linkRuns(MainWindow& window) {
   QObject::connect(table, &ComparisonPanel::rowChosen, &bench, &Workbench::showRun);
   QObject::connect(&views, &ViewArea::runSelected, &bench, [&bench](const QString& id) { bench.showRun(id.toInt()); });
   QObject::connect(table, &ComparisonPanel::removeRequested, &bench, &Workbench::removeRun);
+  table->setCanRetry([&bench](int id) { return bench.canRetry(id); });
+  QObject::connect(table, &ComparisonPanel::retryRequested, &bench, &Workbench::retryRun);
   QObject::connect(table, &ComparisonPanel::pinRequested, &bench, &Workbench::pinRun);
   QObject::connect(window.actions().pin, &QAction::triggered, &bench, [&bench] { bench.pinRun(bench.shownId()); });
   QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views, table] {
@@ -269,6 +290,7 @@ void linkRuns(MainWindow& window) {
                             return row.outputError.has_value();
                           }));
     table->setColumnShown(ComparisonModel::SettingsColumn, areSettingsShown(rows));
+    table->setColumnShown(ComparisonModel::WeightErrorColumn, isWeightErrorShown(rows));
     QString title;
     const auto points = tradeoffPoints(bench.comparison.rows(), &title);
     const bool isShown = points.size() > 1 || bench.compare.isBusy();
@@ -302,6 +324,7 @@ void linkWindow(MainWindow& window) {
   linkPrompt(window);
   linkAudit(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
+  QObject::connect(&window.workbench(), &Workbench::messagesOutdated, &window.messages(), &MessageBar::dismissAbout);
   window.progress().setIdleText(idleText(window.workbench()));
   for (const int column : {ComparisonModel::PerplexityColumn, ComparisonModel::ChangeColumn, ComparisonModel::KlColumn,
                            ComparisonModel::TopOneColumn, ComparisonModel::SpeedupColumn}) {

@@ -16,19 +16,45 @@ Workbench::Workbench(const ProgramFolders& folders, QObject* parent)
   connect(&model, &ModelController::openFailed, this,
           [this](const QString&, const UserMessage& text) { Q_EMIT message(text); });
   connect(&request, &RequestController::requestChanged, &preview, &PreviewController::setRequest);
-  connect(&exports, &ExportController::exportFailed, this, &Workbench::message);
-  connect(&exports, &ExportController::exported, this, [this](const QString& path, const QString& result) {
-    Q_EMIT message({UserMessage::Severity::Information, tr("Written"), path, result});
-  });
-  connect(&preview, &PreviewController::previewFailed, this, &Workbench::message);
   connect(&compare, &CompareController::started, this, &Workbench::beginComparison);
   connect(&compare, &CompareController::rowChanged, this, &Workbench::takeCompared);
+  joinMessages();
   joinRun();
+}
+
+void Workbench::joinMessages() {
+  using About = UserMessage::About;
+  const auto passOn = [this](About about) { return [this, about](const UserMessage& text) { tell(text, about); }; };
+  connect(&exports, &ExportController::exportFailed, this, passOn(About::Export));
+  connect(&exports, &ExportController::exported, this, [this](const QString& path, const QString& result) {
+    tell({UserMessage::Severity::Information, tr("Written"), path, result}, About::Export);
+  });
+  connect(&preview, &PreviewController::previewFailed, this, passOn(About::Preview));
+  connect(&preview, &PreviewController::calibrationLacked, this, &Workbench::tellCalibrationLacked);
+  connect(&compare, &CompareController::failed, this, passOn(About::Comparison));
+  connect(&prompt, &PromptController::failed, this, passOn(About::Prompt));
+  const auto outdate = [this](About about) { return [this, about] { Q_EMIT messagesOutdated(about); }; };
+  connect(&run, &RunController::started, this, outdate(About::Run));
+  connect(&compare, &CompareController::started, this, outdate(About::Comparison));
+  connect(&preview, &PreviewController::previewReady, this, outdate(About::Preview));
+  connect(this, &Workbench::tensorChanged, this, outdate(About::Preview));
+  connect(&exports, &ExportController::busyChanged, this, [this](bool busy) {
+    if (busy) Q_EMIT messagesOutdated(About::Export);
+  });
+  connect(&prompt, &PromptController::busyChanged, this, [this](bool busy) {
+    if (busy) Q_EMIT messagesOutdated(About::Prompt);
+  });
+}
+
+void Workbench::tell(UserMessage text, UserMessage::About about) {
+  text.about = about;
+  Q_EMIT message(text);
 }
 
 void Workbench::joinRun() {
   connect(&run, &RunController::started, this, [this](int id, const QuantRequest& started) {
     tree.clearReports();
+    m_asked[id] = started;
     m_shown = -1;
     comparison.setRow(runningRow(started, id));
     Q_EMIT rowsChanged();
@@ -38,16 +64,18 @@ void Workbench::joinRun() {
   connect(&run, &RunController::finished, this, &Workbench::takeFinished);
   connect(&run, &RunController::cancelled, this, [this](int id) {
     comparison.removeRow(id);
+    m_asked.erase(id);
     tree.clearReports();
     Q_EMIT rowsChanged();
-    Q_EMIT message({UserMessage::Severity::Information,
-                    tr("The run was cancelled"),
-                    {},
-                    tr("Running it again takes the finished layers from the store.")});
+    tell({UserMessage::Severity::Information,
+          tr("The run was cancelled"),
+          {},
+          tr("Running it again takes the finished layers from the store.")},
+         UserMessage::About::Run);
   });
   connect(&run, &RunController::failed, this, [this](int id, const UserMessage& text) {
     endRow(id, ComparisonEntry::Status::Failed, text.why);
-    Q_EMIT message(text);
+    tell(text, UserMessage::About::Run);
   });
 }
 
@@ -67,6 +95,7 @@ void Workbench::takeModel(const CheckpointPtr& opened) {
   compare.cancel();
   prompt.cancel();
   m_runs.clear();
+  m_asked.clear();
   m_shown = -1;
   m_pinned = -1;
   m_tensor.clear();
@@ -102,6 +131,16 @@ void Workbench::takeCompared(std::size_t index, const ComparisonRow& row) {
   Q_EMIT rowsChanged();
 }
 
+void Workbench::tellCalibrationLacked() {
+  tell({UserMessage::Severity::Information,
+        tr("%1 needs calibration").arg(styleOf(request.request().method).name),
+        {},
+        tr("Choose in the Method panel, under Calibration, where the layers' inputs come from: a run of the model over "
+           "a "
+           "text, or an activations file.")},
+       UserMessage::About::Preview);
+}
+
 void Workbench::tellWarnings(const Checkpoint& opened) {
   QStringList warnings;
   for (const std::string& warning : opened.contents().warnings) warnings << QString::fromStdString(warning);
@@ -119,8 +158,9 @@ void Workbench::takeFinished(const FinishedRunPtr& finished) {
   Q_EMIT rowsChanged();
   showRun(finished->id);
   if (const std::string early = trainingEndedEarly(*finished->report); !early.empty())
-    Q_EMIT message({UserMessage::Severity::Information, tr("The training ended early"), QString::fromStdString(early),
-                    tr("Its row holds that step. A stopped training goes on when it is run again.")});
+    tell({UserMessage::Severity::Information, tr("The training ended early"), QString::fromStdString(early),
+          tr("Its row holds that step. A stopped training goes on when it is run again.")},
+         UserMessage::About::Run);
 }
 
 FinishedRunPtr Workbench::finishedRun(int id) const {
@@ -165,6 +205,7 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
 
 void Workbench::startRun() {
   if (isRunning() || !model.model()) return;
+  if (lacksCalibration(request.request())) return tellCalibrationLacked();
   run.start(model.model(), runRequest());
 }
 
@@ -195,9 +236,18 @@ void Workbench::pinRun(int id) {
 void Workbench::removeRun(int id) {
   if (id == kReferenceId || (run.isBusy() && !finishedRun(id))) return;
   m_runs.erase(id);
+  m_asked.erase(id);
   comparison.removeRow(id);
   if (m_pinned == id) pinRun(id);
   Q_EMIT rowsChanged();
+}
+
+void Workbench::retryRun(int id) {
+  const auto failed = m_asked.find(id);
+  if (failed == m_asked.end() || isRunning() || !model.model()) return;
+  const QuantRequest wanted = failed->second;
+  removeRun(id);
+  run.start(model.model(), wanted);
 }
 
 }  // namespace qs

@@ -64,6 +64,8 @@ class Workbench : public QObject {
     m_calibrationText = std::move(calibration);
     m_trainingText = std::move(training);
   }
+  /// Whether a row's run can be asked for again: not that of a comparison.
+  [[nodiscard]] bool canRetry(int id) const { return m_asked.contains(id); }
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   /// Every layer that can be looked at: all linears.
@@ -81,6 +83,8 @@ class Workbench : public QObject {
   void showRun(int id);
   void pinRun(int id);
   void removeRun(int id);
+  /// Runs what a failed row was asked for again, in its place.
+  void retryRun(int id);
   /// A row of a comparison, as far as it is measured: a run like others once it is finished.
   void takeCompared(std::size_t index, const qs::ComparisonRow& row);
 
@@ -90,9 +94,14 @@ class Workbench : public QObject {
   void pinChanged();
   void rowsChanged();
   void message(const qs::UserMessage& message);
+  /// Messages about such a job are out of date.
+  void messagesOutdated(qs::UserMessage::About about);
 
  private:
   void takeModel(const CheckpointPtr& opened);
+  void tellCalibrationLacked();
+  void tell(UserMessage text, UserMessage::About about);
+  void joinMessages();
   void tellWarnings(const Checkpoint& opened);
   void takeFinished(const FinishedRunPtr& finished);
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
@@ -101,6 +110,7 @@ class Workbench : public QObject {
 
   QString m_tensor;
   std::map<int, FinishedRunPtr> m_runs;
+  std::map<int, QuantRequest> m_asked;  ///< what each run's row was asked for
   int m_shown = -1;
   int m_pinned = -1;
   std::filesystem::path m_calibrationText;

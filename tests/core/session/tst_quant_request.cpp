@@ -33,6 +33,18 @@ class TestQuantRequest : public QObject {
     QVERIFY(qs::planLayer(request, "a").has_value());
   }
 
+  void calibrationIsLackedByTheMethodOrAnOverride() {
+    QVERIFY(!qs::lacksCalibration({.method = "rtn"}));
+    QVERIFY(!qs::lacksCalibration({.method = "magic"}));
+    qs::QuantRequest request{.method = "gptq"};
+    QVERIFY(qs::lacksCalibration(request));
+    request.calibration.runModel = true;
+    QVERIFY(!qs::lacksCalibration(request));
+    qs::QuantRequest overridden{.method = "rtn"};
+    overridden.overrides = {{.glob = "a.*", .method = "awq"}};
+    QVERIFY(qs::lacksCalibration(overridden));
+  }
+
   void refuses_data() {
     QTest::addColumn<QString>("method");
     QTest::addColumn<QString>("key");

@@ -204,7 +204,7 @@ class TestItemModels : public QObject {
     table.setRow(
         {.id = 1, .method = "RTN", .colorSlot = 1, .status = qs::ComparisonEntry::Status::Failed, .note = "full disk"});
     QCOMPARE(table.rowCount(), 3);
-    QCOMPARE(table.index(1, 0).data(Qt::ToolTipRole).toString(), QStringLiteral("full disk"));
+    QVERIFY(table.index(1, 0).data(Qt::ToolTipRole).toString().contains(QStringLiteral("full disk")));
     table.removeRow(1);
     QCOMPARE(table.rowCount(), 2);
     table.clear();

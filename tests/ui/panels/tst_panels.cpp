@@ -1,5 +1,6 @@
 #include <QCheckBox>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -90,6 +91,20 @@ class TestPanels : public QObject {
     QCOMPARE(box->value(), 6);
   }
 
+  void defaultsComeBackAtAClickOnceASettingIsAnother() {
+    qs::MethodForm form;
+    form.show();
+    QSignalSpy edited(&form, &qs::MethodForm::requestEdited);
+    auto* defaults = form.findChild<QPushButton*>(QStringLiteral("defaultsButton"));
+    QVERIFY(!defaults->isEnabled());
+    auto* box = form.findChild<qs::ParamEditor*>(QStringLiteral("bits"))->findChild<QSpinBox*>();
+    QTest::keyClick(box, Qt::Key_Up);
+    QTest::mouseClick(defaults, Qt::LeftButton);
+    QVERIFY(lastRequest(edited).settings.values().empty());
+    QCOMPARE(box->value(), 4);
+    QVERIFY(!defaults->isEnabled());
+  }
+
   void anyGroupSizeMayBeTyped() {
     qs::MethodForm form;
     form.show();
@@ -105,6 +120,21 @@ class TestPanels : public QObject {
     QTest::keyClick(box->lineEdit(), Qt::Key_Return);
     QCOMPARE(edited.count(), count);
     QCOMPARE(box->currentText(), QStringLiteral("48"));
+  }
+
+  void groupSizesAreNamedInEveryMethod() {
+    for (const qs::MethodInfo& method : qs::allMethods()) {
+      if (method.parameter("group_size") == nullptr) continue;
+      qs::MethodForm form;
+      qs::QuantRequest request;
+      request.method = method.id;
+      request.settings.set("group_size", std::int64_t{-1});
+      form.setRequest(request);
+      QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);  // the editors of the method before
+      const auto* box = form.findChild<qs::ParamEditor*>(QStringLiteral("group_size"))->findChild<QComboBox*>();
+      QVERIFY2(box != nullptr, method.id.c_str());
+      QCOMPARE(box->currentText(), QStringLiteral("Per output channel"));
+    }
   }
 
   void anotherMethodComesWithoutSettings() {
@@ -187,6 +217,27 @@ class TestPanels : public QObject {
     QCOMPARE(channel.first().first().toUInt(), 17U);
   }
 
+  void theInspectorTellsWhichSideOfAStoredMatrixIsTheInputs() {
+    qs::InspectorPanel inspector;
+    inspector.resize(160, 300);
+    inspector.show();
+    qs::TensorInfo tensor;
+    tensor.name = "transformer.h.0.attention_with_a_long_name.c_attn.weight";
+    tensor.shape = {48, 144};
+    const auto says = [&inspector](const char* text) {
+      for (const QLabel* label : inspector.findChildren<QLabel*>())
+        if (label->text().contains(QString::fromUtf8(text))) return true;
+      return false;
+    };
+    inspector.setTensor(tensor, {}, true);
+    QVERIFY(says("(inputs × outputs)"));
+    const auto* title = inspector.findChild<QLabel*>(QStringLiteral("inspectorTitle"));
+    QVERIFY2(title->text().contains(QChar(0x2026)), qPrintable(title->text()));
+    QVERIFY(title->toolTip().endsWith(QStringLiteral("c_attn")));
+    inspector.setTensor(tensor, {});
+    QVERIFY(says("(outputs × inputs)"));
+  }
+
   void theProgressStripTellsUnitsAndTimeLeft() {
     qs::ProgressSnapshot progress;
     progress.stage = "Quantizing";
@@ -214,6 +265,16 @@ class TestPanels : public QObject {
     QVERIFY(bar.isVisible());
     QCOMPARE(bar.message().toText(), QStringLiteral("It failed\na <b> c\nRetry"));
     QTest::mouseClick(bar.findChild<QToolButton*>(QStringLiteral("messageClose")), Qt::LeftButton);
+    QVERIFY(!bar.isVisible());
+  }
+
+  void aMessageAboutAJobGoesWithTheNextOfItsKindOnly() {
+    using About = qs::UserMessage::About;
+    qs::MessageBar bar;
+    bar.showMessage({.what = QStringLiteral("The run was cancelled"), .why = {}, .whatToDo = {}, .about = About::Run});
+    bar.dismissAbout(About::Preview);
+    QVERIFY(bar.isVisible());
+    bar.dismissAbout(About::Run);
     QVERIFY(!bar.isVisible());
   }
 

@@ -51,6 +51,8 @@ class TestNumberFormat : public QObject {
     QCOMPARE(number::decibels(std::numeric_limits<double>::infinity()), QString("∞ dB exact"));
     QCOMPARE(number::significant(std::optional<double>()), QString("not measured"));
     QCOMPARE(number::factor(2.71), QString("2.7×"));
+    QCOMPARE(number::counted(1, "1 layer", "%1 layers"), QString("1 layer"));
+    QCOMPARE(number::counted(0, "1 layer", "%1 layers"), QString("0 layers"));
     QCOMPARE(number::bits(4.1604), QString("4.16"));
     QCOMPARE(number::difference(0.11), QString("+0.110"));
     QCOMPARE(number::percent(0.03124).replace(QChar(0xa0), ' '), QString("3.12 %"));

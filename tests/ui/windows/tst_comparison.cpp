@@ -2,6 +2,7 @@
 #include <QImage>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSettings>
@@ -75,11 +76,16 @@ class TestComparison : public QObject {
     Fixture f;
     QVERIFY(f.open());
     f.window.resize(1920, 1080);
+    qs::QuantRequest form;
+    form.settings = qs::Settings({{"bits", std::int64_t{3}}});
+    f.bench().request.edit(form);
     QSignalSpy started(&f.bench().compare, &qs::CompareController::started);
     QTest::mouseClick(f.child<QPushButton>("compareButton"), Qt::LeftButton);
     QCOMPARE(started.count(), 1);
     const auto plan = started.first().first().value<qs::ComparisonPlan>();
     QCOMPARE(plan.request.methods.size(), qs::defaultComparison().size());
+    for (const qs::ComparedMethod& compared : plan.request.methods)
+      QCOMPARE(compared.settings.contains("bits"), compared.method == "rtn");
     QVERIFY(plan.request.base.calibration.runModel);
     QVERIFY(plan.request.base.calibration.textFile != plan.evaluationTextFile);
     QTRY_COMPARE_WITH_TIMEOUT(f.column(0).size(), static_cast<int>(plan.request.methods.size()), kPatience);
@@ -114,6 +120,32 @@ class TestComparison : public QObject {
     QVERIFY(f.window.views().plot(qs::ViewArea::View::Tradeoff)->hasData());
     const QString note = f.child<QLabel>("comparisonNote")->text();
     QVERIFY2(note.contains("evaluation.txt") && note.contains("2 windows of 64"), qPrintable(note));
+  }
+
+  void aRunAndTheSameMethodComparedAreToldApart() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.bench().startRun();
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().shownRun() != nullptr, kPatience);
+    const auto* table = f.child<QTableView>("comparisonTable");
+    QVERIFY(f.compare({{qs::kUnquantized, {}}, {"rtn", {}}}));
+    using Model = qs::ComparisonModel;
+    QVERIFY(!f.column(Model::SettingsColumn)[1].contains("F16 scales"));
+    QVERIFY2(f.column(Model::SettingsColumn)[2].contains("F16 scales"), qPrintable(f.column(Model::SettingsColumn)[2]));
+    QVERIFY(!table->isColumnHidden(Model::WeightErrorColumn));  // all that the run can be compared by
+    f.bench().removeRun(1);
+    QVERIFY(table->isColumnHidden(Model::WeightErrorColumn));
+  }
+
+  void theMethodOfTheFormIsComparedWithItsSettings() {
+    qs::QuantRequest form;
+    form.method = "gptq";
+    form.settings = qs::Settings({{"bits", std::int64_t{3}}});
+    qs::CompareDialog dialog(form, {}, nullptr);
+    for (const qs::ComparedMethod& compared : dialog.plan().request.methods)
+      QCOMPARE(compared.settings.values().empty(), compared.method != "gptq");
+    const auto* methods = dialog.findChild<QListWidget*>("methods");
+    QCOMPARE(methods->findItems("with the settings of the form", Qt::MatchContains).size(), 1);
   }
 
   void aTextThatCantCalibrateIsSaidInTheNote() {

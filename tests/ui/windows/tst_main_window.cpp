@@ -5,12 +5,14 @@
 #include <QMimeData>
 #include <QScrollArea>
 #include <QTabBar>
+#include <QTableView>
 #include <QTreeView>
 
 #include "tests/ui/windows/window_fixture.h"
 #include "ui/charts/plot_view.h"
 #include "ui/panels/message_bar.h"
 #include "ui/support/item_roles.h"
+#include "ui/windows/screenshot_run.h"
 
 namespace {
 
@@ -31,6 +33,19 @@ class TestMainWindow : public QObject {
     QVERIFY(f.window.views().currentPlot() == nullptr);
     QVERIFY(!f.child<QPushButton>("runButton")->isEnabled());
     QVERIFY(f.child<QPushButton>("demoButton")->isVisible());
+  }
+
+  void closingKeepsTheSettingsUnlessTheWindowIsForPictures() {
+    {
+      Fixture f;
+      const qs::ScreenshotRun pictures(f.window, {});
+      f.window.setTheme(qs::Theme::Dark);
+      f.window.close();
+      QCOMPARE(QSettings().allKeys(), QStringList());
+    }
+    Fixture f;
+    f.window.close();
+    QVERIFY(QSettings().contains(QStringLiteral("theme")));
   }
 
   void openingAModelFillsTheTreeAndEveryViewOfTheFirstLayer() {
@@ -144,6 +159,37 @@ class TestMainWindow : public QObject {
     f.window.actions().previousPane->trigger();
     f.window.actions().previousPane->trigger();
     QCOMPARE(QApplication::focusWidget(), f.child<QLineEdit>("tensorFilter"));
+  }
+
+  void tabLeavesATable() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    auto* table = f.child<QTableView>("comparisonTable");
+    table->setFocus();
+    table->selectRow(0);
+    QTest::keyClick(table, Qt::Key_Tab);
+    QVERIFY(!table->hasFocus());
+    QCOMPARE(table->currentIndex().column(), 0);
+    for (const QTableView* each : f.window.findChildren<QTableView*>()) QVERIFY(!each->tabKeyNavigation());
+  }
+
+  void noErrorOfALayerIsElided() {
+    Fixture f;
+    QVERIFY(f.open());
+    const auto* tree = f.child<QTreeView>("tensorTree");
+    const QModelIndex layer = f.bench().tree.indexOfLayer(QStringLiteral("model.layers.0.mlp.down_proj"));
+    for (const double error : {0.0000437, 0.00000437, 0.437, 0.0437, 0.000437, 4.37e-12}) {
+      auto report = std::make_shared<qs::LayerReport>();
+      report->name = "model.layers.0.mlp.down_proj";
+      report->metrics.weightRelativeError = error;
+      f.bench().tree.setLayerReport(report);
+      const QModelIndex cell = layer.siblingAtColumn(qs::ModelTreeModel::ErrorColumn);
+      const int width = tree->fontMetrics().horizontalAdvance(cell.data().toString());
+      QVERIFY2(width + 8 <= tree->columnWidth(qs::ModelTreeModel::ErrorColumn), qPrintable(cell.data().toString()));
+      const QString tip = cell.data(Qt::ToolTipRole).toString();
+      QVERIFY2(QString(tip).remove(QLatin1Char('.')).contains(QStringLiteral("437000")), qPrintable(tip));
+    }
   }
 
   void aLetterActsInThePlotOnly() {

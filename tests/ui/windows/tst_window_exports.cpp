@@ -1,5 +1,6 @@
 #include <QComboBox>
 #include <QDialog>
+#include <QFileDialog>
 #include <QLineEdit>
 #include <QListWidget>
 
@@ -74,6 +75,27 @@ class TestWindowExports : public QObject {
     formats->setCurrentIndex(formats->findData(QStringLiteral("dequantized")));
     QTRY_VERIFY_WITH_TIMEOUT(start->isEnabled(), kPatience);
     dialog->reject();
+  }
+
+  void aSaveDialogProposesANameInTheFolderUsedLast() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    const auto dialog = [&f] {
+      QFileDialog* open = nullptr;
+      for (QFileDialog* each : f.window.findChildren<QFileDialog*>())
+        if (each->isVisible()) open = each;
+      return open;
+    };
+    f.window.actions().exportTableCsv->trigger();
+    QVERIFY(dialog() != nullptr);
+    QCOMPARE(QFileInfo(dialog()->selectedFiles().value(0)).fileName(), QStringLiteral("tiny-comparison.csv"));
+    Q_EMIT dialog()->fileSelected(f.path("table.csv"));
+    dialog()->close();
+    f.window.actions().exportPlot->trigger();
+    QVERIFY(dialog() != nullptr);
+    QCOMPARE(dialog()->selectedFiles().value(0), f.path("tiny-rtn-distribution.png"));
+    dialog()->close();
   }
 
   void aRunIsWrittenToAFormatWithScalesOfItsOwnType() {

@@ -2,12 +2,14 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QSpinBox>
+#include <QTableView>
 #include <QToolButton>
 
 #include <algorithm>
 
 #include "tests/ui/windows/window_fixture.h"
 #include "ui/charts/plot_view.h"
+#include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/method_form.h"
 #include "ui/panels/progress_strip.h"
@@ -57,6 +59,41 @@ class TestWindowRuns : public QObject {
              qPrintable(f.window.messages().message().why));
   }
 
+  void aMethodThatNeedsCalibrationTakesTheBuiltInTextWhereTheModelRuns() {
+    Fixture f;
+    f.window.open(qs::ModelController::kDemo);
+    QVERIFY(QTest::qWaitFor([&] { return f.bench().preview.preview() != nullptr; }, kPatience));
+    auto* methods = f.child<QComboBox>("methodBox");
+    const auto* source = f.child<QComboBox>("calibrationSource");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("gptq")));
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().request.request().calibration.runModel, kPatience);
+    QCOMPARE(source->currentText(), QStringLiteral("Model over built-in text"));
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().preview.preview() && f.bench().preview.preview()->report.method == "gptq",
+                             kPatience);
+    QVERIFY(!f.window.messages().isVisible());
+    QVERIFY(f.child<QPushButton>("runButton")->isEnabled());
+    methods->setCurrentIndex(methods->findData(QStringLiteral("rtn")));
+    QVERIFY(!f.bench().request.request().calibration.runModel);
+  }
+
+  void aMethodThatNeedsCalibrationSaysWhereToChooseItWhereTheModelCannotRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* methods = f.child<QComboBox>("methodBox");
+    methods->setCurrentIndex(methods->findData(QStringLiteral("smoothquant")));
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    const qs::UserMessage message = f.window.messages().message();
+    QVERIFY(message.severity == qs::UserMessage::Severity::Information);
+    QVERIFY2(message.toText().contains(QStringLiteral("Calibration")), qPrintable(message.toText()));
+    QVERIFY2(!message.toText().contains(QStringLiteral("--")), qPrintable(message.toText()));
+    const auto* run = f.child<QPushButton>("runButton");
+    QVERIFY(!run->isEnabled() && !f.window.actions().start->isEnabled());
+    QVERIFY2(run->toolTip().contains(QStringLiteral("calibration")), qPrintable(run->toolTip()));
+    QVERIFY(f.window.views().plot(View::Distribution)->hasData());
+    methods->setCurrentIndex(methods->findData(QStringLiteral("rtn")));
+    QVERIFY(run->isEnabled() && !f.window.messages().isVisible());
+  }
+
   void aRunBecomesARowAndFillsAllLayers() {
     Fixture f;
     QVERIFY(f.open());
@@ -70,6 +107,39 @@ class TestWindowRuns : public QObject {
     QVERIFY(f.run());  // the same again comes from the store
     QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
                              kPatience);
+  }
+
+  void afterAFailedRunTheRowBeforeIsShownByAClick() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    const int shown = f.bench().shownId();
+    auto* table = f.child<QTableView>("comparisonTable");
+    qs::QuantRequest request = f.bench().request.request();
+    request.layers.include = {"nowhere*"};
+    f.bench().request.edit(request);
+    f.click("runButton");
+    QCOMPARE(table->currentIndex().row(), 2);  // the new run's
+    using Status = qs::ComparisonEntry::Status;
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == Status::Failed, kPatience);
+    QVERIFY(f.bench().shownRun() == nullptr);
+    const auto clickRow = [table](int row) {
+      QTest::mouseClick(table->viewport(), Qt::LeftButton, {},
+                        table->visualRect(table->model()->index(row, 0)).center());
+    };
+    clickRow(1);
+    QCOMPARE(f.bench().shownId(), shown);
+    QSignalSpy chosen(f.window.docks().comparison, &qs::ComparisonPanel::rowChosen);
+    clickRow(1);  // current already
+    QVERIFY(!chosen.isEmpty());
+    const int failed = f.bench().comparison.rows().back().id;
+    QVERIFY(f.bench().canRetry(failed));
+    QVERIFY(f.window.messages().isVisible());
+    f.bench().retryRun(failed);
+    QVERIFY(!f.window.messages().isVisible());
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
+    QCOMPARE(f.bench().comparison.rows().size(), std::size_t{3});
+    QVERIFY(f.bench().comparison.rows().back().id != failed);
   }
 
   void cancellingARunLeavesNoRow() {
