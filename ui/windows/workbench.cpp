@@ -64,7 +64,7 @@ void Workbench::endRow(int id, ComparisonEntry::Status status, const QString& no
 
 void Workbench::takeModel(const CheckpointPtr& opened) {
   run.abandon();
-  compare.cancel();
+  compare.abandon();
   prompt.cancel();
   m_runs.clear();
   m_shown = -1;

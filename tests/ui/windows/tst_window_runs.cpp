@@ -2,6 +2,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QSpinBox>
+#include <QThread>
 #include <QToolButton>
 
 #include <algorithm>
@@ -70,6 +71,23 @@ class TestWindowRuns : public QObject {
     QVERIFY(f.run());  // the same again comes from the store
     QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
                              kPatience);
+  }
+
+  void closingTheModelDropsTheLayersOfItsRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    QSignalSpy layers(&f.bench().run, &qs::RunController::layersReady);
+    f.click("runButton");
+    QThread::msleep(200);  // layers are finished, and none was told yet
+    f.window.actions().close->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
+    QTest::qWait(50);
+    QCOMPARE(layers.count(), 0);
+    QVERIFY(f.bench().comparison.rows().empty());
+    QVERIFY(!f.window.views().plot(View::AllLayers)->hasData());
+    QVERIFY(f.open());
+    QVERIFY(f.run());  // the next one tells its layers
+    QVERIFY(layers.count() > 0);
   }
 
   void cancellingARunLeavesNoRow() {
