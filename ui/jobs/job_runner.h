@@ -20,9 +20,9 @@ struct JobOutcome {
   [[nodiscard]] bool isCancelled() const { return !result && !error; }
 };
 
-/// The only place that starts a thread. Runs one job at a time on a driver thread, inside a worker arena, and delivers
-/// its outcome on the UI thread. Starting another while one is at work asks that one to stop, and drops its outcome:
-/// the latest wins. Exceptions of the work become values.
+/// The only place of the window that starts a thread. Runs one job at a time on a driver thread, inside a worker arena,
+/// and delivers its outcome on the UI thread. Starting another while one is at work asks that one to stop, and drops
+/// its outcome: the latest wins. Exceptions of the work become values.
 template <typename Result>
 class JobRunner : public JobRunnerBase {
  public:

@@ -30,7 +30,7 @@ class ModelPanel : public QWidget {
   void selectLayer(const QString& layer);
 
  Q_SIGNALS:
-  /// The tensor that is chosen now; `layer` is empty where it is no matrix. Both are empty for a block.
+  /// The tensor that is chosen now; `layer` is empty where it is no matrix. Choosing a block tells nothing.
   void tensorSelected(const QString& tensor, const QString& layer);
 
  protected:
