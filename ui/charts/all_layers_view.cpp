@@ -108,7 +108,6 @@ void AllLayersView::setMetric(LayerMetric metric) {
   const QSignalBlocker block(m_choice);
   m_choice->setCurrentIndex(static_cast<int>(metric));
   refresh();
-  Q_EMIT metricChanged(metric);
 }
 
 void AllLayersView::selectLayer(const QString& name) {

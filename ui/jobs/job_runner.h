@@ -44,9 +44,6 @@ class JobRunner : public JobRunnerBase {
     Q_EMIT busyChanged(true);
   }
 
-  /// Counts the starts; a delivered outcome is always that of the last one.
-  [[nodiscard]] std::uint64_t generation() const { return m_generation; }
-
  protected:
   void dropWaiting() override { m_waiting.reset(); }
   bool startWaiting() override {
@@ -82,7 +79,7 @@ class JobRunner : public JobRunnerBase {
   }
 
   std::optional<Job> m_waiting;
-  std::uint64_t m_generation = 0;
+  std::uint64_t m_generation = 0;  ///< counts the starts: only the outcome of the last one is delivered
 };
 
 }  // namespace qs

@@ -22,7 +22,6 @@ class ModelPanel : public QWidget {
   void setModel(QSortFilterProxyModel* proxy, std::function<void(const QString&)> setFilter);
   /// Opens the blocks and fits the first column; call it after another model was put below the proxy.
   void showAll();
-  [[nodiscard]] QString currentLayer() const;
   void focusFilter();
 
  public Q_SLOTS:

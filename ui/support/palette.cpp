@@ -134,7 +134,6 @@ Palette Palette::of(const QPalette& palette) {
   p.selection = p.isDark ? QColor(0x5aa2ee) : QColor(0x1f6bc0);
   p.warning = p.isDark ? QColor(0xf0b429) : QColor(0x9a6200);
   p.failure = p.isDark ? QColor(0xff7a70) : QColor(0xb3261e);
-  p.success = p.isDark ? QColor(0x58c48a) : QColor(0x1a7f4b);
   deriveGreys(p);
   return p;
 }

@@ -49,7 +49,6 @@ class Palette {
   QColor before;     ///< original weights, as a filled area
   QColor warning;    ///< flagged values
   QColor failure;    ///< failed layers and runs
-  QColor success;
   QColor tooltipBase;
 
   /// Colour of a method slot 0…7; other numbers wrap around.
