@@ -105,7 +105,7 @@ void TradeoffView::drawData(QPainter& painter, const PlotFrame& frame) const {
       painter.setPen(QPen(frame.colors.selection, 2));
       painter.drawEllipse(center, 11, 11);
     }
-    drawMarker(painter, center, 6.5, Palette::marker(point.slot), color, frame.colors.base);
+    drawMarker(painter, center, 6.5, point.marker, color, frame.colors.base);
   }
   drawNames(painter, frame);
 }

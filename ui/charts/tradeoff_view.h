@@ -16,6 +16,7 @@ struct TradeoffPoint {
   double uncertainty = 0;  ///< half the length of the error bar; 0 for none
   bool pinned = false;
   QString settings = {};  ///< "4-bit, groups of 128"
+  Marker marker = Marker::Circle;
   bool operator==(const TradeoffPoint&) const = default;
 };
 

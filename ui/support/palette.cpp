@@ -143,12 +143,11 @@ QColor Palette::method(int slot) const {
   return QColor::fromRgb(isDark ? kDarkMethods[index] : kLightMethods[index]);
 }
 
-Qt::PenStyle Palette::dash(int slot) {
-  constexpr std::array styles{Qt::SolidLine, Qt::SolidLine, Qt::DashLine, Qt::DashDotLine};
-  return styles[static_cast<std::size_t>(std::abs(slot)) % styles.size()];
+Marker Palette::marker(int slot, int kind) {
+  constexpr int kStride = 3;  // prime to the number of markers
+  const int index = (slot + kStride * kind) % kMarkers;
+  return static_cast<Marker>((index + kMarkers) % kMarkers);
 }
-
-Marker Palette::marker(int slot) { return static_cast<Marker>(((slot % kMethodSlots) + kMethodSlots) % kMethodSlots); }
 
 QColor Palette::linear(int kind) const {
   const auto index = static_cast<std::size_t>(std::clamp(kind, 0, 6));

@@ -40,6 +40,16 @@ QString settingText(const ParamSpec& spec, const ParamValue& value) {
 
 bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
 
+/// How many of the methods before it share a method's colour.
+int kindWithinSlot(const MethodInfo& info) {
+  int kind = 0;
+  for (const MethodInfo& other : allMethods()) {
+    if (other.id == info.id) break;
+    if (other.colorSlot == info.colorSlot) ++kind;
+  }
+  return kind;
+}
+
 ComparisonEntry::Status statusOf(RowStatus status) {
   switch (status) {
     case RowStatus::Waiting:
@@ -67,7 +77,7 @@ QString csvField(QString text) {
 MethodStyle styleOf(const std::string& method) {
   const MethodInfo* info = findMethod(method);
   if (info == nullptr) return {QString::fromStdString(method), 0};
-  return {QString::fromStdString(info->name), info->colorSlot};
+  return {QString::fromStdString(info->name), info->colorSlot, Palette::marker(info->colorSlot, kindWithinSlot(*info))};
 }
 
 QString settingsText(const QuantRequest& request) {
@@ -115,6 +125,7 @@ ComparisonEntry runningRow(const QuantRequest& request, int id) {
   row.id = id;
   row.method = style.name;
   row.colorSlot = style.slot;
+  row.marker = style.marker;
   row.settings = settingsText(request);
   return row;
 }
@@ -186,7 +197,8 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
                       .sizeBytes = static_cast<double>(*row.sizeBytes),
                       .value = hasPerplexity ? *row.perplexity : 100 * *row.weightError,
                       .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0,
-                      .settings = row.settings});
+                      .settings = row.settings,
+                      .marker = row.marker});
   }
   return points;
 }

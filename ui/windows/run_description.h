@@ -13,7 +13,7 @@
 
 namespace qs {
 
-/// Name and fixed colour of a method by its id.
+/// Name, fixed colour and fixed marker of a method by its id.
 [[nodiscard]] MethodStyle styleOf(const std::string& method);
 /// The settings in few words: "4-bit, groups of 128, symmetric", and whatever else differs from the defaults.
 [[nodiscard]] QString settingsText(const QuantRequest& request);
