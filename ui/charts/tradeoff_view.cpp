@@ -13,6 +13,7 @@ namespace qs {
 namespace {
 
 constexpr double kReach = 40;  // pixels from which the crosshair still finds a point
+constexpr int kMostNames = 3;  // of configurations that weren't measured, in the legend
 
 QString sizeText(double bytes) { return number::size(static_cast<std::uint64_t>(std::max(0.0, bytes))); }
 
@@ -29,11 +30,16 @@ TradeoffView::TradeoffView(QWidget* parent) : PlotView(parent) {
 
 void TradeoffView::setPoints(const std::vector<TradeoffPoint>& points, const QString& valueTitle) {
   m_points.clear();
-  for (const TradeoffPoint& point : points)
-    if (std::isfinite(point.sizeBytes) && std::isfinite(point.value) && point.sizeBytes > 0) m_points.push_back(point);
+  m_unmeasured.clear();
+  for (const TradeoffPoint& point : points) {
+    if (!std::isfinite(point.sizeBytes) || point.sizeBytes <= 0) continue;
+    if (std::isfinite(point.value)) m_points.push_back(point);
+    if (std::isnan(point.value)) m_unmeasured.push_back(point);
+  }
   std::stable_sort(m_points.begin(), m_points.end(), [](const auto& a, const auto& b) {
     return a.sizeBytes != b.sizeBytes ? a.sizeBytes < b.sizeBytes : a.value < b.value;
   });
+  std::ranges::stable_sort(m_unmeasured, {}, &TradeoffPoint::sizeBytes);
   m_valueTitle = valueTitle;
   vertical().title = valueTitle;
   setHeading(tr("Size against %1").arg(valueTitle), tr("Trade-off"));
@@ -51,6 +57,10 @@ void TradeoffView::setBudget(double bytes) {
 void TradeoffView::updateAxes() {
   double left = m_points.front().sizeBytes;
   double right = m_points.back().sizeBytes;
+  if (!m_unmeasured.empty()) {
+    left = std::min(left, m_unmeasured.front().sizeBytes);
+    right = std::max(right, m_unmeasured.back().sizeBytes);
+  }
   if (m_budget > 0) {
     left = std::min(left, m_budget);
     right = std::max(right, m_budget);
@@ -90,24 +100,42 @@ void TradeoffView::drawData(QPainter& painter, const PlotFrame& frame) const {
     painter.setPen(QPen(frame.colors.selection, 1.4, Qt::DashLine));
     painter.drawLine(QPointF(at, frame.rect.top()), QPointF(at, frame.rect.bottom()));
   }
-  for (const TradeoffPoint& point : m_points) {
-    const QColor color = frame.colors.method(point.slot);
-    const QPointF center = mapped({point.sizeBytes, point.value}, frame.rect);
-    if (point.uncertainty > 0) {
-      const double top = mapped({point.sizeBytes, point.value + point.uncertainty}, frame.rect).y();
-      const double bottom = mapped({point.sizeBytes, point.value - point.uncertainty}, frame.rect).y();
-      painter.setPen(QPen(color, 1.4));
-      painter.drawLine(QPointF(center.x(), top), QPointF(center.x(), bottom));
-      for (const double y : {top, bottom}) painter.drawLine(QPointF(center.x() - 4, y), QPointF(center.x() + 4, y));
-    }
-    if (point.pinned) {
-      painter.setBrush(Qt::NoBrush);
-      painter.setPen(QPen(frame.colors.selection, 2));
-      painter.drawEllipse(center, 11, 11);
-    }
-    drawMarker(painter, center, 6.5, point.marker, color, frame.colors.base);
+  for (const TradeoffPoint& point : m_unmeasured) {
+    const double at = mapped({point.sizeBytes, 0}, frame.rect).x();
+    painter.setPen(QPen(frame.colors.method(point.slot), 1.4, Qt::DotLine));
+    painter.drawLine(QPointF(at, frame.rect.top()), QPointF(at, frame.rect.bottom()));
   }
+  for (const TradeoffPoint& point : m_points) drawPoint(painter, frame, point);
   drawNames(painter, frame);
+}
+
+void TradeoffView::drawPoint(QPainter& painter, const PlotFrame& frame, const TradeoffPoint& point) const {
+  const QColor color = frame.colors.method(point.slot);
+  const QPointF center = mapped({point.sizeBytes, point.value}, frame.rect);
+  if (point.uncertainty > 0) {
+    const double top = mapped({point.sizeBytes, point.value + point.uncertainty}, frame.rect).y();
+    const double bottom = mapped({point.sizeBytes, point.value - point.uncertainty}, frame.rect).y();
+    painter.setPen(QPen(color, 1.4));
+    painter.drawLine(QPointF(center.x(), top), QPointF(center.x(), bottom));
+    for (const double y : {top, bottom}) painter.drawLine(QPointF(center.x() - 4, y), QPointF(center.x() + 4, y));
+  }
+  if (point.pinned) {
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(frame.colors.selection, 2));
+    painter.drawEllipse(center, 11, 11);
+  }
+  drawMarker(painter, center, 6.5, point.marker, color, frame.colors.base);
+}
+
+std::vector<PlotEntry> TradeoffView::legend(const Palette& colors) const {
+  if (m_unmeasured.empty()) return {};
+  QStringList names;
+  for (const TradeoffPoint& point : m_unmeasured) names += point.name;
+  names.removeDuplicates();
+  const QString text =
+      names.size() <= kMostNames ? names.join(QStringLiteral(", ")) : tr("%1 methods").arg(names.size());
+  return {
+      {.color = colors.axis, .label = tr("%1 not measured: %2").arg(m_valueTitle, text), .swatch = Swatch::DashedLine}};
 }
 
 void TradeoffView::drawNames(QPainter& painter, const PlotFrame& frame) const {
@@ -187,6 +215,8 @@ PlotTable TradeoffView::tableData() const {
     if (point.uncertainty > 0) row[4] = point.uncertainty;
     table.rows.push_back(std::move(row));
   }
+  for (const TradeoffPoint& point : m_unmeasured)
+    table.rows.push_back({point.name, point.settings, point.sizeBytes, {}, {}});
   return table;
 }
 

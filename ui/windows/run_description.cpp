@@ -2,6 +2,7 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/quant/method_registry.h"
@@ -39,6 +40,11 @@ QString settingText(const ParamSpec& spec, const ParamValue& value) {
 }
 
 bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
+
+bool isFinished(const ComparisonEntry& row) {
+  using Status = ComparisonEntry::Status;
+  return row.status == Status::Done || row.status == Status::Stored || row.status == Status::Stopped;
+}
 
 /// How many of the methods before it share a method's colour.
 int kindWithinSlot(const MethodInfo& info) {
@@ -184,18 +190,18 @@ ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
 }
 
 std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle) {
-  const auto isShown = [](const ComparisonEntry& row) { return row.sizeBytes && row.weightError; };
   const bool hasPerplexity =
       std::ranges::any_of(rows, [](const ComparisonEntry& row) { return row.perplexity.has_value(); });
   *valueTitle = hasPerplexity ? translate("perplexity") : translate("mean weight error (%)");
   std::vector<TradeoffPoint> points;
   for (const ComparisonEntry& row : rows) {
-    if (!row.sizeBytes || (hasPerplexity ? !row.perplexity : !isShown(row))) continue;
+    const auto loss = hasPerplexity ? row.perplexity : row.weightError;
+    if (!row.sizeBytes || !(loss || isFinished(row))) continue;
     points.push_back({.id = QString::number(row.id),
                       .name = row.method,
                       .slot = row.colorSlot,
                       .sizeBytes = static_cast<double>(*row.sizeBytes),
-                      .value = hasPerplexity ? *row.perplexity : 100 * *row.weightError,
+                      .value = (hasPerplexity ? 1 : 100) * loss.value_or(std::nan("")),
                       .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0,
                       .settings = row.settings,
                       .marker = row.marker});

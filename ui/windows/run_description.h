@@ -28,7 +28,8 @@ namespace qs {
                                           const QuantReport& report, int id);
 /// The row of a compared method, as far as it is measured.
 [[nodiscard]] ComparisonEntry comparedEntry(const ComparisonRow& row, int id);
-/// Points of the trade-off: size against perplexity where every finished row has one, else against weight error.
+/// Points of the trade-off: size against perplexity where any row has one, else against weight error. A finished row
+/// without that figure has NaN for it.
 [[nodiscard]] std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle);
 /// The table as CSV with full precision, or as Markdown as shown.
 [[nodiscard]] QByteArray toCsv(const std::vector<ComparisonEntry>& rows);

@@ -245,6 +245,29 @@ class TestChartViews : public QObject {
     QCOMPARE(spy.at(0).at(0).toString(), QString("c"));
   }
 
+  void whatWasNotMeasuredIsNoPointAndIsNamed() {
+    TradeoffView view;
+    show(view);
+    view.setPoints({{"a", "RTN", 1, 100, 3.0}, {"b", "GPTQ", 4, 300, 2.0}, {"c", "HQQ", 7, 600, std::nan("")}},
+                   "perplexity");
+    QCOMPARE(view.paretoFront().size(), std::size_t{2});
+    QVERIFY(view.xAxis().full.high > 600);
+    QCOMPARE(view.tableData().rows.size(), std::size_t{3});
+    QCOMPARE(std::get<QString>(view.tableData().rows.back().front()), QString("HQQ"));
+    QVERIFY(std::holds_alternative<std::monostate>(view.tableData().rows.back()[3]));
+    const QImage image = view.grab().toImage();
+    const QColor purple = Palette::of(view.palette()).method(7);
+    const int column = qRound(view.toWidget({600, 2.0}).x());
+    int dots = 0;
+    for (int y = 0; y < image.height(); ++y)
+      for (int x = column - 2; x <= column + 2; ++x)
+        dots += std::abs(image.pixelColor(x, y).blue() - purple.blue()) < 40 &&
+                        std::abs(image.pixelColor(x, y).green() - purple.green()) < 60
+                    ? 1
+                    : 0;
+    QVERIFY(dots > 10);
+  }
+
   void tablesHaveFullRows() {
     DistributionView distribution;
     distribution.setReport(test::buildReport());

@@ -21,6 +21,25 @@ class TestRunDescription : public QObject {
     }
     QCOMPARE(looks.size(), allMethods().size() + 1);
   }
+
+  void theTradeoffHidesNoFinishedRun() {
+    using Status = ComparisonEntry::Status;
+    const ComparisonEntry measured{
+        .id = 1, .method = "RTN", .status = Status::Done, .sizeBytes = 300, .weightError = 0.03, .perplexity = 5.9};
+    const ComparisonEntry unmeasured{
+        .id = 2, .method = "GPTQ", .status = Status::Stored, .sizeBytes = 310, .weightError = 0.02};
+    const ComparisonEntry atWork{.id = 3, .method = "AWQ", .status = Status::Running, .sizeBytes = 310};
+    QString title;
+    const auto byPerplexity = tradeoffPoints({measured, unmeasured, atWork}, &title);
+    QCOMPARE(title, QString("perplexity"));
+    QCOMPARE(byPerplexity.size(), std::size_t{2});
+    QCOMPARE(byPerplexity[0].value, 5.9);
+    QVERIFY(std::isnan(byPerplexity[1].value));
+    const auto byError = tradeoffPoints({unmeasured, atWork}, &title);
+    QCOMPARE(title, QString("mean weight error (%)"));
+    QCOMPARE(byError.size(), std::size_t{1});
+    QCOMPARE(byError[0].value, 2.0);
+  }
 };
 
 QTEST_GUILESS_MAIN(TestRunDescription)
