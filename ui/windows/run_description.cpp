@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/error.h"
+#include "core/exporters/reports/text_table.h"
 #include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
 #include "core/session/training_results.h"
@@ -72,10 +72,15 @@ ComparisonEntry::Status statusOf(RowStatus status) {
   return ComparisonEntry::Status::Failed;
 }
 
-QString csvField(QString text) {
-  if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
-    return text;
-  return QLatin1Char('"') + text.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
+bool isText(int column) {
+  return column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
+         column == ComparisonModel::StatusColumn;
+}
+
+std::string csvCell(const ComparisonEntry& row, int column) {
+  if (isText(column)) return ComparisonModel::text(row, column).toStdString();
+  const auto value = ComparisonModel::number(row, column);
+  return value ? number::toCText(*value).toStdString() : std::string();
 }
 
 }  // namespace
@@ -210,41 +215,29 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& ro
 }
 
 QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
-  static const char* const headers =
-      "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
-      "perplexity_change,mean_kl_divergence,top1_agreement,decode_speedup,seconds,status,decode_speedup_is_least\n";
-  QByteArray csv = headers;
+  TextTable table{.header = {"method", "settings", "size_bytes", "bits_per_weight", "mean_weight_relative_error",
+                             "mean_output_relative_error", "perplexity", "perplexity_change", "mean_kl_divergence",
+                             "top1_agreement", "decode_speedup", "seconds", "status", "decode_speedup_is_least"}};
   for (const ComparisonEntry& row : rows) {
-    QStringList cells;
-    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-      const auto value = ComparisonModel::number(row, column);
-      const bool isText = column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
-                          column == ComparisonModel::StatusColumn;
-      cells << (isText ? csvField(ComparisonModel::text(row, column)) : value ? number::toCText(*value) : QString());
-    }
-    cells << (row.speedupIsLeast ? QStringLiteral("true") : QStringLiteral("false"));
-    csv += cells.join(QLatin1Char(',')).toUtf8() + '\n';
+    std::vector<std::string>& cells = table.rows.emplace_back();
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) cells.push_back(csvCell(row, column));
+    cells.emplace_back(row.speedupIsLeast ? "true" : "false");
   }
-  return csv;
+  return QByteArray::fromStdString(table.toCsv());
 }
 
 QByteArray toMarkdown(const std::vector<ComparisonEntry>& rows) {
-  QString head;
-  QString rule;
+  TextTable table;
   for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-    const bool isText = column <= ComparisonModel::SettingsColumn || column == ComparisonModel::StatusColumn;
-    head += QStringLiteral("| %1 ").arg(ComparisonModel::columnTitle(column));
-    rule += isText ? QStringLiteral("| --- ") : QStringLiteral("| ---: ");
+    table.header.push_back(ComparisonModel::columnTitle(column).toStdString());
+    table.isNumber.push_back(!isText(column));
   }
-  QString text = head + QStringLiteral("|\n") + rule + QStringLiteral("|\n");
   for (const ComparisonEntry& row : rows) {
-    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-      text += QStringLiteral("| %1 ").arg(
-          ComparisonModel::text(row, column).replace(QLatin1Char('|'), QStringLiteral("\\|")));
-    }
-    text += QStringLiteral("|\n");
+    std::vector<std::string>& cells = table.rows.emplace_back();
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column)
+      cells.push_back(ComparisonModel::text(row, column).toStdString());
   }
-  return text.toUtf8();
+  return QByteArray::fromStdString(table.toMarkdown());
 }
 
 }  // namespace qs

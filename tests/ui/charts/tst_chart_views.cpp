@@ -288,6 +288,7 @@ class TestChartViews : public QObject {
   void csvIsQuotedAndFull() {
     const PlotTable table{"t", {"a, b", "c"}, {{QString("say \"x\""), 0.1}, {{}, 1.0 / 3}}};
     QCOMPARE(toCsv(table), QString("\"a, b\",c\n\"say \"\"x\"\"\",0.1\n,0.3333333333333333\n"));
+    QCOMPARE(toCsv({"t", {"a"}, {{QString("two\rlines")}}}), QString("a\n\"two\rlines\"\n"));
   }
 
   void plotsAreExported_data() {

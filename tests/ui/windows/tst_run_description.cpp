@@ -40,6 +40,21 @@ class TestRunDescription : public QObject {
     QCOMPARE(byError.size(), std::size_t{1});
     QCOMPARE(byError[0].value, 2.0);
   }
+
+  void theTableIsQuotedInCsvAndMarkdown() {
+    const std::vector<ComparisonEntry> rows{{.id = 1,
+                                             .method = "a|b",
+                                             .settings = "x, \"y\"\rz",
+                                             .status = ComparisonEntry::Status::Done,
+                                             .sizeBytes = 300,
+                                             .weightError = 0.1}};
+    const QByteArray csv = toCsv(rows);
+    QVERIFY2(csv.contains("\na|b,\"x, \"\"y\"\"\rz\",300,,0.1,,,,,,,,done,false\n"), csv);
+    const QList<QByteArray> lines = toMarkdown(rows).split('\n');
+    QCOMPARE(lines.size(), 4);  // the last one is empty
+    QVERIFY(lines[1].startsWith("| --- | --- | ---: |") && lines[1].endsWith("| ---: | --- |"));
+    QVERIFY2(lines[2].startsWith("| a\\|b | x, \"y\" z | 300"), lines[2]);
+  }
 };
 
 QTEST_GUILESS_MAIN(TestRunDescription)
