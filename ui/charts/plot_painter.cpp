@@ -137,9 +137,11 @@ void drawSwatch(QPainter& painter, const QRectF& rect, const PlotEntry& entry, c
       drawMarker(painter, rect.center(), 4.5, entry.marker, entry.color, colors.base);
       break;
     case Swatch::Line:
-    case Swatch::DashedLine: {
+    case Swatch::DashedLine:
+    case Swatch::DottedLine: {
       QPen pen(entry.color, 2);
       if (entry.swatch == Swatch::DashedLine) pen.setDashPattern({3, 2});
+      if (entry.swatch == Swatch::DottedLine) pen.setDashPattern({1, 1.5});
       pen.setCapStyle(Qt::FlatCap);
       painter.setPen(pen);
       painter.drawLine(left, right);

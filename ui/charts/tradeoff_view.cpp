@@ -1,9 +1,11 @@
 #include "ui/charts/tradeoff_view.h"
 
+#include <QDoubleSpinBox>
 #include <QFontMetricsF>
+#include <QMouseEvent>
 #include <QPainter>
+#include <QSignalBlocker>
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "ui/charts/plot_painter.h"
@@ -13,7 +15,13 @@ namespace qs {
 namespace {
 
 constexpr double kReach = 40;  // pixels from which the crosshair still finds a point
+constexpr double kGrip = 5;    // pixels beside the line of the size limit that take hold of it
 constexpr int kMostNames = 3;  // of configurations that weren't measured, in the legend
+
+/// The unit in which a size has its first digits before the decimal point, in bytes.
+double unitFor(double bytes) { return bytes >= 1e9 ? 1e9 : bytes >= 1e6 ? 1e6 : 1e3; }
+
+QString unitName(double unit) { return QLatin1String(unit == 1e9 ? "GB" : unit == 1e6 ? "MB" : "kB"); }
 
 QString sizeText(double bytes) { return number::size(static_cast<std::uint64_t>(std::max(0.0, bytes))); }
 
@@ -25,6 +33,16 @@ TradeoffView::TradeoffView(QWidget* parent) : PlotView(parent) {
     for (double& value : ticks.major) value *= m_unit;
     return ticks;
   };
+  m_limit = new QDoubleSpinBox;
+  m_limit->setRange(0, 1e6);
+  m_limit->setDecimals(2);
+  m_limit->setStepType(QAbstractSpinBox::AdaptiveDecimalStepType);
+  m_limit->setKeyboardTracking(false);
+  m_limit->setSpecialValueText(tr("No size limit"));
+  m_limit->setAccessibleName(tr("Size limit"));
+  m_limit->setToolTip(tr("Marks which configurations fit. The line can be dragged."));
+  connect(m_limit, &QDoubleSpinBox::valueChanged, this, [this](double value) { setBudget(value * m_unit); });
+  addControl(m_limit);
   setPoints({}, tr("relative weight error"));
 }
 
@@ -49,8 +67,42 @@ void TradeoffView::setPoints(const std::vector<TradeoffPoint>& points, const QSt
 }
 
 void TradeoffView::setBudget(double bytes) {
-  m_budget = bytes;
-  if (!m_points.empty()) updateAxes();
+  m_budget = std::max(0.0, bytes);
+  showBudget();
+  if (!m_points.empty() && !m_movesBudget) updateAxes();
+  update();
+}
+
+void TradeoffView::showBudget() {
+  const QSignalBlocker block(m_limit);
+  m_limit->setSuffix(QStringLiteral(" ") + unitName(m_unit));
+  m_limit->setValue(m_budget / m_unit);
+}
+
+bool TradeoffView::isOnBudget(const QPointF& position) const {
+  const QRectF plot = plotRect();
+  return m_budget > 0 && hasData() && plot.contains(position) &&
+         std::abs(mapped({m_budget, 0}, plot).x() - position.x()) <= kGrip;
+}
+
+void TradeoffView::mousePressEvent(QMouseEvent* event) {
+  m_movesBudget = event->button() == Qt::LeftButton && isOnBudget(event->position());
+  if (!m_movesBudget) PlotView::mousePressEvent(event);
+}
+
+void TradeoffView::mouseMoveEvent(QMouseEvent* event) {
+  if (m_movesBudget) {
+    const AxisRange& view = xAxis().view;
+    return setBudget(std::clamp(toData(event->position()).x(), std::max(view.low, m_unit / 100), view.high));
+  }
+  setCursor(event->buttons() == Qt::NoButton && isOnBudget(event->position()) ? Qt::SplitHCursor : Qt::ArrowCursor);
+  PlotView::mouseMoveEvent(event);
+}
+
+void TradeoffView::mouseReleaseEvent(QMouseEvent* event) {
+  if (!m_movesBudget) return PlotView::mouseReleaseEvent(event);
+  m_movesBudget = false;
+  updateAxes();
   update();
 }
 
@@ -61,6 +113,8 @@ void TradeoffView::updateAxes() {
     left = std::min(left, m_unmeasured.front().sizeBytes);
     right = std::max(right, m_unmeasured.back().sizeBytes);
   }
+  m_unit = unitFor(right);
+  showBudget();
   if (m_budget > 0) {
     left = std::min(left, m_budget);
     right = std::max(right, m_budget);
@@ -76,10 +130,7 @@ void TradeoffView::updateAxes() {
     return AxisRange{a - room, b + room * 1.2};
   };
   horizontal().setFull(padded(left, right));
-  const std::array<std::pair<double, const char*>, 3> units{{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}}};
-  const auto unit = std::find_if(units.begin(), units.end() - 1, [right](const auto& u) { return right >= u.first; });
-  m_unit = unit->first;
-  horizontal().title = tr("size of the model (%1)").arg(QLatin1String(unit->second));
+  horizontal().title = tr("size of the model (%1)").arg(unitName(m_unit));
   vertical().setFull(padded(low, high));
 }
 
@@ -102,7 +153,10 @@ void TradeoffView::drawData(QPainter& painter, const PlotFrame& frame) const {
   }
   for (const TradeoffPoint& point : m_unmeasured) {
     const double at = mapped({point.sizeBytes, 0}, frame.rect).x();
-    painter.setPen(QPen(frame.colors.method(point.slot), 1.4, Qt::DotLine));
+    QPen pen(frame.colors.method(point.slot), 2);
+    pen.setDashPattern({1, 1.5});
+    pen.setCapStyle(Qt::FlatCap);
+    painter.setPen(pen);
     painter.drawLine(QPointF(at, frame.rect.top()), QPointF(at, frame.rect.bottom()));
   }
   for (const TradeoffPoint& point : m_points) drawPoint(painter, frame, point);
@@ -128,14 +182,19 @@ void TradeoffView::drawPoint(QPainter& painter, const PlotFrame& frame, const Tr
 }
 
 std::vector<PlotEntry> TradeoffView::legend(const Palette& colors) const {
-  if (m_unmeasured.empty()) return {};
+  std::vector<PlotEntry> entries;
+  if (m_budget > 0)
+    entries.push_back(
+        {.color = colors.selection, .label = tr("at most %1").arg(sizeText(m_budget)), .swatch = Swatch::DashedLine});
+  if (m_unmeasured.empty()) return entries;
   QStringList names;
   for (const TradeoffPoint& point : m_unmeasured) names += point.name;
   names.removeDuplicates();
   const QString text =
       names.size() <= kMostNames ? names.join(QStringLiteral(", ")) : tr("%1 methods").arg(names.size());
-  return {
-      {.color = colors.axis, .label = tr("%1 not measured: %2").arg(m_valueTitle, text), .swatch = Swatch::DashedLine}};
+  entries.push_back(
+      {.color = colors.axis, .label = tr("%1 not measured: %2").arg(m_valueTitle, text), .swatch = Swatch::DottedLine});
+  return entries;
 }
 
 void TradeoffView::drawNames(QPainter& painter, const PlotFrame& frame) const {
@@ -193,6 +252,9 @@ std::optional<PlotReadout> TradeoffView::readoutAt(const QPointF& at) const {
   const bool best = std::any_of(front.begin(), front.end(), [&](const auto& p) { return p.id == point.id; });
   readout.entries.push_back(
       {.label = best ? tr("no other is both smaller and better") : tr("another is smaller and better")});
+  if (m_budget > 0)
+    readout.entries.push_back(
+        {.label = point.sizeBytes <= m_budget ? tr("fits the size limit") : tr("above the size limit")});
   return readout;
 }
 

@@ -4,6 +4,8 @@
 
 #include "ui/charts/plot_view.h"
 
+class QDoubleSpinBox;
+
 namespace qs {
 
 /// One configuration in the trade-off: what it costs and what it loses.
@@ -29,11 +31,14 @@ class TradeoffView final : public PlotView {
 
   /// `valueTitle` names the y axis: "perplexity", "relative weight error". Points of infinite loss are left out.
   void setPoints(const std::vector<TradeoffPoint>& points, const QString& valueTitle);
-  /// A vertical line at a size limit; 0 for none.
-  void setBudget(double bytes);
+  /// The size limit: a vertical line, typed in the view's box or dragged with the mouse. 0 for none.
+  [[nodiscard]] double budget() const { return m_budget; }
   [[nodiscard]] std::vector<TradeoffPoint> paretoFront() const;
   [[nodiscard]] PlotTable tableData() const override;
   [[nodiscard]] bool hasData() const override { return !m_points.empty(); }
+
+ public Q_SLOTS:
+  void setBudget(double bytes);
 
  Q_SIGNALS:
   void pointSelected(const QString& id);
@@ -44,9 +49,14 @@ class TradeoffView final : public PlotView {
   [[nodiscard]] std::vector<PlotEntry> legend(const Palette& colors) const override;
   [[nodiscard]] QPointF stepFrom(const QPointF& at, int dx, int dy) const override;
   void activate(const QPointF& at) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
 
  private:
   void updateAxes();
+  void showBudget();
+  [[nodiscard]] bool isOnBudget(const QPointF& position) const;
   [[nodiscard]] std::optional<std::size_t> nearest(const QPointF& at) const;
   void drawPoint(QPainter& painter, const PlotFrame& frame, const TradeoffPoint& point) const;
   void drawNames(QPainter& painter, const PlotFrame& frame) const;
@@ -55,6 +65,8 @@ class TradeoffView final : public PlotView {
   std::vector<TradeoffPoint> m_unmeasured;  ///< those without a loss, by size
   QString m_valueTitle;
   double m_budget = 0;
+  bool m_movesBudget = false;  ///< while the line is dragged
+  QDoubleSpinBox* m_limit = nullptr;
   double m_unit = 1e9;  ///< bytes of one unit of the x axis
 };
 

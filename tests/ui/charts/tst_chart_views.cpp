@@ -1,4 +1,5 @@
 // The views' data, signals, mouse and keys.
+#include <QDoubleSpinBox>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
@@ -243,6 +244,38 @@ class TestChartViews : public QObject {
     QSignalSpy spy(&view, &TradeoffView::pointSelected);
     click(view, {250, 2.5});
     QCOMPARE(spy.at(0).at(0).toString(), QString("c"));
+  }
+
+  void theSizeLimitIsTypedAndDragged() {
+    TradeoffView view;
+    show(view);
+    view.setPoints({{"a", "RTN", 1, 3.9e9, 5.92}, {"b", "INT8", 6, 6.7e9, 5.51}}, "perplexity");
+    auto* box = view.findChild<QDoubleSpinBox*>();
+    QVERIFY(box != nullptr && box->isVisible());
+    QCOMPARE(box->text(), QString("No size limit"));
+    box->selectAll();
+    QTest::keyClicks(box, QLocale().toString(5.5));
+    QTest::keyClick(box, Qt::Key_Return);
+    QCOMPARE(view.budget(), 5.5e9);
+    QVERIFY(box->text().endsWith("GB"));
+    view.setCrosshair(QPointF(3.9e9, 5.92));
+    QVERIFY2(view.readoutText().contains("fits the size limit"), qPrintable(view.readoutText()));
+    view.setCrosshair(QPointF(6.7e9, 5.51));
+    QVERIFY2(view.readoutText().contains("above the size limit"), qPrintable(view.readoutText()));
+    const QPoint from = view.toWidget({5.5e9, 5.7}).toPoint();
+    const QPoint to = view.toWidget({4.5e9, 5.7}).toPoint();
+    QTest::mousePress(&view, Qt::LeftButton, Qt::NoModifier, from);
+    QMouseEvent move(QEvent::MouseMove, to, view.mapToGlobal(to), Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(&view, &move);
+    QTest::mouseRelease(&view, Qt::LeftButton, Qt::NoModifier, to);
+    QVERIFY2(std::abs(view.budget() - 4.5e9) < 0.05e9, qPrintable(QString::number(view.budget())));
+    QVERIFY(!view.xAxis().isZoomed());
+    QVERIFY(std::abs(box->value() - 4.5) < 0.05);
+    view.setPoints({{"a", "RTN", 1, 3.9e6, 5.92}, {"b", "INT8", 6, 6.7e6, 5.51}}, "perplexity");
+    QVERIFY(box->text().endsWith("MB"));
+    QCOMPARE(view.budget() > 4e9, true);  // what was chosen stays
+    view.setBudget(0);
+    QCOMPARE(box->text(), QString("No size limit"));
   }
 
   void whatWasNotMeasuredIsNoPointAndIsNamed() {
