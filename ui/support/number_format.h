@@ -7,9 +7,6 @@
 
 namespace qs {
 
-/// How sizes are written: GB = 10⁹ bytes, or GiB = 2³⁰ bytes.
-enum class SizeUnit : std::uint8_t { Decimal, Binary };
-
 /// The one place that turns numbers into text for the screen. Follows QLocale (decimal point, grouping) with a true
 /// minus sign. Values that are absent read "not measured"; files get their numbers from toCText().
 namespace number {
@@ -23,8 +20,8 @@ namespace number {
 [[nodiscard]] QString percent(const std::optional<double>& share);
 /// "30.2 dB"; "∞ dB exact" for +infinity.
 [[nodiscard]] QString decibels(double sqnrDb);
-/// "3.90 GB", "512 B".
-[[nodiscard]] QString size(std::uint64_t bytes, SizeUnit unit = SizeUnit::Decimal);
+/// "3.90 GB", "512 B"; a GB is 10⁹ bytes.
+[[nodiscard]] QString size(std::uint64_t bytes);
 /// "3 902 114 816 bytes" with the locale's grouping, for tooltips.
 [[nodiscard]] QString exactBytes(std::uint64_t bytes);
 /// A whole number with the locale's grouping.
