@@ -11,8 +11,8 @@ namespace qs {
 namespace {
 
 constexpr int kRowPadding = 8;
-constexpr int kSwatch = 10;
-constexpr double kMarkerRadius = 4;
+constexpr int kSwatch = 12;
+constexpr double kMarkerRadius = 4.6;
 constexpr int kBarAlpha = 70;
 constexpr int kBarSlot = 2;
 
