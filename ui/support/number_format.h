@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <optional>
 
-namespace qs {
-
 /// The one place that turns numbers into text for the screen. Follows QLocale (decimal point, grouping) with a true
 /// minus sign. Values that are absent read "not measured"; files get their numbers from toCText().
-namespace number {
+namespace qs::number {
 
 /// 3 significant digits: "0.0312", "12.3", "4.56e−7" outside 1e−4…1e6.
 [[nodiscard]] QString significant(double value, int digits = 3);
@@ -42,5 +40,4 @@ namespace number {
 [[nodiscard]] QString toCText(double value);
 [[nodiscard]] QString notMeasured();
 
-}  // namespace number
-}  // namespace qs
+}  // namespace qs::number
