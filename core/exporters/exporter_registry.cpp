@@ -25,6 +25,32 @@ void requireWritableFolder(const std::filesystem::path& path) {
   if (access(folder.c_str(), W_OK | X_OK) != 0) throw requestError(folder.string(), "the folder can't be written");
 }
 
+bool isSame(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(a, b, ignored);
+}
+
+// Whether `folder` is around the file, by its name or where its links lead.
+bool isAround(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  std::error_code ignored;
+  for (std::filesystem::path at : {std::filesystem::absolute(file, ignored), std::filesystem::canonical(file, ignored)})
+    for (at = at.parent_path(); at.has_relative_path(); at = at.parent_path())
+      if (isSame(folder, at)) return true;
+  return false;
+}
+
+// What is written in the model's place would take away what is read from.
+void requireApartFrom(const Checkpoint& model, const std::filesystem::path& path) {
+  if (isSame(path, model.path()))
+    throw requestError(path.string(), "is the opened model itself; choose another output");
+  for (const std::filesystem::path& file : model.contents().files) {
+    if (isSame(path, file))
+      throw requestError(path.string(), "is one of the opened model's files; choose another output");
+    if (isAround(path, file))
+      throw requestError(path.string(), "is a folder that holds the opened model; choose another output");
+  }
+}
+
 }  // namespace
 
 std::span<const ExporterInfo> allExporters() {
@@ -48,6 +74,7 @@ void requireExportable(const ExporterInfo& exporter, const Checkpoint& model, co
     if (finding.blocking)
       throw requestError("format " + exporter.id + (finding.layer.empty() ? "" : ": layer '" + finding.layer + "'"),
                          finding.message);
+  requireApartFrom(model, options.path);
   requireReplaceable(options.path, options.replace);
   requireWritableFolder(options.path);
 }

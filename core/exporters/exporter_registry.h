@@ -11,8 +11,8 @@ namespace qs {
 /// Throws Error (Request) that lists the known ids.
 [[nodiscard]] const ExporterInfo& requireExporter(std::string_view id);
 
-/// Throws Error (Request) for the first blocking finding of the exporter's preflight, or where the output exists and
-/// may not be replaced, or its folder can't be written.
+/// Throws Error (Request) for the first blocking finding of the exporter's preflight, or where the output is the opened
+/// model, one of its files or a folder around them, or exists and may not be replaced, or its folder can't be written.
 void requireExportable(const ExporterInfo& exporter, const Checkpoint& model, const QuantRequest& request,
                        const ExportOptions& options);
 

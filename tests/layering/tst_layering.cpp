@@ -53,6 +53,9 @@ class TestLayering : public QObject {
     row("the window uses no oneTBB", "ui/jobs/a.h", "<tbb/task_arena.h>", false);
     row("the window uses no Eigen", "ui/charts/a.cpp", "<Eigen/Core>", false);
     row("the window uses Qt", "ui/charts/a.cpp", "<QWidget>", true);
+    row("colours and numbers know no core", "ui/support/a.h", "\"core/base/error.h\"", false);
+    row("colours and numbers are everyone's", "ui/charts/a.cpp", "\"ui/support/palette.h\"", true);
+    row("charts show core's reports", "ui/charts/a.cpp", "\"core/session/quant_report.h\"", true);
     row("controllers start jobs", "ui/controllers/a.cpp", "\"ui/jobs/job_runner.h\"", true);
     row("panels know no controllers", "ui/panels/a.cpp", "\"ui/controllers/run_controller.h\"", false);
     row("charts know no models", "ui/charts/a.cpp", "\"ui/models/layer_model.h\"", false);

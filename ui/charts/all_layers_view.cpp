@@ -109,7 +109,6 @@ void AllLayersView::setMetric(LayerMetric metric) {
   const QSignalBlocker block(m_choice);
   m_choice->setCurrentIndex(static_cast<int>(metric));
   refresh();
-  Q_EMIT metricChanged(metric);
 }
 
 void AllLayersView::selectLayer(const QString& name) {
@@ -180,9 +179,9 @@ bool AllLayersView::isFlagged(std::size_t index) const {
   return m_metric == LayerMetric::Sqnr ? *value < *m_flagLimit : *value > *m_flagLimit;
 }
 
-std::optional<std::size_t> AllLayersView::indexAt(double value) const {
-  if (value < 0 || value >= static_cast<double>(m_reports.size())) return {};
-  return static_cast<std::size_t>(value);
+std::optional<std::size_t> AllLayersView::indexAt(double x) const {
+  if (x < 0 || x >= static_cast<double>(m_reports.size())) return {};
+  return static_cast<std::size_t>(x);
 }
 
 QRectF AllLayersView::barRect(std::size_t index, const QRectF& rect) const {

@@ -43,7 +43,6 @@ class AllLayersView final : public PlotView {
 
  Q_SIGNALS:
   void layerSelected(const QString& name);
-  void metricChanged(qs::LayerMetric metric);
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;

@@ -78,7 +78,6 @@ void HeatmapView::setQuantity(HeatmapQuantity quantity) {
   const QSignalBlocker block(m_choice);
   m_choice->setCurrentIndex(static_cast<int>(quantity));
   refresh(false);
-  Q_EMIT quantityChanged(quantity);
 }
 
 void HeatmapView::highlightChannel(std::optional<std::uint32_t> channel) {

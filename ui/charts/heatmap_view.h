@@ -34,7 +34,6 @@ class HeatmapView final : public PlotView {
 
  Q_SIGNALS:
   void channelSelected(quint32 channel);
-  void quantityChanged(qs::HeatmapQuantity quantity);
 
  protected:
   void drawData(QPainter& painter, const PlotFrame& frame) const override;

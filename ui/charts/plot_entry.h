@@ -11,7 +11,7 @@
 
 namespace qs {
 
-enum class Swatch : std::uint8_t { Area, Line, DashedLine, Point };
+enum class Swatch : std::uint8_t { Area, Line, DashedLine, DottedLine, Point };
 
 /// An entry of a legend or of the tooltip: a swatch, a name, and a value in the tooltip.
 struct PlotEntry {

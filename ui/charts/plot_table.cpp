@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/exporters/reports/text_table.h"
 #include "ui/support/number_format.h"
 
 namespace qs {
@@ -9,16 +10,9 @@ namespace {
 
 constexpr double kMostWhole = 1e15;  // so far every whole number is told apart
 
-QString quoted(const QString& text) {
-  if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
-    return text;
-  QString copy = text;
-  return QLatin1Char('"') + copy.replace(QLatin1Char('"'), QLatin1String("\"\"")) + QLatin1Char('"');
-}
-
-QString csvText(const PlotCell& cell) {
-  if (const auto* number = std::get_if<double>(&cell)) return number::toCText(*number);
-  if (const auto* text = std::get_if<QString>(&cell)) return quoted(*text);
+std::string csvText(const PlotCell& cell) {
+  if (const auto* number = std::get_if<double>(&cell)) return number::toCText(*number).toStdString();
+  if (const auto* text = std::get_if<QString>(&cell)) return text->toStdString();
   return {};
 }
 
@@ -34,16 +28,13 @@ QString displayText(const PlotCell& cell) {
 }
 
 QString toCsv(const PlotTable& table) {
-  QString csv;
-  QStringList line;
-  for (const QString& header : table.headers) line += quoted(header);
-  csv += line.join(QLatin1Char(',')) + QLatin1Char('\n');
+  TextTable text;
+  for (const QString& header : table.headers) text.header.push_back(header.toStdString());
   for (const auto& row : table.rows) {
-    line.clear();
-    for (const PlotCell& cell : row) line += csvText(cell);
-    csv += line.join(QLatin1Char(',')) + QLatin1Char('\n');
+    std::vector<std::string>& line = text.rows.emplace_back();
+    for (const PlotCell& cell : row) line.push_back(csvText(cell));
   }
-  return csv;
+  return QString::fromStdString(text.toCsv());
 }
 
 }  // namespace qs

@@ -51,7 +51,6 @@ void PlotView::setFailed(const QString& reason, const QString& button) { setStat
 void PlotView::showData() {
   if (m_state != PlotState::Busy) setState(PlotState::Ready, {}, {});
   if (m_crosshair && !readoutAt(*m_crosshair)) m_crosshair.reset();
-  noteZoom();
   placeControls();
   update();
 }
@@ -146,7 +145,6 @@ void PlotView::zoomOut() { zoomAt(m_crosshair.value_or(QPointF(m_x.valueAt(0.5),
 void PlotView::resetZoom() {
   m_x.view = m_x.full;
   m_y.view = m_y.full;
-  noteZoom();
   update();
 }
 
@@ -154,14 +152,7 @@ void PlotView::zoomAt(const QPointF& at, double factor) {
   if (showsMessage()) return;
   m_x.zoom(at.x(), factor);
   m_y.zoom(at.y(), factor);
-  noteZoom();
   update();
-}
-
-void PlotView::noteZoom() {
-  const bool zoomed = m_x.isZoomed() || m_y.isZoomed();
-  if (zoomed != m_wasZoomed) Q_EMIT zoomChanged(zoomed);
-  m_wasZoomed = zoomed;
 }
 
 std::vector<PlotEntry> PlotView::legend(const Palette& /*colors*/) const { return {}; }

@@ -67,7 +67,6 @@ class PlotView : public QWidget {
  Q_SIGNALS:
   void actionRequested();  ///< the button of an empty or failed view
   void readoutChanged(const QString& text);
-  void zoomChanged(bool zoomed);
 
  protected:
   virtual void drawData(QPainter& painter, const PlotFrame& frame) const = 0;
@@ -117,7 +116,6 @@ class PlotView : public QWidget {
   void setState(PlotState state, const QString& message, const QString& button);
   void placeControls();
   void zoomAt(const QPointF& at, double factor);
-  void noteZoom();
 
   PlotAxis m_x, m_y;
   Palette m_colors;
@@ -133,7 +131,6 @@ class PlotView : public QWidget {
   QPointF m_last;
   bool m_dragging = false;
   bool m_boxing = false;
-  bool m_wasZoomed = false;
 };
 
 }  // namespace qs

@@ -118,7 +118,6 @@ void PlotView::mouseReleaseEvent(QMouseEvent* event) {
     const QPointF b = toData(event->position());
     if (m_x.zoomable) m_x.setView({std::min(a.x(), b.x()), std::max(a.x(), b.x())});
     if (m_y.zoomable) m_y.setView({std::min(a.y(), b.y()), std::max(a.y(), b.y())});
-    noteZoom();
   }
   m_pressed.reset();
   m_dragging = m_boxing = false;

@@ -16,6 +16,7 @@ CompareController::CompareController(std::filesystem::path storeRoot, QObject* p
 void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& plan) {
   if (!model || isBusy()) return;
   m_changes = std::make_shared<Mailbox<Change>>();
+  m_isAbandoned = false;
   Q_EMIT started(plan);
   m_runner.start(
       [model, plan, changes = m_changes, root = m_storeRoot](const RunContext& context) {
@@ -25,15 +26,24 @@ void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& 
           changes->post({index, row});
         });
       },
-      [this, plan](const JobOutcome<ComparisonResult>& outcome) {
-        deliverRows();
-        if (outcome.error) Q_EMIT failed(errorMessage(tr("The comparison failed"), *outcome.error));
-        if (outcome.isCancelled()) Q_EMIT cancelled();
-        if (outcome.result) Q_EMIT finished(plan, *outcome.result);
-      });
+      [this, plan](const JobOutcome<ComparisonResult>& outcome) { take(plan, outcome); });
+}
+
+void CompareController::abandon() {
+  m_isAbandoned = true;
+  cancel();
+}
+
+void CompareController::take(const ComparisonPlan& plan, const JobOutcome<ComparisonResult>& outcome) {
+  if (m_isAbandoned) return;
+  deliverRows();
+  if (outcome.error) Q_EMIT failed(errorMessage(tr("The comparison failed"), *outcome.error));
+  if (outcome.isCancelled()) Q_EMIT cancelled();
+  if (outcome.result) Q_EMIT finished(plan, *outcome.result);
 }
 
 void CompareController::deliverRows() {
+  if (m_isAbandoned) return;
   for (const auto& [index, row] : m_changes->take()) Q_EMIT rowChanged(index, row);
 }
 

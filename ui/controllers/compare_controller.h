@@ -34,6 +34,8 @@ class CompareController : public QObject {
  public Q_SLOTS:
   void start(const qs::CheckpointPtr& model, const qs::ComparisonPlan& plan);
   void cancel() { m_runner.cancel(); }
+  /// Stops the comparison and tells nothing more of it: its rows are of a model that isn't shown any longer.
+  void abandon();
 
  Q_SIGNALS:
   void started(const qs::ComparisonPlan& plan);
@@ -48,9 +50,11 @@ class CompareController : public QObject {
   using Change = std::pair<std::size_t, ComparisonRow>;
 
   void deliverRows();
+  void take(const ComparisonPlan& plan, const JobOutcome<ComparisonResult>& outcome);
 
   std::filesystem::path m_storeRoot;
   std::shared_ptr<Mailbox<Change>> m_changes;
+  bool m_isAbandoned = false;
   JobRunner<ComparisonResult> m_runner;
 };
 

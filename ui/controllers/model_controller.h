@@ -25,7 +25,6 @@ class ModelController : public QObject {
 
   [[nodiscard]] const CheckpointPtr& model() const { return m_model; }
   [[nodiscard]] const QString& path() const { return m_path; }  ///< as opened; "demo" for the demo
-  [[nodiscard]] bool isOpening() const { return m_runner.isBusy(); }
 
  public Q_SLOTS:
   /// Opens a file or folder, or "demo".

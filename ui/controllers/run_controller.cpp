@@ -31,6 +31,7 @@ void RunController::start(const CheckpointPtr& model, const QuantRequest& reques
   m_layers = std::make_shared<Mailbox<LayerReportPtr>>();
   m_curves = std::make_shared<Mailbox<Curves>>();
   m_keepsBest = trainsModel(request);
+  m_isAbandoned = false;
   Q_EMIT started(id, request);
   m_runner.start(
       [model, request, layers = m_layers, curves = m_curves, root = m_storeRoot](const RunContext& context) {
@@ -49,6 +50,7 @@ void RunController::start(const CheckpointPtr& model, const QuantRequest& reques
 
 void RunController::abandon() {
   m_keepsBest = false;
+  m_isAbandoned = true;
   cancel();
 }
 
@@ -66,6 +68,7 @@ void RunController::convertStopped(int id, const CheckpointPtr& model, const Qua
 }
 
 void RunController::deliverLayers() {
+  if (m_isAbandoned) return;
   const auto layers = m_layers->take();
   if (!layers.empty()) Q_EMIT layersReady(m_lastId, layers);
   const auto curves = m_curves->take();

@@ -32,7 +32,7 @@ class RunController : public QObject {
   Q_OBJECT
 
  public:
-  /// Runs are stored below `storeRoot`, in at most `storeBytes`.
+  /// Runs are stored below `storeRoot`; the oldest are removed once all take more than 20 GB.
   explicit RunController(std::filesystem::path storeRoot, QObject* parent = nullptr);
 
   [[nodiscard]] bool isBusy() const { return m_runner.isBusy(); }
@@ -43,7 +43,7 @@ class RunController : public QObject {
   void start(const qs::CheckpointPtr& model, const qs::QuantRequest& request);
   /// Stops the run; a training then converts its best step so far, which a second cancel gives up.
   void cancel() { m_runner.cancel(); }
-  /// Stops the run and keeps nothing of it in view.
+  /// Stops the run and tells no more of its layers and curves: they are of a model that isn't shown any longer.
   void abandon();
 
  Q_SIGNALS:
@@ -77,6 +77,7 @@ class RunController : public QObject {
   std::shared_ptr<Mailbox<Curves>> m_curves;
   int m_lastId = 0;
   bool m_keepsBest = false;  ///< whether a cancel leaves something to convert
+  bool m_isAbandoned = false;
   JobRunner<Result> m_runner;
 };
 

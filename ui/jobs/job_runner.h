@@ -20,9 +20,9 @@ struct JobOutcome {
   [[nodiscard]] bool isCancelled() const { return !result && !error; }
 };
 
-/// The only place that starts a thread. Runs one job at a time on a driver thread, inside a worker arena, and delivers
-/// its outcome on the UI thread. Starting another while one is at work asks that one to stop, and drops its outcome:
-/// the latest wins. Exceptions of the work become values.
+/// The only place of the window that starts a thread. Runs one job at a time on a driver thread, inside a worker arena,
+/// and delivers its outcome on the UI thread. Starting another while one is at work asks that one to stop, and drops
+/// its outcome: the latest wins. Exceptions of the work become values.
 template <typename Result>
 class JobRunner : public JobRunnerBase {
  public:
@@ -43,9 +43,6 @@ class JobRunner : public JobRunnerBase {
     begin(std::move(job));
     Q_EMIT busyChanged(true);
   }
-
-  /// Counts the starts; a delivered outcome is always that of the last one.
-  [[nodiscard]] std::uint64_t generation() const { return m_generation; }
 
  protected:
   void dropWaiting() override { m_waiting.reset(); }
@@ -82,7 +79,7 @@ class JobRunner : public JobRunnerBase {
   }
 
   std::optional<Job> m_waiting;
-  std::uint64_t m_generation = 0;
+  std::uint64_t m_generation = 0;  ///< counts the starts: only the outcome of the last one is delivered
 };
 
 }  // namespace qs

@@ -214,6 +214,8 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
       return row.id;
     case ColorSlotRole:
       return column == MethodColumn ? QVariant(row.colorSlot) : QVariant();
+    case MarkerRole:
+      return static_cast<int>(row.marker);
     case ReferenceRole:
       return row.colorSlot == kReferenceSlot;
     case FailedRole:

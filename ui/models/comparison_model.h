@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "ui/support/marker.h"
+
 namespace qs {
 
 /// One row of the comparison: a run of one method, or the unquantized model. Absent numbers were not measured.
@@ -14,6 +16,7 @@ struct ComparisonEntry {
   int id = 0;  ///< names the row for as long as it stands
   QString method;
   int colorSlot = 0;
+  Marker marker = Marker::Circle;
   QString settings;
   Status status = Status::Running;
   QString note;  ///< why it failed, or what it is doing

@@ -150,8 +150,6 @@ void ModelTreeModel::noticeLargest() {
   for (const Node* node : std::as_const(m_layers)) m_largestError = std::max(m_largestError, node->error.value_or(0));
 }
 
-void ModelTreeModel::setLayerReport(const LayerReportPtr& report) { setLayerReports({report}); }
-
 void ModelTreeModel::setLayerReports(const std::vector<LayerReportPtr>& reports) {
   const double before = m_largestError;
   std::vector<Node*> changed;

@@ -24,7 +24,6 @@ class ModelTreeModel : public QAbstractItemModel {
 
   /// Shows a model, or nothing for null. Forgets all errors.
   void setCheckpoint(std::shared_ptr<const Checkpoint> model);
-  void setLayerReport(const LayerReportPtr& report);
   void setLayerReports(const std::vector<LayerReportPtr>& reports);
   void clearReports();
   /// The layers that a run quantizes; all other tensors are marked with LeftOutRole. Before the first call none is.

@@ -11,19 +11,19 @@ namespace qs {
 namespace {
 
 constexpr int kRowPadding = 8;
-constexpr int kSwatch = 10;
+constexpr int kSwatch = 12;
+constexpr double kMarkerRadius = 4.6;
 constexpr int kBarAlpha = 70;
 constexpr int kBarSlot = 2;
 
-QPixmap swatch(const QColor& color, double ratio) {
+QPixmap swatch(Marker marker, const QColor& color, double ratio) {
   QPixmap pixmap(QSize(kSwatch, kSwatch) * ratio);
   pixmap.setDevicePixelRatio(ratio);
   pixmap.fill(Qt::transparent);
   QPainter painter(&pixmap);
   painter.setRenderHint(QPainter::Antialiasing);
-  painter.setPen(Qt::NoPen);
-  painter.setBrush(color);
-  painter.drawRoundedRect(QRectF(0, 0, kSwatch, kSwatch), 2, 2);
+  painter.translate(kSwatch / 2.0, kSwatch / 2.0);
+  painter.fillPath(markerPath(marker, kMarkerRadius), color);
   return pixmap;
 }
 
@@ -38,7 +38,8 @@ void BarDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelInde
   if (slot.isValid()) {
     const double ratio = option->widget == nullptr ? 1.0 : option->widget->devicePixelRatioF();
     option->features |= QStyleOptionViewItem::HasDecoration;
-    const QPixmap pixmap = swatch(colors.method(slot.toInt()), ratio);
+    const QPixmap pixmap =
+        swatch(static_cast<Marker>(index.data(MarkerRole).toInt()), colors.method(slot.toInt()), ratio);
     option->icon = QIcon(pixmap);
     option->icon.addPixmap(pixmap, QIcon::Selected);  // else the selection tints it
     option->decorationSize = QSize(kSwatch, kSwatch);

@@ -4,8 +4,8 @@
 
 namespace qs {
 
-/// Draws what the roles say beside the text: a bar behind the number (ShareRole), a method's swatch (ColorSlotRole),
-/// and failures in their colour (FailedRole).
+/// Draws what the roles say beside the text: a bar behind the number (ShareRole), a method's marker (ColorSlotRole,
+/// MarkerRole), and failures in their colour (FailedRole).
 class BarDelegate : public QStyledItemDelegate {
   Q_OBJECT
 

@@ -178,8 +178,6 @@ void ModelPanel::selectLayer(const QString& layer) {
   m_quiet = false;
 }
 
-QString ModelPanel::currentLayer() const { return m_layer; }
-
 void ModelPanel::focusFilter() {
   m_filter->setFocus();
   m_filter->selectAll();

@@ -22,7 +22,6 @@ class ModelPanel : public QWidget {
   void setModel(QSortFilterProxyModel* proxy, std::function<void(const QString&)> setFilter);
   /// Opens the blocks and fits the first column; call it after another model was put below the proxy.
   void showAll();
-  [[nodiscard]] QString currentLayer() const;
   void focusFilter();
 
  public Q_SLOTS:
@@ -30,7 +29,7 @@ class ModelPanel : public QWidget {
   void selectLayer(const QString& layer);
 
  Q_SIGNALS:
-  /// The tensor that is chosen now; `layer` is empty where it is no matrix. Both are empty for a block.
+  /// The tensor that is chosen now; `layer` is empty where it is no matrix. Choosing a block tells nothing.
   void tensorSelected(const QString& tensor, const QString& layer);
 
  protected:

@@ -74,10 +74,6 @@ AxisTicks decadeTicks(double low, double high, int most) {
     ticks.major.push_back(std::pow(10.0, e));
     ticks.labels.push_back(powerLabel(e, plain));
   }
-  if (every > 1 || last - first > 6) return ticks;
-  for (int e = first - 1; e <= last; ++e)
-    for (int digit = 2; digit <= 9; ++digit)
-      if (const double value = digit * std::pow(10.0, e); value >= low && value <= high) ticks.minor.push_back(value);
   return ticks;
 }
 

@@ -5,11 +5,10 @@
 
 namespace qs {
 
-/// Where an axis has its marks, in data coordinates, with the texts of the major ones.
+/// Where an axis has its marks, in data coordinates, with their texts.
 struct AxisTicks {
   std::vector<double> major;
-  std::vector<double> minor;
-  std::vector<QString> labels;  ///< one for each major mark
+  std::vector<QString> labels;  ///< one for each mark
   bool operator==(const AxisTicks&) const = default;
 };
 
@@ -19,8 +18,8 @@ inline constexpr int kMostTicks = 12;
 /// keeps the step at 1 or more (counts, channels). Empty where the range is empty or not finite.
 [[nodiscard]] AxisTicks linearTicks(double low, double high, int most = 8, bool whole = false);
 
-/// Marks at the powers of ten inside [low, high] (every n-th so that at most `most` remain), minor ones at 2…9 between
-/// them. Both ends positive; empty otherwise.
+/// Marks at the powers of ten inside [low, high] (every n-th so that at most `most` remain). Both ends positive; empty
+/// otherwise.
 [[nodiscard]] AxisTicks decadeTicks(double low, double high, int most = 8);
 
 /// The smallest range of whole decades around [low, high], at least one decade; both positive.

@@ -12,6 +12,7 @@ enum ItemRole : int {
   MissingRole,              ///< true where a file doesn't exist any more
   ShareRole,                ///< 0…1: length of the bar drawn behind the cell; absent = none
   ColorSlotRole,            ///< colour slot of a method
+  MarkerRole,               ///< its marker, a number of qs::Marker
   LeftOutRole,              ///< true where a run leaves the tensor as it is: drawn muted
   FailedRole,               ///< true where the item failed; the tooltip says why
   ReferenceRole,            ///< true for the row that others are measured against: it stays on top

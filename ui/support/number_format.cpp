@@ -61,15 +61,14 @@ QString decibels(double sqnrDb) {
   return fixed(sqnrDb, 1) + QStringLiteral("\u00a0dB");
 }
 
-QString size(std::uint64_t bytes, SizeUnit unit) {
-  constexpr std::array kDecimal{"kB", "MB", "GB", "TB"};
-  constexpr std::array kBinary{"KiB", "MiB", "GiB", "TiB"};
-  const double step = unit == SizeUnit::Decimal ? 1000.0 : 1024.0;
+QString size(std::uint64_t bytes) {
+  constexpr std::array kUnits{"kB", "MB", "GB", "TB"};
+  constexpr double kStep = 1000;
   auto value = static_cast<double>(bytes);
-  if (value < step) return locale().toString(static_cast<qulonglong>(bytes)) + QStringLiteral("\u00a0B");
+  if (value < kStep) return locale().toString(static_cast<qulonglong>(bytes)) + QStringLiteral("\u00a0B");
   std::size_t index = 0;
-  for (value /= step; value >= step - 0.5 && index + 1 < kDecimal.size(); value /= step) ++index;
-  return scaled(value, unit == SizeUnit::Decimal ? kDecimal[index] : kBinary[index]);
+  for (value /= kStep; value >= kStep - 0.5 && index + 1 < kUnits.size(); value /= kStep) ++index;
+  return scaled(value, kUnits[index]);
 }
 
 QString exactBytes(std::uint64_t bytes) { return tr("%1 bytes").arg(count(bytes)); }

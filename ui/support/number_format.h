@@ -5,14 +5,9 @@
 #include <cstdint>
 #include <optional>
 
-namespace qs {
-
-/// How sizes are written: GB = 10⁹ bytes, or GiB = 2³⁰ bytes.
-enum class SizeUnit : std::uint8_t { Decimal, Binary };
-
 /// The one place that turns numbers into text for the screen. Follows QLocale (decimal point, grouping) with a true
 /// minus sign. Values that are absent read "not measured"; files get their numbers from toCText().
-namespace number {
+namespace qs::number {
 
 /// 3 significant digits: "0.0312", "12.3", "4.56e−7" outside 1e−4…1e6.
 [[nodiscard]] QString significant(double value, int digits = 3);
@@ -23,8 +18,8 @@ namespace number {
 [[nodiscard]] QString percent(const std::optional<double>& share);
 /// "30.2 dB"; "∞ dB exact" for +infinity.
 [[nodiscard]] QString decibels(double sqnrDb);
-/// "3.90 GB", "512 B".
-[[nodiscard]] QString size(std::uint64_t bytes, SizeUnit unit = SizeUnit::Decimal);
+/// "3.90 GB", "512 B"; a GB is 10⁹ bytes.
+[[nodiscard]] QString size(std::uint64_t bytes);
 /// "3 902 114 816 bytes" with the locale's grouping, for tooltips.
 [[nodiscard]] QString exactBytes(std::uint64_t bytes);
 /// A whole number with the locale's grouping.
@@ -47,5 +42,4 @@ namespace number {
 [[nodiscard]] QString toCText(double value);
 [[nodiscard]] QString notMeasured();
 
-}  // namespace number
-}  // namespace qs
+}  // namespace qs::number

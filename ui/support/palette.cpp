@@ -134,7 +134,6 @@ Palette Palette::of(const QPalette& palette) {
   p.selection = p.isDark ? QColor(0x5aa2ee) : QColor(0x1f6bc0);
   p.warning = p.isDark ? QColor(0xf0b429) : QColor(0x9a6200);
   p.failure = p.isDark ? QColor(0xff7a70) : QColor(0xb3261e);
-  p.success = p.isDark ? QColor(0x58c48a) : QColor(0x1a7f4b);
   deriveGreys(p);
   return p;
 }
@@ -144,12 +143,11 @@ QColor Palette::method(int slot) const {
   return QColor::fromRgb(isDark ? kDarkMethods[index] : kLightMethods[index]);
 }
 
-Qt::PenStyle Palette::dash(int slot) {
-  constexpr std::array styles{Qt::SolidLine, Qt::SolidLine, Qt::DashLine, Qt::DashDotLine};
-  return styles[static_cast<std::size_t>(std::abs(slot)) % styles.size()];
+Marker Palette::marker(int slot, int kind) {
+  constexpr int kStride = 3;  // prime to the number of markers
+  const int index = (slot + kStride * kind) % kMarkers;
+  return static_cast<Marker>((index + kMarkers) % kMarkers);
 }
-
-Marker Palette::marker(int slot) { return static_cast<Marker>(((slot % kMethodSlots) + kMethodSlots) % kMethodSlots); }
 
 QColor Palette::linear(int kind) const {
   const auto index = static_cast<std::size_t>(std::clamp(kind, 0, 6));

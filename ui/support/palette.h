@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 
+#include "ui/support/marker.h"
+
 namespace qs {
 
 /// What the user chose under View > Theme. System follows the desktop's palette.
@@ -18,15 +20,14 @@ void applyTheme(Theme theme);
 /// A full palette of the theme; that of the desktop at start for System.
 [[nodiscard]] QPalette themePalette(Theme theme);
 
-/// How a method looks in every chart: its name and its fixed colour slot (MethodInfo::colorSlot).
+/// How a method looks in every chart: its name, its fixed colour slot (MethodInfo::colorSlot), and its marker, which
+/// tells it from the methods that share the slot.
 struct MethodStyle {
   QString name;
   int slot = 1;
+  Marker marker = Marker::Circle;
   bool operator==(const MethodStyle&) const = default;
 };
-
-/// Shape of a method's points, beside its colour.
-enum class Marker : std::uint8_t { Circle, Square, Diamond, Triangle, TriangleDown, Cross, Plus, Star };
 
 /// All colours of the charts, on a light or a dark ground. A value: views make one of their widget palette, exports use
 /// light().
@@ -49,14 +50,12 @@ class Palette {
   QColor before;     ///< original weights, as a filled area
   QColor warning;    ///< flagged values
   QColor failure;    ///< failed layers and runs
-  QColor success;
   QColor tooltipBase;
 
   /// Colour of a method slot 0…7; other numbers wrap around.
   [[nodiscard]] QColor method(int slot) const;
-  /// Second channel beside colour: dashes and markers of a slot.
-  [[nodiscard]] static Qt::PenStyle dash(int slot);
-  [[nodiscard]] static Marker marker(int slot);
+  /// Second channel beside colour: the marker of the `kind`-th method of a slot. No two of up to 8 kinds share one.
+  [[nodiscard]] static Marker marker(int slot, int kind = 0);
   /// One of 7 shades for a block's linears (q, k, v, o, gate, up, down); others get the last one.
   [[nodiscard]] QColor linear(int kind) const;
   /// 256 colours from 0 to the largest magnitude, perceptually even (blue to yellow).

@@ -1,6 +1,5 @@
 #include "ui/windows/audit_dialog.h"
 
-#include <QCloseEvent>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QFormLayout>
@@ -151,9 +150,9 @@ void AuditDialog::setReport(const AuditReportPtr& report) {
 
 void AuditDialog::setFailed(const QString& text) { m_summary->setText(text); }
 
-void AuditDialog::closeEvent(QCloseEvent* event) {
+void AuditDialog::done(int result) {
   if (m_isBusy) Q_EMIT cancelRequested();
-  QDialog::closeEvent(event);
+  QDialog::done(result);
 }
 
 void AuditDialog::update() {

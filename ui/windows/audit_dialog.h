@@ -33,6 +33,8 @@ class AuditDialog : public QDialog {
   void setReport(const qs::AuditReportPtr& report);
   /// Why there is no result.
   void setFailed(const QString& text);
+  /// However the dialog is closed (Esc, Close, its frame): nobody could cancel the audit afterwards.
+  void done(int result) override;
 
  Q_SIGNALS:
   void auditRequested(const qs::AuditPlan& plan);
@@ -40,9 +42,6 @@ class AuditDialog : public QDialog {
   void tensorChosen(const QString& tensor);
   /// A file to be written.
   void exportRequested(const QString& path, const QByteArray& text);
-
- protected:
-  void closeEvent(QCloseEvent* event) override;
 
  private:
   QLineEdit* addPath(const QString& name, const QString& hint);

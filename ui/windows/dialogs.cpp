@@ -24,8 +24,6 @@
 namespace qs {
 namespace {
 
-constexpr int kMostThreads = 256;
-
 QString tr(const char* text) { return QCoreApplication::translate("Dialogs", text); }
 
 /// A dialog with a body and a Close button.
@@ -169,7 +167,7 @@ QDialog* makePreferencesDialog(const Preferences& now, std::function<void(const 
                                QWidget* parent) {
   auto* body = new QWidget;
   auto* threads = new QSpinBox(body);
-  threads->setRange(0, kMostThreads);
+  threads->setRange(0, Preferences::kMostThreads);
   threads->setSpecialValueText(tr("Automatic"));
   threads->setValue(now.threads);
   threads->setAccessibleName(tr("Worker threads"));

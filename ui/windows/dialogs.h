@@ -16,7 +16,9 @@ namespace qs {
 
 /// What the person chose under Preferences.
 struct Preferences {
-  int threads = 0;  ///< 0 = by the machine
+  static constexpr int kMostThreads = 256;
+
+  int threads = 0;  ///< 0…kMostThreads; 0 = by the machine
   WorkerPriority priority = WorkerPriority::Low;
   bool operator==(const Preferences&) const = default;
 };

@@ -36,6 +36,18 @@ constexpr int kStateVersion = 1;
 constexpr QSize kFirstSize{1280, 800};
 constexpr QSize kLeastSize{960, 600};
 
+/// A stored whole number of 0…`most`; `otherwise` where there is none or another.
+int storedNumber(const QSettings& settings, const QString& key, int most, int otherwise) {
+  bool isNumber = false;
+  const int value = settings.value(key).toInt(&isNumber);
+  return isNumber && value >= 0 && value <= most ? value : otherwise;
+}
+
+template <typename Choice>
+Choice storedChoice(const QSettings& settings, const QString& key, Choice last, Choice otherwise) {
+  return static_cast<Choice>(storedNumber(settings, key, static_cast<int>(last), static_cast<int>(otherwise)));
+}
+
 QWidget* column(QWidget* top, QWidget* body, QWidget* parent) {
   auto* made = new QWidget(parent);
   auto* layout = new QVBoxLayout(made);
@@ -71,9 +83,9 @@ MainWindow::MainWindow(const ProgramFolders& folders, QWidget* parent)
   linkWindow(*this);
   m_docks.resetLayout();
   const QSettings settings;
-  m_theme = static_cast<Theme>(settings.value(QStringLiteral("theme"), 0).toInt());
-  applyPreferences({settings.value(QStringLiteral("threads"), 0).toInt(),
-                    static_cast<WorkerPriority>(settings.value(QStringLiteral("priority"), 1).toInt())});
+  m_theme = storedChoice(settings, QStringLiteral("theme"), Theme::Dark, Theme::System);
+  applyPreferences({storedNumber(settings, QStringLiteral("threads"), Preferences::kMostThreads, 0),
+                    storedChoice(settings, QStringLiteral("priority"), WorkerPriority::Idle, Preferences().priority)});
   m_workbench->recent.setPaths(settings.value(QStringLiteral("recent")).toStringList());
   fillRecent();
 }

@@ -2,8 +2,9 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <cmath>
 
-#include "core/base/error.h"
+#include "core/exporters/reports/text_table.h"
 #include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
 #include "core/session/training_results.h"
@@ -48,6 +49,21 @@ QString scaleText(const MethodInfo& method, ScaleType type) {
 
 bool isAlwaysTold(const std::string& key) { return key == "bits" || key == "group_size" || key == "symmetric"; }
 
+bool isFinished(const ComparisonEntry& row) {
+  using Status = ComparisonEntry::Status;
+  return row.status == Status::Done || row.status == Status::Stored || row.status == Status::Stopped;
+}
+
+/// How many of the methods before it share a method's colour.
+int kindWithinSlot(const MethodInfo& info) {
+  int kind = 0;
+  for (const MethodInfo& other : allMethods()) {
+    if (other.id == info.id) break;
+    if (other.colorSlot == info.colorSlot) ++kind;
+  }
+  return kind;
+}
+
 ComparisonEntry::Status statusOf(RowStatus status) {
   switch (status) {
     case RowStatus::Waiting:
@@ -64,10 +80,15 @@ ComparisonEntry::Status statusOf(RowStatus status) {
   return ComparisonEntry::Status::Failed;
 }
 
-QString csvField(QString text) {
-  if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) && !text.contains(QLatin1Char('\n')))
-    return text;
-  return QLatin1Char('"') + text.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
+bool isText(int column) {
+  return column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
+         column == ComparisonModel::StatusColumn;
+}
+
+std::string csvCell(const ComparisonEntry& row, int column) {
+  if (isText(column)) return ComparisonModel::text(row, column).toStdString();
+  const auto value = ComparisonModel::number(row, column);
+  return value ? number::toCText(*value).toStdString() : std::string();
 }
 
 }  // namespace
@@ -75,7 +96,7 @@ QString csvField(QString text) {
 MethodStyle styleOf(const std::string& method) {
   const MethodInfo* info = findMethod(method);
   if (info == nullptr) return {QString::fromStdString(method), 0};
-  return {QString::fromStdString(info->name), info->colorSlot};
+  return {QString::fromStdString(info->name), info->colorSlot, Palette::marker(info->colorSlot, kindWithinSlot(*info))};
 }
 
 QString settingsText(const QuantRequest& request) {
@@ -125,6 +146,7 @@ ComparisonEntry runningRow(const QuantRequest& request, int id) {
   row.id = id;
   row.method = style.name;
   row.colorSlot = style.slot;
+  row.marker = style.marker;
   row.settings = settingsText(request);
   return row;
 }
@@ -184,60 +206,49 @@ ComparisonEntry comparedEntry(const ComparisonRow& row, int id) {
 }
 
 std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle) {
-  const auto isShown = [](const ComparisonEntry& row) { return row.sizeBytes && row.weightError; };
   const bool hasPerplexity =
       std::ranges::any_of(rows, [](const ComparisonEntry& row) { return row.perplexity.has_value(); });
   *valueTitle = hasPerplexity ? translate("perplexity") : translate("mean weight error (%)");
   std::vector<TradeoffPoint> points;
   for (const ComparisonEntry& row : rows) {
-    if (!row.sizeBytes || (hasPerplexity ? !row.perplexity : !isShown(row))) continue;
+    const auto loss = hasPerplexity ? row.perplexity : row.weightError;
+    if (!row.sizeBytes || !(loss || isFinished(row))) continue;
     points.push_back({.id = QString::number(row.id),
                       .name = row.method,
                       .slot = row.colorSlot,
                       .sizeBytes = static_cast<double>(*row.sizeBytes),
-                      .value = hasPerplexity ? *row.perplexity : 100 * *row.weightError,
+                      .value = (hasPerplexity ? 1 : 100) * loss.value_or(std::nan("")),
                       .uncertainty = hasPerplexity ? row.perplexityError.value_or(0) : 0,
-                      .settings = row.settings});
+                      .settings = row.settings,
+                      .marker = row.marker});
   }
   return points;
 }
 
 QByteArray toCsv(const std::vector<ComparisonEntry>& rows) {
-  static const char* const headers =
-      "method,settings,size_bytes,bits_per_weight,mean_weight_relative_error,mean_output_relative_error,perplexity,"
-      "perplexity_change,mean_kl_divergence,top1_agreement,decode_speedup,seconds,status,decode_speedup_is_least\n";
-  QByteArray csv = headers;
+  TextTable table{.header = {"method", "settings", "size_bytes", "bits_per_weight", "mean_weight_relative_error",
+                             "mean_output_relative_error", "perplexity", "perplexity_change", "mean_kl_divergence",
+                             "top1_agreement", "decode_speedup", "seconds", "status", "decode_speedup_is_least"}};
   for (const ComparisonEntry& row : rows) {
-    QStringList cells;
-    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-      const auto value = ComparisonModel::number(row, column);
-      const bool isText = column == ComparisonModel::MethodColumn || column == ComparisonModel::SettingsColumn ||
-                          column == ComparisonModel::StatusColumn;
-      cells << (isText ? csvField(ComparisonModel::text(row, column)) : value ? number::toCText(*value) : QString());
-    }
-    cells << (row.speedupIsLeast ? QStringLiteral("true") : QStringLiteral("false"));
-    csv += cells.join(QLatin1Char(',')).toUtf8() + '\n';
+    std::vector<std::string>& cells = table.rows.emplace_back();
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) cells.push_back(csvCell(row, column));
+    cells.emplace_back(row.speedupIsLeast ? "true" : "false");
   }
-  return csv;
+  return QByteArray::fromStdString(table.toCsv());
 }
 
 QByteArray toMarkdown(const std::vector<ComparisonEntry>& rows) {
-  QString head;
-  QString rule;
+  TextTable table;
   for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-    const bool isText = column <= ComparisonModel::SettingsColumn || column == ComparisonModel::StatusColumn;
-    head += QStringLiteral("| %1 ").arg(ComparisonModel::columnTitle(column));
-    rule += isText ? QStringLiteral("| --- ") : QStringLiteral("| ---: ");
+    table.header.push_back(ComparisonModel::columnTitle(column).toStdString());
+    table.isNumber.push_back(!isText(column));
   }
-  QString text = head + QStringLiteral("|\n") + rule + QStringLiteral("|\n");
   for (const ComparisonEntry& row : rows) {
-    for (int column = 0; column < ComparisonModel::ColumnCount; ++column) {
-      text += QStringLiteral("| %1 ").arg(
-          ComparisonModel::text(row, column).replace(QLatin1Char('|'), QStringLiteral("\\|")));
-    }
-    text += QStringLiteral("|\n");
+    std::vector<std::string>& cells = table.rows.emplace_back();
+    for (int column = 0; column < ComparisonModel::ColumnCount; ++column)
+      cells.push_back(ComparisonModel::text(row, column).toStdString());
   }
-  return text.toUtf8();
+  return QByteArray::fromStdString(table.toMarkdown());
 }
 
 }  // namespace qs

@@ -13,7 +13,7 @@
 
 namespace qs {
 
-/// Name and fixed colour of a method by its id.
+/// Name, fixed colour and fixed marker of a method by its id.
 [[nodiscard]] MethodStyle styleOf(const std::string& method);
 /// The settings in few words: "4-bit, groups of 128, symmetric", and whatever else differs from the defaults.
 [[nodiscard]] QString settingsText(const QuantRequest& request);
@@ -28,7 +28,8 @@ namespace qs {
                                           const QuantReport& report, int id);
 /// The row of a compared method, as far as it is measured.
 [[nodiscard]] ComparisonEntry comparedEntry(const ComparisonRow& row, int id);
-/// Points of the trade-off: size against perplexity where every finished row has one, else against weight error.
+/// Points of the trade-off: size against perplexity where any row has one, else against weight error. A finished row
+/// without that figure has NaN for it.
 [[nodiscard]] std::vector<TradeoffPoint> tradeoffPoints(const std::vector<ComparisonEntry>& rows, QString* valueTitle);
 /// The table as CSV with full precision, or as Markdown as shown.
 [[nodiscard]] QByteArray toCsv(const std::vector<ComparisonEntry>& rows);

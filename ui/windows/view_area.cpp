@@ -152,6 +152,7 @@ void ViewArea::setLayers(const QStringList& layers) {
     view->setEmpty(tr("No layer selected: pick one in the model tree."),
                    layers.isEmpty() ? QString() : tr("Show the first layer"));
   }
+  m_tradeoff->setBudget(0);
   setTradeoff({}, {});
 }
 

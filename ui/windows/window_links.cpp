@@ -284,7 +284,7 @@ void linkRuns(MainWindow& window) {
   QObject::connect(table, &ComparisonPanel::retryRequested, &bench, &Workbench::retryRun);
   QObject::connect(table, &ComparisonPanel::pinRequested, &bench, &Workbench::pinRun);
   QObject::connect(window.actions().pin, &QAction::triggered, &bench, [&bench] { bench.pinRun(bench.shownId()); });
-  QObject::connect(&bench, &Workbench::rowsChanged, &views, [&bench, &views, table] {
+  const auto showRows = [&bench, &views, table] {
     const auto& rows = bench.comparison.rows();
     table->setColumnShown(ComparisonModel::OutputErrorColumn, std::ranges::any_of(rows, [](const ComparisonEntry& row) {
                             return row.outputError.has_value();
@@ -292,10 +292,13 @@ void linkRuns(MainWindow& window) {
     table->setColumnShown(ComparisonModel::SettingsColumn, areSettingsShown(rows));
     table->setColumnShown(ComparisonModel::WeightErrorColumn, isWeightErrorShown(rows));
     QString title;
-    const auto points = tradeoffPoints(bench.comparison.rows(), &title);
+    auto points = tradeoffPoints(bench.comparison.rows(), &title);
+    for (TradeoffPoint& point : points) point.pinned = point.id == QString::number(bench.pinnedId());
     const bool isShown = points.size() > 1 || bench.compare.isBusy();
     views.setTradeoff(isShown ? points : std::vector<TradeoffPoint>(), title);
-  });
+  };
+  QObject::connect(&bench, &Workbench::rowsChanged, &views, showRows);
+  QObject::connect(&bench, &Workbench::pinChanged, &views, showRows);
   const auto showBusy = [&bench, &progress] { progress.setBusy(bench.isRunning() || bench.exports.isBusy()); };
   QObject::connect(&bench.run, &RunController::busyChanged, &progress, showBusy);
   QObject::connect(&bench.run, &RunController::progressPolled, &progress, &ProgressStrip::setProgress);

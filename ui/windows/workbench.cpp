@@ -92,7 +92,7 @@ void Workbench::endRow(int id, ComparisonEntry::Status status, const QString& no
 
 void Workbench::takeModel(const CheckpointPtr& opened) {
   run.abandon();
-  compare.cancel();
+  compare.abandon();
   prompt.cancel();
   m_runs.clear();
   m_asked.clear();

@@ -26,7 +26,8 @@ std::string markdownLine(const std::vector<std::string>& cells) {
   std::string line = "|";
   for (const std::string& cell : cells) {
     line += ' ';
-    for (const char c : cell) line += c == '|' ? std::string("\\|") : c == '\n' ? std::string(" ") : std::string(1, c);
+    for (const char c : cell)
+      line += c == '|' ? std::string("\\|") : c == '\n' || c == '\r' ? std::string(" ") : std::string(1, c);
     line += " |";
   }
   return line + "\n";
@@ -42,7 +43,7 @@ std::string TextTable::toCsv() const {
 
 std::string TextTable::toMarkdown() const {
   std::string text = markdownLine(header) + "|";
-  for (std::size_t i = 0; i < header.size(); ++i) text += " --- |";
+  for (std::size_t i = 0; i < header.size(); ++i) text += i < isNumber.size() && isNumber[i] ? " ---: |" : " --- |";
   text += "\n";
   for (const auto& row : rows) text += markdownLine(row);
   return text;

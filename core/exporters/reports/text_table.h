@@ -10,6 +10,7 @@ namespace qs {
 struct TextTable {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;  ///< each as long as the header
+  std::vector<bool> isNumber = {};             ///< columns that Markdown aligns to the right; empty = none
 
   [[nodiscard]] std::string toCsv() const;
   [[nodiscard]] std::string toMarkdown() const;

@@ -182,9 +182,51 @@ class TestSafetensorsExporters : public QObject {
     const ExporterInfo& exporter = requireExporter("safetensors");
     QVERIFY_EXCEPTION_THROWN(requireExportable(exporter, *model, {}, {.path = model->path()}), Error);
     QVERIFY_EXCEPTION_THROWN(requireExportable(exporter, *model, {}, {.path = folder.path() / "no" / "x"}), Error);
-    requireExportable(exporter, *model, {}, {.path = model->path(), .replace = true});
+    fs::copy_file(model->path(), folder.path() / "old.safetensors");
+    requireExportable(exporter, *model, {}, {.path = folder.path() / "old.safetensors", .replace = true});
     requireExportable(exporter, *model, {}, {.path = folder.path() / "new.safetensors"});
     QVERIFY_EXCEPTION_THROWN((void)requireExporter("zip"), Error);
+  }
+
+  void theOpenedModelIsNeverReplaced_data() {
+    QTest::addColumn<QString>("output");
+    QTest::addColumn<QString>("reason");
+    QTest::newRow("the model") << "models/m"
+                               << "is the opened model itself";
+    QTest::newRow("the model, with a slash") << "models/m/"
+                                             << "is the opened model itself";
+    QTest::newRow("a link to the model") << "link"
+                                         << "is the opened model itself";
+    QTest::newRow("a file of it") << "models/m/model.safetensors"
+                                  << "is one of the opened model's files";
+    QTest::newRow("a link to a file of it") << "file-link"
+                                            << "is one of the opened model's files";
+    QTest::newRow("a folder around it") << "models"
+                                        << "is a folder that holds the opened model";
+    QTest::newRow("another file beside it") << "models/m/other.safetensors"
+                                            << "";
+    QTest::newRow("another folder") << "others"
+                                    << "";
+  }
+  void theOpenedModelIsNeverReplaced() {
+    QFETCH(QString, output);
+    QFETCH(QString, reason);
+    const TempFolder folder;
+    fs::create_directories(folder.path() / "models/m");
+    fs::create_directory(folder.path() / "others");
+    fs::rename(makeModel(folder)->path(), folder.path() / "models/m/model.safetensors");
+    fs::create_directory_symlink(folder.path() / "models/m", folder.path() / "link");
+    fs::create_symlink(folder.path() / "models/m/model.safetensors", folder.path() / "file-link");
+    const auto model = openCheckpoint(folder.path() / "models/m");
+    fs::copy_file(folder.path() / "models/m/model.safetensors", folder.path() / "models/m/other.safetensors");
+    std::string told;
+    try {
+      requireExportable(requireExporter("safetensors"), *model, {},
+                        {.path = folder.path() / output.toStdString(), .replace = true});
+    } catch (const Error& error) {
+      told = error.reason();
+    }
+    QVERIFY2(reason.isEmpty() ? told.empty() : told.starts_with(reason.toStdString()), told.c_str());
   }
 };
 

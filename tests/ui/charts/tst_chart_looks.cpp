@@ -39,10 +39,21 @@ bool occurs(const QImage& image, const QColor& color, int tolerance = 6) {
 }
 
 std::vector<TradeoffPoint> fewPoints() {
-  return {{"a", "RTN 4-bit g128", 1, 3.9e9, 5.92, 0.03},   {"b", "GPTQ 4-bit g128", 4, 3.9e9, 5.63, 0.03, true},
-          {"c", "AWQ 4-bit g64", 3, 4.1e9, 5.58, 0.03},    {"d", "NF4 g64", 7, 4.2e9, 5.71, 0.03},
-          {"e", "INT8 per channel", 6, 6.7e9, 5.51, 0.03}, {"f", "unquantized", 0, 13.1e9, 5.50, 0.03},
-          {"g", "SmoothQuant W8A8", 2, 6.7e9, 5.62, 0.03}};
+  std::vector<TradeoffPoint> points{
+      {"a", "RTN 4-bit g128", 1, 3.9e9, 5.92, 0.03}, {"b", "GPTQ 4-bit g128", 4, 3.9e9, 5.63, 0.03, true},
+      {"c", "AWQ 4-bit g64", 3, 4.1e9, 5.58, 0.03},  {"e", "INT8 per channel", 6, 6.7e9, 5.51, 0.03},
+      {"f", "unquantized", 0, 13.1e9, 5.50, 0.03},   {"g", "SmoothQuant W8A8", 2, 6.7e9, 5.62, 0.03},
+      {"h", "Layer QAT", 5, 5.5e9, std::nan(""), 0}};
+  for (TradeoffPoint& point : points) point.marker = Palette::marker(point.slot);
+  const char* const names[] = {"HQQ g64", "NF4 g64", "MXFP4", "FP8"};
+  for (int kind = 0; kind < 4; ++kind)
+    points.push_back({.id = names[kind],
+                      .name = names[kind],
+                      .slot = 7,
+                      .sizeBytes = 4.2e9 + 0.8e9 * kind,
+                      .value = 5.8 - 0.04 * kind,
+                      .marker = Palette::marker(7, kind)});
+  return points;
 }
 
 MethodCurve lossCurve(const char* title, double scale) {

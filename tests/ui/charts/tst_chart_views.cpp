@@ -1,4 +1,5 @@
 // The views' data, signals, mouse and keys.
+#include <QDoubleSpinBox>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
@@ -245,6 +246,61 @@ class TestChartViews : public QObject {
     QCOMPARE(spy.at(0).at(0).toString(), QString("c"));
   }
 
+  void theSizeLimitIsTypedAndDragged() {
+    TradeoffView view;
+    show(view);
+    view.setPoints({{"a", "RTN", 1, 3.9e9, 5.92}, {"b", "INT8", 6, 6.7e9, 5.51}}, "perplexity");
+    auto* box = view.findChild<QDoubleSpinBox*>();
+    QVERIFY(box != nullptr && box->isVisible());
+    QCOMPARE(box->text(), QString("No size limit"));
+    box->selectAll();
+    QTest::keyClicks(box, QLocale().toString(5.5));
+    QTest::keyClick(box, Qt::Key_Return);
+    QCOMPARE(view.budget(), 5.5e9);
+    QVERIFY(box->text().endsWith("GB"));
+    view.setCrosshair(QPointF(3.9e9, 5.92));
+    QVERIFY2(view.readoutText().contains("fits the size limit"), qPrintable(view.readoutText()));
+    view.setCrosshair(QPointF(6.7e9, 5.51));
+    QVERIFY2(view.readoutText().contains("above the size limit"), qPrintable(view.readoutText()));
+    const QPoint from = view.toWidget({5.5e9, 5.7}).toPoint();
+    const QPoint to = view.toWidget({4.5e9, 5.7}).toPoint();
+    QTest::mousePress(&view, Qt::LeftButton, Qt::NoModifier, from);
+    QMouseEvent move(QEvent::MouseMove, to, view.mapToGlobal(to), Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(&view, &move);
+    QTest::mouseRelease(&view, Qt::LeftButton, Qt::NoModifier, to);
+    QVERIFY2(std::abs(view.budget() - 4.5e9) < 0.05e9, qPrintable(QString::number(view.budget())));
+    QVERIFY(!view.xAxis().isZoomed());
+    QVERIFY(std::abs(box->value() - 4.5) < 0.05);
+    view.setPoints({{"a", "RTN", 1, 3.9e6, 5.92}, {"b", "INT8", 6, 6.7e6, 5.51}}, "perplexity");
+    QVERIFY(box->text().endsWith("MB"));
+    QCOMPARE(view.budget() > 4e9, true);  // what was chosen stays
+    view.setBudget(0);
+    QCOMPARE(box->text(), QString("No size limit"));
+  }
+
+  void whatWasNotMeasuredIsNoPointAndIsNamed() {
+    TradeoffView view;
+    show(view);
+    view.setPoints({{"a", "RTN", 1, 100, 3.0}, {"b", "GPTQ", 4, 300, 2.0}, {"c", "HQQ", 7, 600, std::nan("")}},
+                   "perplexity");
+    QCOMPARE(view.paretoFront().size(), std::size_t{2});
+    QVERIFY(view.xAxis().full.high > 600);
+    QCOMPARE(view.tableData().rows.size(), std::size_t{3});
+    QCOMPARE(std::get<QString>(view.tableData().rows.back().front()), QString("HQQ"));
+    QVERIFY(std::holds_alternative<std::monostate>(view.tableData().rows.back()[3]));
+    const QImage image = view.grab().toImage();
+    const QColor purple = Palette::of(view.palette()).method(7);
+    const int column = qRound(view.toWidget({600, 2.0}).x());
+    int dots = 0;
+    for (int y = 0; y < image.height(); ++y)
+      for (int x = column - 2; x <= column + 2; ++x)
+        dots += std::abs(image.pixelColor(x, y).blue() - purple.blue()) < 40 &&
+                        std::abs(image.pixelColor(x, y).green() - purple.green()) < 60
+                    ? 1
+                    : 0;
+    QVERIFY(dots > 10);
+  }
+
   void tablesHaveFullRows() {
     DistributionView distribution;
     distribution.setReport(test::buildReport());
@@ -265,6 +321,7 @@ class TestChartViews : public QObject {
   void csvIsQuotedAndFull() {
     const PlotTable table{"t", {"a, b", "c"}, {{QString("say \"x\""), 0.1}, {{}, 1.0 / 3}}};
     QCOMPARE(toCsv(table), QString("\"a, b\",c\n\"say \"\"x\"\"\",0.1\n,0.3333333333333333\n"));
+    QCOMPARE(toCsv({"t", {"a"}, {{QString("two\rlines")}}}), QString("a\n\"two\rlines\"\n"));
   }
 
   void plotsAreExported_data() {

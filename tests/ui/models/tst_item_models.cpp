@@ -104,8 +104,8 @@ class TestItemModels : public QObject {
     QAbstractItemModelTester tester(&tree, kFatal);
     tree.setCheckpoint(twoBlocks());
     QSignalSpy changed(&tree, &QAbstractItemModel::dataChanged);
-    tree.setLayerReport(report("model.layers.0.self_attn.q_proj", 0.01));
-    tree.setLayerReport(report("model.layers.0.mlp.down_proj", 0.04));
+    tree.setLayerReports({report("model.layers.0.self_attn.q_proj", 0.01)});
+    tree.setLayerReports({report("model.layers.0.mlp.down_proj", 0.04)});
     QVERIFY(changed.count() >= 4);
     const QModelIndex block = tree.index(1, qs::ModelTreeModel::ErrorColumn);
     QCOMPARE(block.data(qs::SortRole).toDouble(), 0.04);
@@ -122,7 +122,7 @@ class TestItemModels : public QObject {
     auto failed = std::make_shared<qs::LayerReport>();
     failed->name = "model.layers.1.mlp.down_proj";
     failed->error = "not finite";
-    tree.setLayerReport(failed);
+    tree.setLayerReports({failed});
     const QModelIndex down = tree.indexOfLayer(QStringLiteral("model.layers.1.mlp.down_proj"));
     QVERIFY(down.data(qs::FailedRole).toBool());
     QVERIFY(down.data(Qt::ToolTipRole).toString().contains(QStringLiteral("not finite")));

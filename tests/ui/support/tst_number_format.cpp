@@ -30,21 +30,15 @@ class TestNumberFormat : public QObject {
 
   void sizes_data() {
     QTest::addColumn<qulonglong>("bytes");
-    QTest::addColumn<QString>("decimal");
-    QTest::addColumn<QString>("binary");
-    QTest::newRow("bytes") << 512ULL << "512 B"
-                           << "512 B";
-    QTest::newRow("a gigabyte is 10 to the 9") << 3'900'000'000ULL << "3.90 GB"
-                                               << "3.63 GiB";
-    QTest::newRow("rounds up to the next unit") << 999'999'999ULL << "1.00 GB"
-                                                << "954 MiB";
+    QTest::addColumn<QString>("text");
+    QTest::newRow("bytes") << 512ULL << "512 B";
+    QTest::newRow("a gigabyte is 10 to the 9") << 3'900'000'000ULL << "3.90 GB";
+    QTest::newRow("rounds up to the next unit") << 999'999'999ULL << "1.00 GB";
   }
   void sizes() {
     QFETCH(qulonglong, bytes);
-    QFETCH(QString, decimal);
-    QFETCH(QString, binary);
-    QCOMPARE(number::size(bytes).replace(QChar(0xa0), ' '), decimal);
-    QCOMPARE(number::size(bytes, SizeUnit::Binary).replace(QChar(0xa0), ' '), binary);
+    QFETCH(QString, text);
+    QCOMPARE(number::size(bytes).replace(QChar(0xa0), ' '), text);
   }
 
   void words() {

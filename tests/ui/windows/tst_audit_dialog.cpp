@@ -137,14 +137,24 @@ class TestAuditDialog : public QObject {
     QCOMPARE(tableOf(*dialog)->model()->rowCount(), 0);
   }
 
+  void closingTheDialogCancelsTheWork_data() {
+    QTest::addColumn<bool>("byKey");
+    QTest::newRow("its window is closed") << false;
+    QTest::newRow("Esc") << true;
+  }
   void closingTheDialogCancelsTheWork() {
+    QFETCH(bool, byKey);
     Fixture f;
     QVERIFY(f.open());
     auto* dialog = f.dialog();
     auto* edit = dialog->findChild<QLineEdit*>(QStringLiteral("quantized"));
     QTest::keyClicks(edit, f.path("faulty.safetensors"));
     QTest::mouseClick(dialog->findChild<QPushButton*>(QStringLiteral("startAudit")), Qt::LeftButton);
-    dialog->close();
+    QVERIFY(f.bench().audit.isBusy());
+    QSignalSpy cancelled(dialog, &qs::AuditDialog::cancelRequested);
+    if (byKey) QTest::keyClick(dialog, Qt::Key_Escape);
+    if (!byKey) dialog->close();
+    QCOMPARE(cancelled.count(), 1);
     QTRY_VERIFY_WITH_TIMEOUT(!f.bench().audit.isBusy(), kPatience);
   }
 

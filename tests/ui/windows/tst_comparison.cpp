@@ -11,6 +11,7 @@
 #include <QTextEdit>
 #include <QToolButton>
 #include <QtTest>
+#include <algorithm>
 
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
@@ -146,6 +147,28 @@ class TestComparison : public QObject {
       QCOMPARE(compared.settings.values().empty(), compared.method != "gptq");
     const auto* methods = dialog.findChild<QListWidget*>("methods");
     QCOMPARE(methods->findItems("with the settings of the form", Qt::MatchContains).size(), 1);
+  }
+
+  /// Rows and results of an abandoned comparison are of another model.
+  void closingTheModelDropsWhatIsComparedStill() {
+    Fixture f;
+    QVERIFY(f.open());
+    qs::ComparisonPlan plan{.request = {.methods = {{qs::kUnquantized, {}}, method("rtn", 4), method("gptq", 4)}},
+                            .evaluationTextFile = kDemo / "evaluation.txt"};
+    plan.request.windows = {.window = 64, .maxWindows = 2};
+    f.bench().compare.start(f.bench().model.model(), plan);
+    const auto isDone = [](const qs::ComparisonEntry& row) { return row.status == qs::ComparisonEntry::Status::Done; };
+    QTRY_VERIFY_WITH_TIMEOUT(std::ranges::any_of(f.bench().comparison.rows(), isDone), kPatience);
+    QSignalSpy told(&f.bench().compare, &qs::CompareController::rowChanged);
+    f.window.actions().close->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().compare.isBusy(), kPatience);
+    QTest::qWait(50);
+    QCOMPARE(told.count(), 0);
+    QVERIFY(f.bench().comparison.rows().empty());
+    QVERIFY(f.bench().finishedRun(qs::Workbench::kFirstComparedId + 1) == nullptr);
+    QVERIFY(f.open());
+    QVERIFY(f.compare({method("rtn", 4)}));  // the next one tells its rows
+    QCOMPARE(f.column(qs::ComparisonModel::StatusColumn), (QStringList{"done", "done"}));
   }
 
   void aTextThatCantCalibrateIsSaidInTheNote() {

@@ -1,9 +1,11 @@
 #include <QAccessible>
 #include <QComboBox>
+#include <QDialog>
 #include <QLineEdit>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QScrollArea>
+#include <QSpinBox>
 #include <QTabBar>
 #include <QTableView>
 #include <QTreeView>
@@ -46,6 +48,41 @@ class TestMainWindow : public QObject {
     Fixture f;
     f.window.close();
     QVERIFY(QSettings().contains(QStringLiteral("theme")));
+  }
+
+  void settingsOutOfRangeAreTheUsualOnes_data() {
+    QTest::addColumn<QVariant>("stored");
+    QTest::newRow("one above the last") << QVariant(3);
+    QTest::newRow("far above") << QVariant(1'000'000);
+    QTest::newRow("negative") << QVariant(-1);
+    QTest::newRow("no number") << QVariant("dark");
+  }
+  void settingsOutOfRangeAreTheUsualOnes() {
+    QFETCH(QVariant, stored);
+    for (const char* key : {"theme", "priority"}) QSettings().setValue(QLatin1String(key), stored);
+    QSettings().setValue(QStringLiteral("threads"), stored == 3 ? QVariant(257) : stored);
+    Fixture f;
+    f.window.restoreWindowState();
+    QVERIFY(f.window.actions().themeSystem->isChecked());
+    f.window.actions().preferences->trigger();
+    auto* dialog = f.window.findChild<QDialog*>();
+    QVERIFY(dialog != nullptr);
+    QCOMPARE(dialog->findChild<QComboBox*>()->currentText(), QStringLiteral("Low"));
+    QCOMPARE(dialog->findChild<QSpinBox*>()->value(), 0);
+  }
+
+  void settingsInRangeAreKept() {
+    QSettings().setValue(QStringLiteral("theme"), static_cast<int>(qs::Theme::Dark));
+    QSettings().setValue(QStringLiteral("priority"), static_cast<int>(qs::WorkerPriority::Idle));
+    QSettings().setValue(QStringLiteral("threads"), 3);
+    Fixture f;
+    f.window.restoreWindowState();
+    QVERIFY(f.window.actions().themeDark->isChecked());
+    f.window.actions().preferences->trigger();
+    auto* dialog = f.window.findChild<QDialog*>();
+    QCOMPARE(dialog->findChild<QComboBox*>()->currentText(), QStringLiteral("Idle"));
+    QCOMPARE(dialog->findChild<QSpinBox*>()->value(), 3);
+    f.window.setTheme(qs::Theme::System);
   }
 
   void openingAModelFillsTheTreeAndEveryViewOfTheFirstLayer() {

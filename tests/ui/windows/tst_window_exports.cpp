@@ -54,6 +54,18 @@ class TestWindowExports : public QObject {
     QVERIFY(QFileInfo(f.path("out.safetensors")).size() > 1000);
   }
 
+  void anExportNeverReplacesTheOpenedModel() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.run());
+    const std::string before = qs::test::readFile(f.model.toStdString());
+    f.window.exports().writeModel(QStringLiteral("safetensors"), f.model);
+    QTRY_VERIFY_WITH_TIMEOUT(f.window.messages().isVisible(), kPatience);
+    QVERIFY2(f.window.messages().message().why.contains(QStringLiteral("is the opened model itself")),
+             qPrintable(f.window.messages().message().why));
+    QCOMPARE(qs::test::readFile(f.model.toStdString()), before);
+  }
+
   void theExportDialogOffersEveryFormatAndSaysWhatStandsInTheWay() {
     Fixture f;
     f.folder.write("config.json", R"({"model_type":"other"})");

@@ -3,6 +3,7 @@
 #include <QLineEdit>
 #include <QSpinBox>
 #include <QTableView>
+#include <QThread>
 #include <QToolButton>
 
 #include <algorithm>
@@ -140,6 +141,23 @@ class TestWindowRuns : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
     QCOMPARE(f.bench().comparison.rows().size(), std::size_t{3});
     QVERIFY(f.bench().comparison.rows().back().id != failed);
+  }
+
+  void closingTheModelDropsTheLayersOfItsRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    QSignalSpy layers(&f.bench().run, &qs::RunController::layersReady);
+    f.click("runButton");
+    QThread::msleep(200);  // layers are finished, and none was told yet
+    f.window.actions().close->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().run.isBusy(), kPatience);
+    QTest::qWait(50);
+    QCOMPARE(layers.count(), 0);
+    QVERIFY(f.bench().comparison.rows().empty());
+    QVERIFY(!f.window.views().plot(View::AllLayers)->hasData());
+    QVERIFY(f.open());
+    QVERIFY(f.run());  // the next one tells its layers
+    QVERIFY(layers.count() > 0);
   }
 
   void cancellingARunLeavesNoRow() {
