@@ -1,4 +1,5 @@
-#include <cstdio>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -6,10 +7,12 @@
 #include "app/cli/command.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
+#include "app/cli/printable.h"
 #include "app/cli/private_store.h"
 #include "app/cli/progress_bar.h"
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
+#include "core/exporters/gguf/gguf_type_choice.h"
 #include "core/exporters/reports/run_report_json.h"
 #include "core/exporters/reports/text_table.h"
 #include "core/quant/method_registry.h"
@@ -44,6 +47,23 @@ struct QuantizeOptionsGiven {
   bool resume = false;
   bool bestSoFar = false;
 };
+
+// CLI::Range takes "nan".
+CLI::Validator finiteNumber() {
+  return {[](const std::string& text) {
+            const bool isFinite = std::isfinite(std::strtod(text.c_str(), nullptr));
+            return isFinite ? std::string() : "expected a number, got '" + text + "'";
+          },
+          ""};
+}
+
+// The ids of a registry, with commas between them.
+template <typename Entries>
+std::string idsOf(const Entries& entries) {
+  std::string list;
+  for (const auto& entry : entries) list.append(list.empty() ? "" : ", ").append(entry.id);
+  return list;
+}
 
 // The recipe first; what the command line says itself goes over it.
 QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& exporter) {
@@ -135,16 +155,17 @@ nlohmann::ordered_json exportResultJson(const ExportResult& result, const std::s
 }
 
 void printExport(const ExportResult& result, const std::string& out) {
-  std::cout << "written to " << out << " (" << result.bytes << " bytes)\nread back: " << result.tensors << " tensors, "
-            << result.values << " values, none differs from what was promised\n";
-  for (const std::string& note : result.notes) std::cout << note << "\n";
+  std::cout << "written to " << printable(out) << " (" << result.bytes << " bytes)\nread back: " << result.tensors
+            << " tensors, " << result.values << " values, none differs from what was promised\n";
+  for (const std::string& note : result.notes) std::cout << printable(note) << "\n";
 }
 
 void printSummary(const QuantReport& report) {
   TextTable table{.header = {"layer", "shape", "bits/weight", "SQNR dB", "weight error", "output error"}};
   for (const LayerReportPtr& layer : report.layers) {
     const LayerMetrics& metrics = layer->metrics;
-    table.rows.push_back({layer->name, std::to_string(layer->shape[0]) + "x" + std::to_string(layer->shape[1]),
+    table.rows.push_back({printable(layer->name),
+                          std::to_string(layer->shape[0]) + "x" + std::to_string(layer->shape[1]),
                           roundedText(layer->bitsPerWeight, 4), roundedText(metrics.weightSqnrDb, 4),
                           roundedText(metrics.weightRelativeError, 3),
                           metrics.outputRelativeError ? roundedText(*metrics.outputRelativeError, 3) : "-"});
@@ -236,11 +257,14 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
   const auto given = std::make_shared<QuantizeOptionsGiven>();
   addCommonOptions(*command, given->common);
   command->add_option("MODEL", given->model, "Model folder or file, or \"demo\"")->required();
-  command->add_option("--method", given->method, "Method; `methods` lists them");
-  command->add_option("--format", given->format, "Output format")->capture_default_str();
+  command->add_option("--method", given->method,
+                      "Method, with its parameters as `methods` lists them: " + idsOf(allMethods()));
+  command->add_option("--format", given->format, "Output format: " + idsOf(allExporters()))->capture_default_str();
   command->add_option("--out", given->out, "Output file, or folder for the multi-file formats");
   command->add_option("--report", given->report, "Write the run's report to this JSON file");
-  command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
+  command->add_option(
+      "--gguf-type", given->ggufType,
+      "For --format gguf: tensor type (default: the one that holds the scheme exactly): " + idsOf(ggufTypeChoices()));
   command
       ->add_option(
           "--gptq-version", given->gptqVersion,
@@ -250,7 +274,8 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
   command->add_option("--shard-size", given->shardGigabytes, "Largest file of a model folder, in GB")
       ->capture_default_str()
-      ->check(CLI::Range(1e-6, 1e6));
+      ->check(CLI::Range(1e-6, 1e6))
+      ->check(finiteNumber());
   command->add_option("--text", given->text,
                       "Text that the model is run over for calibration, or trained on (default: the built-in texts)");
   command->add_option("--training-text", given->trainingText,
