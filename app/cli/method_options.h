@@ -27,6 +27,8 @@ class MethodOptions {
 
  private:
   void addSwitch(CLI::App& command, const ParamSpec& spec);
+  void addFlag(CLI::App& command, const std::string& name, const std::string& key, bool meaning,
+               const std::string& help);
 
   std::map<std::string, std::string> m_given;
 };

@@ -51,9 +51,16 @@ class TestCliFailures : public QObject {
       QTest::newRow(name) << arguments << status << mentions;
     };
     row("no command", {}, 2, "");
-    row("an unknown command", {"fly"}, 2, "");
+    row("an unknown command", {"fly", "--json"}, 2, "unknown command 'fly'");
+    row("an option instead of a command", {"--loud"}, 2, "'--loud'");
+    row("an empty model", {"inspect", ""}, 3, "'': no such file");
+    row("control characters in a name", {"inspect", text("a\x1b[1m\nb")}, 3, "a\\x1b[1m\\nb");
     row("an unknown option", {"methods", "--loud"}, 2, "loud");
     row("no threads", {"methods", "--threads", "0"}, 2, "threads");
+    row("hexadecimal threads", {"methods", "--threads", "0x2"}, 2, "--threads");
+    row("a negative seed", {"methods", "--seed", "-1"}, 2, "--seed");
+    row("a seed above 64 bits", {"methods", "--seed", "18446744073709551616"}, 2, "--seed");
+    row("hexadecimal windows", {"evaluate", "demo", "--windows", "0x10"}, 2, "--windows");
     row("no model", {"inspect"}, 2, "MODEL");
     row("a model that doesn't exist", {"inspect", text("none")}, 3, "none");
     row("a model cut short", {"inspect", text("cut.safetensors")}, 3, "cut.safetensors");
@@ -67,6 +74,13 @@ class TestCliFailures : public QObject {
     row("no output", {"quantize", model, "--method", "rtn"}, 2, "--out");
     row("bits above the range", quantize({"--bits", "9"}), 2, "bits");
     row("bits that are no number", quantize({"--bits", "four"}), 2, "bits");
+    for (const QString option : {"--symmetric=foo", "--no-symmetric=foo", "--asymmetric=99999999999999999999",
+                                 "--symmetric=99999999999999999999", "--mse-range=x", "--act-order=foo"}) {
+      const QString name = option.section('=', 0, 0);
+      row(qPrintable("a switch that is none: " + option), quantize({option}), 2, name);
+      row(qPrintable("compared with a switch that is none: " + option), {"compare", model, option}, 2, name);
+    }
+    row("a size of shards that is no number", quantize({"--shard-size", "nan"}), 2, "--shard-size");
     row("an option that the method lacks", quantize({"--alpha", "0.5"}), 2, "alpha");
     row("an unknown format", quantize({"--format", "zip"}), 2, "zip");
     row("layers that don't exist", quantize({"--layers", "h.*"}), 2, "h.*");

@@ -46,6 +46,12 @@ class TestCliModel : public QObject {
     QVERIFY(std::abs(std::log(json["perplexity"].toDouble()) - json["nll_per_token"].toDouble()) < 1e-9);
   }
 
+  void numbersAreDecimal() {
+    const CliResult result = runCli({"evaluate", "demo", "--windows", "010", "--window", "16", "--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QCOMPARE(parse(result.out)["windows"].toInt(), 10);
+  }
+
   void aModelAgreesWithItself() {
     const CliResult result =
         runCli({"evaluate", "demo", "--reference", "demo", "--windows", "2", "--window", "64", "--json"});

@@ -52,6 +52,23 @@ class TestCliQuantize : public QObject {
     QCOMPARE(total["original_bytes"].toDouble(), 4.0 * total["parameters"].toDouble());
   }
 
+  void switchesTakeTrueAndFalse_data() {
+    QTest::addColumn<QStringList>("options");
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("alone") << QStringList{"--symmetric"} << true;
+    QTest::newRow("true") << QStringList{"--symmetric=true"} << true;
+    QTest::newRow("0") << QStringList{"--symmetric=0"} << false;
+    QTest::newRow("no false") << QStringList{"--no-symmetric=false"} << true;
+    QTest::newRow("the last of two wins") << QStringList{"--symmetric", "--asymmetric"} << false;
+    QTest::newRow("the last of three wins") << QStringList{"--symmetric", "--no-symmetric", "--symmetric"} << true;
+  }
+  void switchesTakeTrueAndFalse() {
+    QFETCH(QStringList, options);
+    const CliResult result = quantize(options + QStringList{"--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QTEST(parse(result.out)["settings"].toObject()["symmetric"].toBool(), "symmetric");
+  }
+
   void oneCoreGivesTheSameBytes() {
     QCOMPARE(quantize({}).status, 0);
     const std::string expected = qs::test::readFile(path("out.safetensors"));
