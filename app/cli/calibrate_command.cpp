@@ -30,8 +30,9 @@ TokenWindows chooseWindows(const CalibrateOptions& options, const RunnableModel&
                            const Environment& environment) {
   const std::filesystem::path text =
       options.text.empty() ? builtInCalibrationText(environment.executableFolder) : std::filesystem::path(options.text);
-  const TokenWindows all = windowsOf(model, readText(text), {.window = options.window, .maxWindows = options.windows},
-                                     contextOf(environment, options.common));
+  const RunContext context = contextOf(environment, options.common);
+  const TokenWindows all =
+      windowsOf(model, readText(text, context), {.window = options.window, .maxWindows = options.windows}, context);
   const std::size_t most = std::max<std::size_t>(1, kDefaultTokens / all.windowSize);
   return options.windows == 0 && all.count() > most ? all.slice(0, most) : all;
 }

@@ -186,6 +186,36 @@ class TestCliFailures : public QObject {
     QVERIFY(fs::exists(path("cut-off.safetensors")));
   }
 
+  void waitingForStandardInputCanBeInterrupted_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<int>("signal");
+    QTest::newRow("SIGINT") << QStringList{"tokenize", "demo"} << SIGINT;
+    QTest::newRow("SIGTERM") << QStringList{"tokenize", "demo"} << SIGTERM;
+    QTest::newRow("/dev/stdin") << QStringList{"tokenize", "demo", "--text", "/dev/stdin"} << SIGINT;
+    QTest::newRow("a text to evaluate") << QStringList{"evaluate", "demo", "--text", "/dev/stdin"} << SIGINT;
+  }
+  void waitingForStandardInputCanBeInterrupted() {
+    QFETCH(QStringList, arguments);
+    QFETCH(int, signal);
+    const CliResult result = qs::test::signalWhileReading(arguments, signal, false);
+    QCOMPARE(result.status, 130);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QVERIFY(result.out.isEmpty());
+  }
+
+  void signalsThatAreIgnoredStayIgnored_data() {
+    QTest::addColumn<int>("signal");
+    QTest::newRow("SIGINT") << SIGINT;
+    QTest::newRow("SIGHUP, as nohup does") << SIGHUP;
+    QTest::newRow("SIGTERM") << SIGTERM;
+  }
+  void signalsThatAreIgnoredStayIgnored() {
+    QFETCH(int, signal);
+    const CliResult result = qs::test::signalWhileReading({"tokenize", "demo"}, signal, true);
+    QVERIFY2(result.status == 0, result.err);
+    QVERIFY(!result.out.isEmpty());
+  }
+
  private:
   [[nodiscard]] fs::path path(const std::string& name) const { return m_folder.path() / name; }
   [[nodiscard]] QString text(const std::string& name) const { return QString::fromStdString(path(name).string()); }

@@ -157,6 +157,23 @@ class TestCliModel : public QObject {
     QVERIFY(broken[1].toObject()["error"].toString().contains("model.layers.2.mlp.up_proj"));
   }
 
+  void textsComeFromPipesToo_data() {
+    QTest::addColumn<QString>("command");
+    QTest::newRow("standard input") << "cat \"$1\" | \"$0\" evaluate demo --text /dev/stdin --window 16 --json";
+    QTest::newRow("a named pipe") << "rm -f \"$1.pipe\" && mkfifo \"$1.pipe\" && { cat \"$1\" > \"$1.pipe\" & "
+                                     "\"$0\" evaluate demo --text \"$1.pipe\" --window 16 --json; }";
+    QTest::newRow("a file as standard input") << "\"$0\" evaluate demo --text /dev/stdin --window 16 --json < \"$1\"";
+  }
+  void textsComeFromPipesToo() {
+    QFETCH(QString, command);
+    m_folder.write("tale.txt", std::string(200, 'a') + " There once was a clockmaker named Bruno.");
+    const CliResult file = runCli({"evaluate", "demo", "--text", text("tale.txt"), "--window", "16", "--json"});
+    QVERIFY2(file.status == 0, file.err);
+    const CliResult pipe = qs::test::runShell(command, {text("tale.txt")});
+    QVERIFY2(pipe.status == 0, pipe.err);
+    QCOMPARE(pipe.out, file.out);
+  }
+
   void failures_data() {
     m_folder.write("short.txt", "once");
     m_folder.write("broken.txt", "\xff\xfe");
@@ -191,7 +208,19 @@ class TestCliModel : public QObject {
 
   void aTextThatIsNoUtf8IsNamed() {
     m_folder.write("broken.txt", "\xff\xfe");
-    QVERIFY(runCli({"evaluate", "demo", "--text", text("broken.txt")}).err.contains("broken.txt"));
+    const QString broken = text("broken.txt");
+    for (const QStringList& arguments :
+         {QStringList{"evaluate", "demo", "--text", broken},
+          {"tokenize", "demo", "--text", broken},
+          {"calibrate", "demo", "--text", broken, "--out", text("never.safetensors")},
+          {"quantize", "demo", "--method", "gptq", "--text", broken, "--out", text("never.safetensors")}}) {
+      const CliResult result = runCli(arguments);
+      QCOMPARE(result.status, 3);
+      QVERIFY2(result.hasOneErrorLine() && result.err.contains("broken.txt: not valid UTF-8"), result.err);
+    }
+    const CliResult piped = qs::test::runShell("\"$0\" tokenize demo < \"$1\"", {broken});
+    QCOMPARE(piped.status, 3);
+    QVERIFY2(piped.hasOneErrorLine() && piped.err.contains("standard input: not valid UTF-8"), piped.err);
   }
 
  private:
