@@ -4,17 +4,20 @@
 #include <sstream>
 
 #include "app/cli/command.h"
+#include "app/cli/input_checks.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
 #include "app/cli/progress_bar.h"
 #include "app/cli/temporary_folder.h"
 #include "core/base/error.h"
 #include "core/exporters/reports/compare_report.h"
+#include "core/io/reader_registry.h"
 #include "core/quant/method_registry.h"
 #include "core/session/atomic_file.h"
 #include "core/session/compare_methods.h"
 #include "core/session/demo_model.h"
 #include "core/session/recipe.h"
+#include "core/session/run_groups.h"
 
 namespace qs::cli {
 
@@ -89,6 +92,25 @@ QuantRequest baseOf(const CompareOptions& options, const std::vector<ComparedMet
   return base;
 }
 
+// Perplexity that was asked for has to be measured; else a model that can't be run keeps its other figures.
+void requireWindows(const CompareOptions& options, const std::shared_ptr<const Checkpoint>& model,
+                    const ComparisonRequest& request, const RunContext& context) {
+  if (options.text.empty() && options.window == 0) return;
+  static_cast<void>(windowsOf(makeRunnable(model), request.evaluationText, request.windows, context));
+}
+
+// What every row would fail by, before any work.
+void requireInputs(const CompareOptions& options) {
+  for (const std::string& file : {options.calibrationText, options.trainingText, options.request.calibration})
+    requireReadableFile(file);
+  if (!options.request.calibration.empty()) static_cast<void>(openCheckpoint(options.request.calibration));
+}
+
+void requireLayers(const CompareOptions& options, const Checkpoint& model, const QuantRequest& base) {
+  options.request.requireMatches(model, base);
+  if (!base.layers.include.empty() || !base.overrides.empty()) requireLayersToQuantize(model, base);
+}
+
 void writeTables(const CompareOptions& options, const std::vector<ComparisonRow>& rows) {
   if (!options.csv.empty()) writeFileAtomically(options.csv, compareTable(rows).toCsv());
   if (!options.markdown.empty()) writeFileAtomically(options.markdown, compareSummary(rows).toMarkdown());
@@ -120,12 +142,17 @@ void compare(const CompareOptions& options, const Environment& environment) {
   requireKnownOptions(options, methods);
   for (const std::string& file : {options.csv, options.markdown})
     if (!file.empty()) requireWritableFile(file);
+  requireInputs(options);
   const std::shared_ptr<const Checkpoint> model = openModel(options.model, environment.executableFolder);
   ComparisonRequest request{.methods = methods,
                             .base = baseOf(options, methods, *model, environment),
                             .windows = {.window = options.window, .maxWindows = options.windows}};
-  request.evaluationText = readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder)
-                                                         : std::filesystem::path(options.text));
+  request.evaluationText = readText(
+      options.text.empty() ? builtInEvaluationText(environment.executableFolder) : std::filesystem::path(options.text),
+      contextOf(environment, options.common));
+  requireLayers(options, *model, request.base);
+  RequestOptions::requireSequentialUse(request.base);
+  requireWindows(options, model, request, contextOf(environment, options.common));
   Progress progress;
   ComparisonResult result;
   {
@@ -152,8 +179,9 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
   const auto options = std::make_shared<CompareOptions>();
   addCommonOptions(*command, options->common);
   command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
-  command->add_option("--methods", options->methods,
-                      "Methods, with commas between them; fp16 is the unquantized model");
+  command->add_option(
+      "--methods", options->methods,
+      "Methods, with commas between them; fp16 is the unquantized model, the others are those of `methods`");
   command->add_option("--text", options->text, "Evaluation text (default: the built-in one)");
   command->add_option("--calibration-text", options->calibrationText, "Calibration text (default: the built-in one)");
   command->add_option("--training-text", options->trainingText,

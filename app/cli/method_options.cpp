@@ -153,6 +153,24 @@ void RequestOptions::applyTo(QuantRequest& request) const {
   request.calibration.sequential = sequential;
 }
 
+void RequestOptions::requireMatches(const Checkpoint& model, const QuantRequest& request) const {
+  std::vector<std::string> globs;
+  for (std::size_t i = request.overrides.size() - overrides.size(); i < request.overrides.size(); ++i)
+    globs.push_back(request.overrides[i].glob);
+  requireEveryGlobMatches(model, "--layers", layers);
+  requireEveryGlobMatches(model, "--override", globs);
+  requireEveryGlobMatches(model, "--share-input", shareInput);
+}
+
+void RequestOptions::requireSequentialUse(const QuantRequest& request) {
+  if (!request.calibration.sequential || request.calibration.runModel) return;
+  throw requestError("--sequential",
+                     request.calibration.activationsFile.empty()
+                         ? "nothing is calibrated by running the model: method '" + request.method +
+                               "' needs no calibration and no calibration text is given"
+                         : "calibrates by running the model; --calibration gives the unquantized model's inputs");
+}
+
 void RequestOptions::chooseCalibration(const Checkpoint& model, const std::string& text,
                                        const std::filesystem::path& builtIn, QuantRequest& request) const {
   if (!calibration.empty()) return;

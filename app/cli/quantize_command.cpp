@@ -114,6 +114,8 @@ ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
 // Everything that can go wrong is asked for before the work begins.
 void preflight(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request,
                const ExporterInfo& exporter) {
+  given.request.requireMatches(model, request);
+  RequestOptions::requireSequentialUse(request);
   static_cast<void>(planGroups(model, request));
   requireWritableOutput(given.out, exporter, given.force, model);
   if (!given.report.empty()) requireWritableFile(given.report);
@@ -134,6 +136,22 @@ void printNotes(const QuantReport& report) {
     const std::string more = layers.size() > 1 ? " and " + std::to_string(layers.size() - 1) + " more" : "";
     printNote("layer '" + layers.front() + "'" + more + ": " + note);
   }
+}
+
+// What was asked of the calibration and nothing came of.
+void printCalibrationWarnings(const RequestOptions& options, const std::vector<LayerReportPtr>& layers) {
+  std::vector<std::string> without;
+  bool isHeldOut = false;
+  for (const LayerReportPtr& layer : layers) {
+    if (layer->inputMeanSquares.empty()) without.push_back(layer->name);
+    isHeldOut = isHeldOut || layer->metrics.heldOutOutputRelativeError.has_value();
+  }
+  if (!options.calibration.empty() && !without.empty())
+    printNote("warning: " + options.calibration + ": has no inputs of " + std::to_string(without.size()) +
+              " layers, whose output errors aren't measured; the first is '" + without.front() + "'");
+  if (options.holdOut > 0 && !isHeldOut)
+    printNote("warning: --hold-out " + std::to_string(options.holdOut) + ": no row is held out: " +
+              (without.size() == layers.size() ? "there are no calibration inputs" : "the calibration has fewer rows"));
 }
 
 // Layers that the format's own encoder rounded are reported as they stand in the file.
@@ -235,6 +253,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
       result = running ? running->finish(source) : exporter.write(source, options, context);
     }
   }
+  const std::vector<LayerReportPtr> layers = report.layers;
   takeRemade(result, report);
   nlohmann::ordered_json json = runReportJson(report);
   if (report.total.failedLayers == 0) json["export"] = exportResultJson(result, given.out, exporter.id);
@@ -242,6 +261,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   if (!given.report.empty()) writeFileAtomically(given.report, document + "\n");
   requireAllLayers(report);
   printNotes(report);
+  printCalibrationWarnings(given.request, layers);
   if (given.common.json) {
     printJson(document);
   } else {

@@ -31,6 +31,10 @@ class TestCliFailures : public QObject {
     m_folder.write("text.txt", "no model");
     m_folder.write("taken.safetensors", "precious");
     m_folder.write("recipe.json", "{\"method\": 3}");
+    qs::test::writeModel(path("other.safetensors"), {{"h.input", qs::test::randomMatrix(8, 64, 3)}});
+    auto inputs = qs::test::tinyInputs(128);
+    std::erase_if(inputs, [](const auto& input) { return input.name == "model.layers.1.mlp.down_proj.input"; });
+    qs::test::writeModel(path("most.safetensors"), inputs);
     fs::create_directory(path("folder"));
     std::vector<qs::test::NamedMatrix> large;
     for (int i = 0; i < 40; ++i)
@@ -86,7 +90,30 @@ class TestCliFailures : public QObject {
     row("layers that don't exist", quantize({"--layers", "h.*"}), 2, "h.*");
     row("an override without a setting", quantize({"--override", "x"}), 2, "override");
     row("an override of an unknown setting", quantize({"--override", "*:zeal=3"}), 2, "zeal");
-    row("everything skipped", quantize({"--override", "*:skip"}), 2, "no layer");
+    row("everything skipped", quantize({"--override", "*:skip"}), 2, "overrides: they skip every layer");
+    row("an override of no layer", quantize({"--override", "zzz*:bits=8"}), 2, "--override 'zzz*'");
+    row("shared inputs of no layer", quantize({"--share-input", "zzz*"}), 2, "--share-input 'zzz*'");
+    row("sequential calibration of a method without", quantize({"--sequential"}), 2, "--sequential");
+    row("sequential calibration on a file",
+        {"quantize", model, "--method", "gptq", "--sequential", "--calibration", model, "--out", out}, 2,
+        "--sequential");
+    row("comparing layers that don't exist", {"compare", model, "--methods", "rtn", "--layers", "h.*"}, 2, "h.*");
+    row("comparing with an override of no layer", {"compare", model, "--methods", "rtn", "--override", "zzz*:bits=8"},
+        2, "zzz*");
+    row("comparing with everything skipped", {"compare", model, "--methods", "rtn", "--override", "*:skip"}, 2,
+        "skip every layer");
+    row("comparing on an activations file that doesn't exist",
+        {"compare", model, "--methods", "gptq", "--calibration", text("none.safetensors")}, 3, "none.safetensors");
+    row("comparing on a calibration text that doesn't exist",
+        {"compare", "demo", "--methods", "gptq", "--calibration-text", text("none.txt")}, 3, "none.txt");
+    row("activations of no layer",
+        {"quantize", model, "--method", "gptq", "--calibration", text("other.safetensors"), "--out",
+         text("never.safetensors")},
+        3, "other.safetensors: has no inputs of layer 'model.layers.0.self_attn.q_proj'");
+    row("activations of all layers but one",
+        {"quantize", model, "--method", "gptq", "--calibration", text("most.safetensors"), "--out",
+         text("never.safetensors")},
+        3, "most.safetensors: has no inputs of layer 'model.layers.1.mlp.down_proj'");
     row("a recipe that doesn't exist", quantize({"--recipe", text("none.json")}), 3, "none.json");
     row("a malformed recipe", quantize({"--recipe", text("recipe.json")}), 3, "recipe.json");
     row("an activations file that doesn't exist", quantize({"--calibration", text("none.safetensors")}), 3,
@@ -222,9 +249,10 @@ class TestCliFailures : public QObject {
   [[nodiscard]] static QString program() { return QCoreApplication::applicationDirPath() + "/quantscope-cli"; }
   // Nothing stands in the folder but what the test put there or asked for.
   [[nodiscard]] bool noAsideFiles() const {
-    static const QStringList kKnown{"model.safetensors", "damaged.safetensors", "cut.safetensors", "text.txt",
-                                    "taken.safetensors", "recipe.json",         "folder",          "large.safetensors",
-                                    "out.safetensors"};
+    static const QStringList kKnown{
+        "recipe.rtn.json",   "other.safetensors", "most.safetensors",  "model.safetensors", "damaged.safetensors",
+        "cut.safetensors",   "text.txt",          "taken.safetensors", "recipe.json",       "folder",
+        "large.safetensors", "out.safetensors"};
     for (const auto& entry : fs::directory_iterator(m_folder.path()))
       if (!kKnown.contains(QString::fromStdString(entry.path().filename().string()))) {
         qWarning("left behind: %s", entry.path().c_str());

@@ -134,6 +134,25 @@ class TestCliModel : public QObject {
     QCOMPARE(runCli({"inspect", model}).status, 0);  // it opens all the same
   }
 
+  void comparingSaysWhatEvaluatingSays_data() {
+    QTest::addColumn<QString>("model");
+    QTest::addColumn<QStringList>("options");
+    m_folder.write("short.txt", "once");
+    qs::test::writeModel(m_folder.path() / "bare.safetensors", qs::test::tinyModel());
+    QTest::newRow("a short text") << "demo" << QStringList{"--text", text("short.txt")};
+    QTest::newRow("a large window") << "demo" << QStringList{"--window", "100000"};
+    QTest::newRow("no config.json") << text("bare.safetensors") << QStringList{"--window", "16"};
+  }
+  void comparingSaysWhatEvaluatingSays() {
+    QFETCH(QString, model);
+    QFETCH(QStringList, options);
+    const CliResult evaluated = runCli(QStringList{"evaluate", model} + options);
+    const CliResult compared = runCli(QStringList{"compare", model, "--methods", "fp16,rtn"} + options);
+    QCOMPARE(compared.status, evaluated.status);
+    QCOMPARE(compared.err, evaluated.err);
+    QVERIFY(compared.out.isEmpty());
+  }
+
   void aComparisonGoesOnAroundWhatFails() {
     // GPTQ reads calibration inputs, which a text of two letters doesn't give; rounding needs none.
     m_folder.write("tiny.txt", "hi");
@@ -188,6 +207,10 @@ class TestCliModel : public QObject {
     row("a text that doesn't exist", {"evaluate", "demo", "--text", text("none.txt")}, 3);
     row("a window that doesn't fit the context", {"evaluate", "demo", "--window", "100000"}, 2);
     row("a model without config.json", {"evaluate", text("bare.safetensors")}, 3);
+    row("comparing on a text shorter than one window", {"compare", "demo", "--text", text("short.txt")}, 3);
+    row("comparing in a window that doesn't fit the context", {"compare", "demo", "--window", "100000"}, 2);
+    row("comparing the perplexity of a model without config.json",
+        {"compare", text("bare.safetensors"), "--text", text("short.txt")}, 3);
     row("a continuation without a prompt", {"generate", "demo"}, 2);
     row("no model to calibrate", {"calibrate", text("bare.safetensors"), "--out", text("a.safetensors")}, 3);
     row("a negative number of windows", {"evaluate", "demo", "--windows", "-3"}, 2);

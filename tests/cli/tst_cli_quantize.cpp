@@ -144,6 +144,20 @@ class TestCliQuantize : public QObject {
     QVERIFY(qs::test::readFile(path("out.safetensors")) != before);
   }
 
+  void calibrationThatCameToNothingIsToldOf() {
+    qs::test::writeModel(path("inputs.safetensors"), qs::test::tinyInputs(64));
+    qs::test::writeModel(path("other.safetensors"), {{"h.input", qs::test::tinyInputs(8)[0].values}});
+    const QStringList json{"--force", "--json"};
+    const CliResult held = quantize(json + QStringList{"--calibration", text("inputs.safetensors"), "--hold-out", "4"});
+    QVERIFY2(held.status == 0 && held.err.isEmpty(), held.err);
+    const CliResult few = quantize(json + QStringList{"--calibration", text("inputs.safetensors"), "--hold-out", "65"});
+    QVERIFY2(few.status == 0 && few.err.contains("warning: --hold-out 65: no row is held out"), few.err);
+    const CliResult none = quantize(json + QStringList{"--hold-out", "4"});
+    QVERIFY2(none.status == 0 && none.err.contains("there are no calibration inputs"), none.err);
+    const CliResult other = quantize(json + QStringList{"--calibration", text("other.safetensors")});
+    QVERIFY2(other.status == 0 && other.err.contains("other.safetensors: has no inputs of 14 layers"), other.err);
+  }
+
   void resumeTakesStoredLayers() {
     QCOMPARE(quantize({}).status, 0);
     const QJsonObject resumed = parse(quantize({"--force", "--resume", "--json"}).out);
