@@ -1,3 +1,4 @@
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -38,16 +39,22 @@ TokenWindows chooseWindows(const CalibrateOptions& options, const RunnableModel&
 }
 
 void calibrate(const CalibrateOptions& options, const Environment& environment) {
+  const std::array outputs{NamedPath{"--out", options.out}};
+  const std::array inputs{NamedPath{"--text", options.text}};
+  requireSuffix(options.out, ".safetensors", "calibrate");
+  requireSeparateFiles(outputs, inputs);
   requireWritableFile(options.out);
   if (std::filesystem::exists(options.out) && !options.force)
     throw requestError(options.out, "exists already; --force replaces it");
   const RunnableModel model = makeRunnable(openModel(options.model, environment.executableFolder));
+  requireOutsideModel(outputs, *model.checkpoint);
   const TokenWindows windows = chooseWindows(options, model, environment);
   Progress progress;
   {
     const ProgressBar bar(progress, options.common.progress);
     writeActivations(model, windows, options.out, options.force, contextOf(environment, options.common, &progress));
   }
+  warnWithoutSuffix(options.out, ".safetensors");
   if (options.common.json)
     printJson(nlohmann::ordered_json{{"model", options.model},
                                      {"out", options.out},

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 #include <sstream>
 
 #include "app/cli/command.h"
+#include "app/cli/earlier_output.h"
 #include "app/cli/input_checks.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
@@ -36,6 +38,7 @@ struct CompareOptions {
   std::size_t windows = 0;
   std::size_t window = 0;
   bool resume = false;
+  bool force = false;
 };
 
 std::vector<std::string> idsOf(const CompareOptions& options) {
@@ -99,6 +102,21 @@ void requireWindows(const CompareOptions& options, const std::shared_ptr<const C
   static_cast<void>(windowsOf(makeRunnable(model), request.evaluationText, request.windows, context));
 }
 
+std::array<NamedPath, 2> outputsOf(const CompareOptions& options) {
+  return {NamedPath{"--csv", options.csv, isEarlierTable(options.csv)},
+          NamedPath{"--markdown", options.markdown, isEarlierTable(options.markdown)}};
+}
+
+void requireOutputs(const CompareOptions& options) {
+  const std::array inputs{NamedPath{"--text", options.text}, NamedPath{"--calibration-text", options.calibrationText},
+                          NamedPath{"--training-text", options.trainingText},
+                          NamedPath{"--calibration", options.request.calibration},
+                          NamedPath{"--recipe", options.request.recipe}};
+  const std::array<NamedPath, 2> outputs = outputsOf(options);
+  requireSeparateFiles(outputs, inputs);
+  for (const NamedPath& output : outputs) requireWritableExtra(output, options.force);
+}
+
 // What every row would fail by, before any work.
 void requireInputs(const CompareOptions& options) {
   for (const std::string& file : {options.calibrationText, options.trainingText, options.request.calibration})
@@ -140,10 +158,10 @@ ComparisonResult compareAfresh(const CompareOptions& options, const std::shared_
 void compare(const CompareOptions& options, const Environment& environment) {
   const std::vector<ComparedMethod> methods = methodsOf(options);
   requireKnownOptions(options, methods);
-  for (const std::string& file : {options.csv, options.markdown})
-    if (!file.empty()) requireWritableFile(file);
+  requireOutputs(options);
   requireInputs(options);
   const std::shared_ptr<const Checkpoint> model = openModel(options.model, environment.executableFolder);
+  requireOutsideModel(outputsOf(options), *model);
   ComparisonRequest request{.methods = methods,
                             .base = baseOf(options, methods, *model, environment),
                             .windows = {.window = options.window, .maxWindows = options.windows}};
@@ -191,6 +209,7 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
   command->add_option("--csv", options->csv, "Write the table as CSV");
   command->add_option("--markdown", options->markdown, "Write the table as Markdown");
   command->add_flag("--resume", options->resume, "Take finished layers from an earlier identical run");
+  command->add_flag("--force", options->force, "Replace files of --csv and --markdown that are no such tables");
   options->request.addTo(*command);
   command->callback(
       [&action, options] { action = [options](const Environment& environment) { compare(*options, environment); }; });

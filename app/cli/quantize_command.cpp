@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
@@ -5,6 +6,7 @@
 #include <memory>
 
 #include "app/cli/command.h"
+#include "app/cli/earlier_output.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
 #include "app/cli/printable.h"
@@ -111,14 +113,37 @@ ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
   return options;
 }
 
+// An option of one format has no effect with another.
+void requireFormatOptions(const QuantizeOptionsGiven& given) {
+  const auto require = [&given](const char* option, const std::string& value, const char* format) {
+    if (!value.empty() && given.format != format)
+      throw requestError(option,
+                         std::string("is for --format ") + format + " and has no effect with --format " + given.format);
+  };
+  require("--gguf-type", given.ggufType, "gguf");
+  require("--gptq-version", given.gptqVersion, "gptq");
+  require("--dtype", given.dtype, "dequantized");
+}
+
+void requireOutputs(const QuantizeOptionsGiven& given, const Checkpoint& model, const ExporterInfo& exporter) {
+  const std::array outputs{NamedPath{"--out", given.out},
+                           NamedPath{"--report", given.report, isEarlierReport(given.report)}};
+  const std::array inputs{NamedPath{"--text", given.text}, NamedPath{"--training-text", given.trainingText},
+                          NamedPath{"--calibration", given.request.calibration},
+                          NamedPath{"--recipe", given.request.recipe}};
+  requireOutsideModel(outputs, model);
+  requireSeparateFiles(outputs, inputs);
+  requireWritableOutput(given.out, exporter, given.force);
+  requireWritableExtra(outputs[1], given.force);
+}
+
 // Everything that can go wrong is asked for before the work begins.
 void preflight(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request,
                const ExporterInfo& exporter) {
   given.request.requireMatches(model, request);
   RequestOptions::requireSequentialUse(request);
   static_cast<void>(planGroups(model, request));
-  requireWritableOutput(given.out, exporter, given.force, model);
-  if (!given.report.empty()) requireWritableFile(given.report);
+  requireOutputs(given, model, exporter);
   if (!exporter.preflight) return;
   for (const PreflightFinding& finding : exporter.preflight(model, request, exportOptionsOf(given))) {
     const std::string where = finding.layer.empty() ? "" : "layer '" + finding.layer + "': ";
@@ -227,6 +252,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   if (given.bestSoFar && !given.resume)
     throw requestError("--best-so-far", "takes what an interrupted training had reached: give --resume too");
   const ExporterInfo& exporter = requireExporter(given.format);
+  requireFormatOptions(given);
   QuantRequest request = requestOf(given, exporter);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
   chooseTexts(given, *model, environment, request);
@@ -262,6 +288,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   requireAllLayers(report);
   printNotes(report);
   printCalibrationWarnings(given.request, layers);
+  warnWithoutSuffix(given.out, exporter.suffix);
   if (given.common.json) {
     printJson(document);
   } else {

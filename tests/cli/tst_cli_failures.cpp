@@ -31,6 +31,7 @@ class TestCliFailures : public QObject {
     m_folder.write("text.txt", "no model");
     m_folder.write("taken.safetensors", "precious");
     m_folder.write("recipe.json", "{\"method\": 3}");
+    m_folder.write("recipe.rtn.json", "{\"method\": \"rtn\"}");
     qs::test::writeModel(path("other.safetensors"), {{"h.input", qs::test::randomMatrix(8, 64, 3)}});
     auto inputs = qs::test::tinyInputs(128);
     std::erase_if(inputs, [](const auto& input) { return input.name == "model.layers.1.mlp.down_proj.input"; });
@@ -97,6 +98,38 @@ class TestCliFailures : public QObject {
     row("sequential calibration on a file",
         {"quantize", model, "--method", "gptq", "--sequential", "--calibration", model, "--out", out}, 2,
         "--sequential");
+    row("an option of GGUF with codes", quantize({"--gguf-type", "foo"}), 2, "--gguf-type: is for --format gguf");
+    row("an option of GPTQ with codes", quantize({"--gptq-version", "v2"}), 2, "--format safetensors");
+    row("an option of effective weights with codes", quantize({"--dtype", "f16"}), 2, "--dtype");
+    row("an unknown type of GGUF",
+        {"quantize", "demo", "--method", "rtn", "--format", "gguf", "--gguf-type", "foo", "--out", text("never.gguf")},
+        2, "foo");
+    row("codes in a file named as GGUF", {"quantize", model, "--method", "rtn", "--out", text("never.gguf")}, 2,
+        "name ends in .safetensors");
+    row("GGUF in a file named as codes", quantize({"--format", "gguf"}), 2, "name ends in .gguf");
+    row("activations in a file named as text", {"calibrate", "demo", "--out", text("never.txt")}, 2,
+        "name ends in .safetensors");
+    row("a report in the output's place", quantize({"--report", out}), 2, "--out and --report name the same file");
+    row("a report in the output's place, by another name", quantize({"--report", text("folder/../out.safetensors")}), 2,
+        "name the same file");
+    row("a report in the model's place", quantize({"--report", model, "--force"}), 2, "the model itself");
+    row("a report that replaces some file", quantize({"--report", text("text.txt")}), 2, "--force replaces it");
+    row("a text as output",
+        {"quantize", "demo", "--method", "rtn", "--text", text("taken.safetensors"), "--force", "--out",
+         text("taken.safetensors")},
+        2, "name the same file");
+    row("a recipe as report",
+        {"quantize", model, "--recipe", text("recipe.rtn.json"), "--report", text("recipe.rtn.json"), "--force",
+         "--out", out},
+        2, "name the same file");
+    row("a report's HTML in its own place", {"report", text("recipe.json"), "--out", text("recipe.json"), "--force"}, 2,
+        "name the same file");
+    row("two tables in one file", {"compare", model, "--csv", text("t"), "--markdown", text("t")}, 2,
+        "--csv and --markdown name the same file");
+    row("a table in a text's place", {"compare", model, "--text", text("text.txt"), "--csv", text("text.txt")}, 2,
+        "name the same file");
+    row("a table in the model's place", {"compare", model, "--csv", model, "--force"}, 2, "the model itself");
+    row("a table that replaces some file", {"compare", model, "--csv", text("text.txt")}, 2, "--force replaces it");
     row("comparing layers that don't exist", {"compare", model, "--methods", "rtn", "--layers", "h.*"}, 2, "h.*");
     row("comparing with an override of no layer", {"compare", model, "--methods", "rtn", "--override", "zzz*:bits=8"},
         2, "zzz*");
@@ -145,6 +178,7 @@ class TestCliFailures : public QObject {
     QVERIFY2(result.out.isEmpty(), result.out);
     QVERIFY(!fs::exists(path("never.safetensors")));
     QCOMPARE(QString::fromStdString(qs::test::readFile(path("taken.safetensors"))), QString("precious"));
+    QCOMPARE(QString::fromStdString(qs::test::readFile(path("text.txt"))), QString("no model"));
     QVERIFY(noAsideFiles());
     fs::remove(path("out.safetensors"));
   }

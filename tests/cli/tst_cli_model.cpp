@@ -153,6 +153,41 @@ class TestCliModel : public QObject {
     QVERIFY(compared.out.isEmpty());
   }
 
+  void theModelsOwnFilesAreNeverReplaced_data() {
+    QTest::addColumn<QString>("command");
+    QTest::addColumn<QString>("output");
+    for (const char* output : {"config.json", "model.safetensors", "tokenizer.json"}) {
+      QTest::addRow("calibrate: %s", output) << "calibrate" << output;
+      QTest::addRow("quantize: %s", output) << "quantize" << output;
+      QTest::addRow("quantize the file: %s", output) << "quantize-file" << output;
+      QTest::addRow("report: %s", output) << "quantize-report" << output;
+    }
+    QTest::newRow("the folder above") << "quantize-folder"
+                                      << "..";
+  }
+  void theModelsOwnFilesAreNeverReplaced() {
+    QFETCH(QString, command);
+    QFETCH(QString, output);
+    const qs::test::TempFolder above;
+    const std::filesystem::path folder = above.path() / "mf";
+    std::filesystem::create_directory(folder);
+    spoiledDemo(folder, "nothing");
+    const QString model = QString::fromStdString(folder.string());
+    const QString out = model + "/" + output;
+    const QStringList quantize{"quantize", model, "--method", "rtn", "--force"};
+    const QMap<QString, QStringList> commands{
+        {"calibrate", {"calibrate", model, "--windows", "1", "--out", out, "--force"}},
+        {"quantize", quantize + QStringList{"--out", out}},
+        {"quantize-file", {"quantize", model + "/model.safetensors", "--method", "rtn", "--force", "--out", out}},
+        {"quantize-report", quantize + QStringList{"--out", text("never.safetensors"), "--report", out}},
+        {"quantize-folder", quantize + QStringList{"--format", "gptq", "--out", out}}};
+    const CliResult result = runCli(commands[command]);
+    QCOMPARE(result.status, 2);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QCOMPARE(runCli({"evaluate", model, "--windows", "1", "--window", "16"}).status, 0);
+    QVERIFY(!std::filesystem::exists(m_folder.path() / "never.safetensors"));
+  }
+
   void aComparisonGoesOnAroundWhatFails() {
     // GPTQ reads calibration inputs, which a text of two letters doesn't give; rounding needs none.
     m_folder.write("tiny.txt", "hi");

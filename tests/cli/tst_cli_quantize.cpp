@@ -144,6 +144,21 @@ class TestCliQuantize : public QObject {
     QVERIFY(qs::test::readFile(path("out.safetensors")) != before);
   }
 
+  void anEarlierReportIsReplacedAndAnotherFileByForceOnly() {
+    const QStringList report{"--report", text("r.json")};
+    QCOMPARE(quantize(report).status, 0);
+    const std::string first = qs::test::readFile(path("r.json"));
+    const QStringList again{"quantize", text("m.safetensors"), "--method", "rtn", "--bits", "3"};
+    QCOMPARE(runCli(again + QStringList{"--out", text("b.safetensors")} + report).status, 0);
+    QVERIFY(qs::test::readFile(path("r.json")) != first);
+    m_folder->write("r.json", R"({"precious": 1})");
+    QCOMPARE(runCli(again + QStringList{"--out", text("c.safetensors")} + report).status, 2);
+    QVERIFY(!fs::exists(path("c.safetensors")));
+    QVERIFY(qs::test::readFile(path("r.json")) == R"({"precious": 1})");
+    QCOMPARE(runCli(again + QStringList{"--out", text("c.safetensors"), "--force"} + report).status, 0);
+    QVERIFY(qs::test::readFile(path("r.json")) != R"({"precious": 1})");
+  }
+
   void calibrationThatCameToNothingIsToldOf() {
     qs::test::writeModel(path("inputs.safetensors"), qs::test::tinyInputs(64));
     qs::test::writeModel(path("other.safetensors"), {{"h.input", qs::test::tinyInputs(8)[0].values}});
@@ -156,6 +171,15 @@ class TestCliQuantize : public QObject {
     QVERIFY2(none.status == 0 && none.err.contains("there are no calibration inputs"), none.err);
     const CliResult other = quantize(json + QStringList{"--calibration", text("other.safetensors")});
     QVERIFY2(other.status == 0 && other.err.contains("other.safetensors: has no inputs of 14 layers"), other.err);
+  }
+
+  void aNameWithoutSuffixIsWarnedOf() {
+    const CliResult result =
+        runCli({"quantize", text("m.safetensors"), "--method", "rtn", "--out", text("bare"), "--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QVERIFY2(result.err.startsWith("quantscope-cli: warning: ") && result.err.contains("ends in .safetensors"),
+             result.err);
+    QVERIFY(runCli({"inspect", text("bare")}).status == 3);
   }
 
   void resumeTakesStoredLayers() {
