@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/command.h"
+#include "app/cli/printable.h"
 #include "app/cli/progress_bar.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -25,10 +26,10 @@ void printAudit(const AuditReport& report) {
             << report.tensors.size() << " tensors, " << roundedText(report.bitsPerWeight(), 4)
             << " bits per weight, stored as " << report.format << "\n";
   for (const TensorAudit& tensor : report.tensors)
-    if (!tensor.note.empty()) std::cout << "note: " << tensor.name << ": " << tensor.note << "\n";
-  for (const std::string& warning : report.warnings) std::cout << "warning: " << warning << "\n";
+    if (!tensor.note.empty()) std::cout << "note: " << printable(tensor.name + ": " + tensor.note) << "\n";
+  for (const std::string& warning : report.warnings) std::cout << "warning: " << printable(warning) << "\n";
   if (report.faultCount() == 0) std::cout << "no faults\n";
-  for (const std::string& line : auditFaultLines(report)) std::cout << "fault: " << line << "\n";
+  for (const std::string& line : auditFaultLines(report)) std::cout << "fault: " << printable(line) << "\n";
 }
 
 void audit(const AuditOptions& options, const Environment& environment) {

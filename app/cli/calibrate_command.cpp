@@ -1,3 +1,4 @@
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -30,23 +31,30 @@ TokenWindows chooseWindows(const CalibrateOptions& options, const RunnableModel&
                            const Environment& environment) {
   const std::filesystem::path text =
       options.text.empty() ? builtInCalibrationText(environment.executableFolder) : std::filesystem::path(options.text);
-  const TokenWindows all = windowsOf(model, readText(text), {.window = options.window, .maxWindows = options.windows},
-                                     contextOf(environment, options.common));
+  const RunContext context = contextOf(environment, options.common);
+  const TokenWindows all =
+      windowsOf(model, readText(text, context), {.window = options.window, .maxWindows = options.windows}, context);
   const std::size_t most = std::max<std::size_t>(1, kDefaultTokens / all.windowSize);
   return options.windows == 0 && all.count() > most ? all.slice(0, most) : all;
 }
 
 void calibrate(const CalibrateOptions& options, const Environment& environment) {
+  const std::array outputs{NamedPath{"--out", options.out}};
+  const std::array inputs{NamedPath{"--text", options.text}};
+  requireSuffix(options.out, ".safetensors", "calibrate");
+  requireSeparateFiles(outputs, inputs);
   requireWritableFile(options.out);
   if (std::filesystem::exists(options.out) && !options.force)
     throw requestError(options.out, "exists already; --force replaces it");
   const RunnableModel model = makeRunnable(openModel(options.model, environment.executableFolder));
+  requireOutsideModel(outputs, *model.checkpoint);
   const TokenWindows windows = chooseWindows(options, model, environment);
   Progress progress;
   {
     const ProgressBar bar(progress, options.common.progress);
     writeActivations(model, windows, options.out, options.force, contextOf(environment, options.common, &progress));
   }
+  warnWithoutSuffix(options.out, ".safetensors");
   if (options.common.json)
     printJson(nlohmann::ordered_json{{"model", options.model},
                                      {"out", options.out},

@@ -1,20 +1,25 @@
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 #include <sstream>
 
 #include "app/cli/command.h"
+#include "app/cli/earlier_output.h"
+#include "app/cli/input_checks.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
 #include "app/cli/progress_bar.h"
 #include "app/cli/temporary_folder.h"
 #include "core/base/error.h"
 #include "core/exporters/reports/compare_report.h"
+#include "core/io/reader_registry.h"
 #include "core/quant/method_registry.h"
 #include "core/session/atomic_file.h"
 #include "core/session/compare_methods.h"
 #include "core/session/demo_model.h"
 #include "core/session/recipe.h"
+#include "core/session/run_groups.h"
 
 namespace qs::cli {
 
@@ -33,6 +38,7 @@ struct CompareOptions {
   std::size_t windows = 0;
   std::size_t window = 0;
   bool resume = false;
+  bool force = false;
 };
 
 std::vector<std::string> idsOf(const CompareOptions& options) {
@@ -89,6 +95,40 @@ QuantRequest baseOf(const CompareOptions& options, const std::vector<ComparedMet
   return base;
 }
 
+// Perplexity that was asked for has to be measured; else a model that can't be run keeps its other figures.
+void requireWindows(const CompareOptions& options, const std::shared_ptr<const Checkpoint>& model,
+                    const ComparisonRequest& request, const RunContext& context) {
+  if (options.text.empty() && options.window == 0) return;
+  static_cast<void>(windowsOf(makeRunnable(model), request.evaluationText, request.windows, context));
+}
+
+std::array<NamedPath, 2> outputsOf(const CompareOptions& options) {
+  return {NamedPath{"--csv", options.csv, isEarlierTable(options.csv)},
+          NamedPath{"--markdown", options.markdown, isEarlierTable(options.markdown)}};
+}
+
+void requireOutputs(const CompareOptions& options) {
+  const std::array inputs{NamedPath{"--text", options.text}, NamedPath{"--calibration-text", options.calibrationText},
+                          NamedPath{"--training-text", options.trainingText},
+                          NamedPath{"--calibration", options.request.calibration},
+                          NamedPath{"--recipe", options.request.recipe}};
+  const std::array<NamedPath, 2> outputs = outputsOf(options);
+  requireSeparateFiles(outputs, inputs);
+  for (const NamedPath& output : outputs) requireWritableExtra(output, options.force);
+}
+
+// What every row would fail by, before any work.
+void requireInputs(const CompareOptions& options) {
+  for (const std::string& file : {options.calibrationText, options.trainingText, options.request.calibration})
+    requireReadableFile(file);
+  if (!options.request.calibration.empty()) static_cast<void>(openCheckpoint(options.request.calibration));
+}
+
+void requireLayers(const CompareOptions& options, const Checkpoint& model, const QuantRequest& base) {
+  options.request.requireMatches(model, base);
+  if (!base.layers.include.empty() || !base.overrides.empty()) requireLayersToQuantize(model, base);
+}
+
 void writeTables(const CompareOptions& options, const std::vector<ComparisonRow>& rows) {
   if (!options.csv.empty()) writeFileAtomically(options.csv, compareTable(rows).toCsv());
   if (!options.markdown.empty()) writeFileAtomically(options.markdown, compareSummary(rows).toMarkdown());
@@ -118,14 +158,19 @@ ComparisonResult compareAfresh(const CompareOptions& options, const std::shared_
 void compare(const CompareOptions& options, const Environment& environment) {
   const std::vector<ComparedMethod> methods = methodsOf(options);
   requireKnownOptions(options, methods);
-  for (const std::string& file : {options.csv, options.markdown})
-    if (!file.empty()) requireWritableFile(file);
+  requireOutputs(options);
+  requireInputs(options);
   const std::shared_ptr<const Checkpoint> model = openModel(options.model, environment.executableFolder);
+  requireOutsideModel(outputsOf(options), *model);
   ComparisonRequest request{.methods = methods,
                             .base = baseOf(options, methods, *model, environment),
                             .windows = {.window = options.window, .maxWindows = options.windows}};
-  request.evaluationText = readText(options.text.empty() ? builtInEvaluationText(environment.executableFolder)
-                                                         : std::filesystem::path(options.text));
+  request.evaluationText = readText(
+      options.text.empty() ? builtInEvaluationText(environment.executableFolder) : std::filesystem::path(options.text),
+      contextOf(environment, options.common));
+  requireLayers(options, *model, request.base);
+  RequestOptions::requireSequentialUse(request.base);
+  requireWindows(options, model, request, contextOf(environment, options.common));
   Progress progress;
   ComparisonResult result;
   {
@@ -152,8 +197,9 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
   const auto options = std::make_shared<CompareOptions>();
   addCommonOptions(*command, options->common);
   command->add_option("MODEL", options->model, "Model folder or file, or \"demo\"")->required();
-  command->add_option("--methods", options->methods,
-                      "Methods, with commas between them; fp16 is the unquantized model");
+  command->add_option(
+      "--methods", options->methods,
+      "Methods, with commas between them; fp16 is the unquantized model, the others are those of `methods`");
   command->add_option("--text", options->text, "Evaluation text (default: the built-in one)");
   command->add_option("--calibration-text", options->calibrationText, "Calibration text (default: the built-in one)");
   command->add_option("--training-text", options->trainingText,
@@ -163,6 +209,7 @@ void addCompareCommand(CLI::App& app, std::optional<Action>& action) {
   command->add_option("--csv", options->csv, "Write the table as CSV");
   command->add_option("--markdown", options->markdown, "Write the table as Markdown");
   command->add_flag("--resume", options->resume, "Take finished layers from an earlier identical run");
+  command->add_flag("--force", options->force, "Replace files of --csv and --markdown that are no such tables");
   options->request.addTo(*command);
   command->callback(
       [&action, options] { action = [options](const Environment& environment) { compare(*options, environment); }; });

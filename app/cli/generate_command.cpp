@@ -5,8 +5,10 @@
 
 #include "app/cli/command.h"
 #include "app/cli/progress_bar.h"
+#include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/model/evaluation/generate.h"
+#include "core/model/tokenizer/utf8.h"
 #include "core/session/demo_model.h"
 #include "core/session/runnable_model.h"
 #include "core/session/stored_weights.h"
@@ -28,6 +30,8 @@ void generate(const GenerateOptions& options, const Environment& environment) {
   const TransformerRunner runner(model.spec, weights);
   Progress progress;
   const RunContext context = contextOf(environment, options.common, &progress);
+  if (const auto invalid = firstInvalidUtf8(options.prompt))
+    throw requestError("--prompt", "not valid UTF-8 (byte " + std::to_string(*invalid) + ")");
   const std::vector<int> prompt = promptIds(options.prompt, *model.tokenizer, context);
   std::vector<int> ids;
   {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
+#include "app/cli/printable.h"
 #include "core/base/parallel.h"
 #include "core/exporters/reports/text_table.h"
 #include "core/session/channel_bands.h"
@@ -71,15 +72,16 @@ void printModel(const Checkpoint& model) {
   TextTable table{.header = {"layer", "shape", "dtype", "parameters", "bytes", "quantizable"}};
   for (const CheckpointTensor& tensor : model.tensors()) {
     const TensorInfo& info = tensor.info;
-    table.rows.push_back({layerName(info.name), shapeText(info.shape),
-                          info.storedScheme.empty() ? std::string(name(info.dtype)) : info.storedScheme,
+    table.rows.push_back({printable(layerName(info.name)), shapeText(info.shape),
+                          info.storedScheme.empty() ? std::string(name(info.dtype)) : printable(info.storedScheme),
                           std::to_string(info.elements), std::to_string(info.bytes),
                           tensorRole(info) == TensorRole::Linear ? "yes" : "no"});
   }
   std::cout << table.toPlainText() << "\n"
             << model.tensors().size() << " tensors, " << sumOf(model, &TensorInfo::elements) << " parameters, "
             << sumOf(model, &TensorInfo::bytes) << " bytes (" << model.format() << ")\n";
-  for (const auto& [key, value] : model.contents().metadata) std::cout << key << ": " << value << "\n";
+  for (const auto& [key, value] : model.contents().metadata)
+    std::cout << printable(key) << ": " << printable(value) << "\n";
 }
 
 LayerStatistics statisticsOf(const Checkpoint& model, const std::string& layer, const RunContext& context) {
@@ -114,9 +116,9 @@ ordered_json layerJson(const std::string& layer, const LayerStatistics& statisti
 void printLayer(const std::string& layer, const LayerStatistics& statistics) {
   const Moments& moments = statistics.description.moments;
   const auto number = [](double value) { return roundedText(value, 6); };
-  std::cout << layer << " " << shapeText(statistics.shape) << "\n  min " << number(static_cast<double>(moments.minimum))
-            << ", max " << number(static_cast<double>(moments.maximum)) << ", mean " << number(moments.mean())
-            << ", std " << number(moments.standardDeviation()) << ", abs-max "
+  std::cout << printable(layer) << " " << shapeText(statistics.shape) << "\n  min "
+            << number(static_cast<double>(moments.minimum)) << ", max " << number(static_cast<double>(moments.maximum))
+            << ", mean " << number(moments.mean()) << ", std " << number(moments.standardDeviation()) << ", abs-max "
             << number(static_cast<double>(moments.absMax())) << ", kurtosis " << number(moments.kurtosis())
             << "\n  channels with the largest outliers (abs-max, times the median channel's):\n";
   for (const OutlierChannel& outlier : statistics.outliers)

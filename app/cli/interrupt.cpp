@@ -20,13 +20,20 @@ void countSignal(int) {
   signalCount = signalCount + 1;
 }
 
+// By nohup, or by a shell that put the program in the background.
+bool isIgnored(int signal) {
+  struct sigaction before {};
+  return sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 InterruptWatcher::InterruptWatcher() {
   struct sigaction action {};
   action.sa_handler = countSignal;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    if (!isIgnored(signal)) sigaction(signal, &action, nullptr);
   m_thread = std::jthread([this](const std::stop_token& finished) { watch(finished); });
 }
 

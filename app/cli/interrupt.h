@@ -5,7 +5,8 @@
 
 namespace qs::cli {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop; a second signal ends the program at once. One at a time: a
+/// Turns SIGINT, SIGTERM and SIGHUP, as far as they aren't ignored already (nohup), into a request to stop; a second
+/// signal ends the program at once. One at a time: a
 /// signal handler can only reach it through a file-wide variable.
 class InterruptWatcher {
  public:

@@ -4,6 +4,7 @@
 #include "app/cli/command.h"
 #include "app/cli/exit_status.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/printable.h"
 #include "core/base/error.h"
 
 namespace {
@@ -11,10 +12,8 @@ namespace {
 using namespace qs::cli;
 
 // The one format of every failure: a single line.
-int fail(int status, std::string message) {
-  for (char& c : message)
-    if (c == '\n' || c == '\r') c = ' ';
-  std::cerr << "quantscope-cli: error: " << message << std::endl;
+int fail(int status, const std::string& message) {
+  std::cerr << "quantscope-cli: error: " << printable(message) << std::endl;
   return status;
 }
 
@@ -30,6 +29,18 @@ void addCommands(CLI::App& app, std::optional<Action>& action) {
   addCompareCommand(app, action);
   addTokenizeCommand(app, action);
   addBenchCommand(app, action);
+}
+
+// What is wrong with a command line; the parser doesn't name a command that there is none of.
+std::string faultOf(const CLI::App& app, const CLI::ParseError& error) {
+  if (!app.get_subcommands().empty()) return error.what();
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  const std::vector<std::string> rest = app.remaining();
+  if (rest.empty()) return "no command given; there are " + known;
+  if (rest.front().starts_with('-')) return "unknown option '" + rest.front() + "'; give a command first: " + known;
+  return "unknown command '" + rest.front() + "'; there are " + known;
 }
 
 int perform(const Action& action, const InterruptWatcher& interrupt) {
@@ -63,9 +74,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return fail(kExitUsage, error.what());
+    return fail(kExitUsage, faultOf(app, error));
   } catch (const qs::Error& error) {
     return fail(exitStatusOf(error.kind()), error.what());
+  } catch (const std::exception& error) {
+    return fail(kExitUsage, std::string("the command line can't be read: ") + error.what());
   }
   return action ? perform(*action, interrupt) : fail(kExitUsage, "no command given");
 }

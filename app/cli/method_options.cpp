@@ -1,7 +1,9 @@
 #include "app/cli/method_options.h"
 
 #include <algorithm>
+#include <set>
 
+#include "app/cli/whole_number.h"
 #include "core/base/error.h"
 #include "core/model/architecture_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
@@ -59,19 +61,37 @@ bool canRun(const Checkpoint& model) {
   }
 }
 
+// What may follow the "=" of a switch.
+CLI::Validator switchValue() {
+  return {[](const std::string& text) {
+            static const std::set<std::string> known{"true", "false", "1", "0", "yes", "no", "on", "off"};
+            const bool isKnown = known.contains(CLI::detail::to_lower(text));
+            return isKnown ? std::string() : "expected true or false, got '" + text + "'";
+          },
+          ""};
+}
+
 bool isTaken(CLI::App& command, const std::string& option) { return command.get_option_no_throw(option) != nullptr; }
 
 }  // namespace
 
-void MethodOptions::addSwitch(CLI::App& command, const ParamSpec& spec) {
-  const std::string option = hyphened(spec.key);
-  const std::string negative = spec.key == "symmetric" ? ",!--asymmetric,!--no-symmetric" : ",!--no-" + option;
+void MethodOptions::addFlag(CLI::App& command, const std::string& name, const std::string& key, bool meaning,
+                            const std::string& help) {
   command
       .add_flag_function(
-          "--" + option + negative,
-          [this, key = spec.key](std::int64_t count) { m_given[key] = count > 0 ? "true" : "false"; }, spec.help)
+          name, [this, key, meaning](std::int64_t count) { m_given[key] = (count > 0) == meaning ? "true" : "false"; },
+          help)
+      ->check(switchValue())
+      ->trigger_on_parse()  // in the order in which --x and --no-x are given
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->group("Method");
+}
+
+void MethodOptions::addSwitch(CLI::App& command, const ParamSpec& spec) {
+  const std::string option = hyphened(spec.key);
+  addFlag(command, "--" + option, spec.key, true, spec.help);
+  addFlag(command, "--no-" + option, spec.key, false, "The opposite of --" + option);
+  if (spec.key == "symmetric") addFlag(command, "--asymmetric", spec.key, false, "The same as --no-symmetric");
 }
 
 void MethodOptions::addTo(CLI::App& command) {
@@ -118,7 +138,8 @@ void RequestOptions::addTo(CLI::App& command) {
       ->allow_extra_args(false);
   command.add_option("--recipe", recipe, "JSON file with method, settings and overrides");
   command.add_option("--calibration", calibration, "Activations file as `calibrate` writes it");
-  command.add_option("--hold-out", holdOut, "Keep every Nth calibration row out and report its error (0: none)");
+  command.add_option("--hold-out", holdOut, "Keep every Nth calibration row out and report its error (0: none)")
+      ->transform(wholeNumber(0, 1'000'000'000));
   command.add_flag("--sequential", sequential,
                    "Calibrate each layer on what the quantized layers before it give (when the model is run)");
   parameters.addTo(command);
@@ -130,6 +151,24 @@ void RequestOptions::applyTo(QuantRequest& request) const {
   request.calibration.activationsFile = calibration;
   request.calibration.holdOutEvery = holdOut;
   request.calibration.sequential = sequential;
+}
+
+void RequestOptions::requireMatches(const Checkpoint& model, const QuantRequest& request) const {
+  std::vector<std::string> globs;
+  for (std::size_t i = request.overrides.size() - overrides.size(); i < request.overrides.size(); ++i)
+    globs.push_back(request.overrides[i].glob);
+  requireEveryGlobMatches(model, "--layers", layers);
+  requireEveryGlobMatches(model, "--override", globs);
+  requireEveryGlobMatches(model, "--share-input", shareInput);
+}
+
+void RequestOptions::requireSequentialUse(const QuantRequest& request) {
+  if (!request.calibration.sequential || request.calibration.runModel) return;
+  throw requestError("--sequential",
+                     request.calibration.activationsFile.empty()
+                         ? "nothing is calibrated by running the model: method '" + request.method +
+                               "' needs no calibration and no calibration text is given"
+                         : "calibrates by running the model; --calibration gives the unquantized model's inputs");
 }
 
 void RequestOptions::chooseCalibration(const Checkpoint& model, const std::string& text,

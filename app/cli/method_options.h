@@ -27,6 +27,8 @@ class MethodOptions {
 
  private:
   void addSwitch(CLI::App& command, const ParamSpec& spec);
+  void addFlag(CLI::App& command, const std::string& name, const std::string& key, bool meaning,
+               const std::string& help);
 
   std::map<std::string, std::string> m_given;
 };
@@ -45,6 +47,11 @@ struct RequestOptions {
   void addTo(CLI::App& command);
   /// Everything but method, settings and overrides.
   void applyTo(QuantRequest& request) const;
+  /// Throws Error (Request) where a glob of --layers, --override or --share-input names no layer of the model; a
+  /// recipe's overrides may be for other models too.
+  void requireMatches(const Checkpoint& model, const QuantRequest& request) const;
+  /// Throws Error (Request) where --sequential is given and nothing is calibrated by running the model.
+  static void requireSequentialUse(const QuantRequest& request);
   /// Makes the request calibrate by running the model over `text`, or over `builtIn` where `text` is empty and its
   /// methods need calibration, unless an activations file is given. A model that can't be run is left without.
   void chooseCalibration(const Checkpoint& model, const std::string& text, const std::filesystem::path& builtIn,

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 #include <memory>
 
@@ -42,6 +43,12 @@ ordered_json methodJson(const MethodInfo& method) {
           {"source", method.source}, {"needs", std::move(needs)}, {"parameters", std::move(parameters)}};
 }
 
+// Whole numbers whole, the others as short as they can be.
+std::string numberText(double number) {
+  const bool isWhole = std::trunc(number) == number && std::abs(number) < 1e15;
+  return isWhole ? std::to_string(static_cast<std::int64_t>(number)) : toText(ParamValue(number));
+}
+
 std::string rangeText(const ParamSpec& spec) {
   if (spec.kind == ParamKind::Switch) return "on or off";
   if (spec.kind == ParamKind::Choice) {
@@ -49,9 +56,7 @@ std::string rangeText(const ParamSpec& spec) {
     for (const ParamChoice& choice : spec.choices) text += (text.empty() ? "" : ", ") + choice.value;
     return text;
   }
-  std::ostringstream text;
-  text << spec.minimum << " to " << spec.maximum;
-  return text.str();
+  return numberText(spec.minimum) + " to " + numberText(spec.maximum);
 }
 
 std::string optionOf(const std::string& key) {

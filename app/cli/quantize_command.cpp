@@ -1,15 +1,20 @@
-#include <cstdio>
+#include <array>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
 
 #include "app/cli/command.h"
+#include "app/cli/earlier_output.h"
 #include "app/cli/method_options.h"
 #include "app/cli/output_checks.h"
+#include "app/cli/printable.h"
 #include "app/cli/private_store.h"
 #include "app/cli/progress_bar.h"
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
+#include "core/exporters/gguf/gguf_type_choice.h"
 #include "core/exporters/reports/run_report_json.h"
 #include "core/exporters/reports/text_table.h"
 #include "core/quant/method_registry.h"
@@ -44,6 +49,23 @@ struct QuantizeOptionsGiven {
   bool resume = false;
   bool bestSoFar = false;
 };
+
+// CLI::Range takes "nan".
+CLI::Validator finiteNumber() {
+  return {[](const std::string& text) {
+            const bool isFinite = std::isfinite(std::strtod(text.c_str(), nullptr));
+            return isFinite ? std::string() : "expected a number, got '" + text + "'";
+          },
+          ""};
+}
+
+// The ids of a registry, with commas between them.
+template <typename Entries>
+std::string idsOf(const Entries& entries) {
+  std::string list;
+  for (const auto& entry : entries) list.append(list.empty() ? "" : ", ").append(entry.id);
+  return list;
+}
 
 // The recipe first; what the command line says itself goes over it.
 QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& exporter) {
@@ -91,12 +113,37 @@ ExportOptions exportOptionsOf(const QuantizeOptionsGiven& given) {
   return options;
 }
 
+// An option of one format has no effect with another.
+void requireFormatOptions(const QuantizeOptionsGiven& given) {
+  const auto require = [&given](const char* option, const std::string& value, const char* format) {
+    if (!value.empty() && given.format != format)
+      throw requestError(option,
+                         std::string("is for --format ") + format + " and has no effect with --format " + given.format);
+  };
+  require("--gguf-type", given.ggufType, "gguf");
+  require("--gptq-version", given.gptqVersion, "gptq");
+  require("--dtype", given.dtype, "dequantized");
+}
+
+void requireOutputs(const QuantizeOptionsGiven& given, const Checkpoint& model, const ExporterInfo& exporter) {
+  const std::array outputs{NamedPath{"--out", given.out},
+                           NamedPath{"--report", given.report, isEarlierReport(given.report)}};
+  const std::array inputs{NamedPath{"--text", given.text}, NamedPath{"--training-text", given.trainingText},
+                          NamedPath{"--calibration", given.request.calibration},
+                          NamedPath{"--recipe", given.request.recipe}};
+  requireOutsideModel(outputs, model);
+  requireSeparateFiles(outputs, inputs);
+  requireWritableOutput(given.out, exporter, given.force);
+  requireWritableExtra(outputs[1], given.force);
+}
+
 // Everything that can go wrong is asked for before the work begins.
 void preflight(const QuantizeOptionsGiven& given, const Checkpoint& model, const QuantRequest& request,
                const ExporterInfo& exporter) {
+  given.request.requireMatches(model, request);
+  RequestOptions::requireSequentialUse(request);
   static_cast<void>(planGroups(model, request));
-  requireWritableOutput(given.out, exporter, given.force, model);
-  if (!given.report.empty()) requireWritableFile(given.report);
+  requireOutputs(given, model, exporter);
   if (!exporter.preflight) return;
   for (const PreflightFinding& finding : exporter.preflight(model, request, exportOptionsOf(given))) {
     const std::string where = finding.layer.empty() ? "" : "layer '" + finding.layer + "': ";
@@ -114,6 +161,22 @@ void printNotes(const QuantReport& report) {
     const std::string more = layers.size() > 1 ? " and " + std::to_string(layers.size() - 1) + " more" : "";
     printNote("layer '" + layers.front() + "'" + more + ": " + note);
   }
+}
+
+// What was asked of the calibration and nothing came of.
+void printCalibrationWarnings(const RequestOptions& options, const std::vector<LayerReportPtr>& layers) {
+  std::vector<std::string> without;
+  bool isHeldOut = false;
+  for (const LayerReportPtr& layer : layers) {
+    if (layer->inputMeanSquares.empty()) without.push_back(layer->name);
+    isHeldOut = isHeldOut || layer->metrics.heldOutOutputRelativeError.has_value();
+  }
+  if (!options.calibration.empty() && !without.empty())
+    printNote("warning: " + options.calibration + ": has no inputs of " + std::to_string(without.size()) +
+              " layers, whose output errors aren't measured; the first is '" + without.front() + "'");
+  if (options.holdOut > 0 && !isHeldOut)
+    printNote("warning: --hold-out " + std::to_string(options.holdOut) + ": no row is held out: " +
+              (without.size() == layers.size() ? "there are no calibration inputs" : "the calibration has fewer rows"));
 }
 
 // Layers that the format's own encoder rounded are reported as they stand in the file.
@@ -135,16 +198,17 @@ nlohmann::ordered_json exportResultJson(const ExportResult& result, const std::s
 }
 
 void printExport(const ExportResult& result, const std::string& out) {
-  std::cout << "written to " << out << " (" << result.bytes << " bytes)\nread back: " << result.tensors << " tensors, "
-            << result.values << " values, none differs from what was promised\n";
-  for (const std::string& note : result.notes) std::cout << note << "\n";
+  std::cout << "written to " << printable(out) << " (" << result.bytes << " bytes)\nread back: " << result.tensors
+            << " tensors, " << result.values << " values, none differs from what was promised\n";
+  for (const std::string& note : result.notes) std::cout << printable(note) << "\n";
 }
 
 void printSummary(const QuantReport& report) {
   TextTable table{.header = {"layer", "shape", "bits/weight", "SQNR dB", "weight error", "output error"}};
   for (const LayerReportPtr& layer : report.layers) {
     const LayerMetrics& metrics = layer->metrics;
-    table.rows.push_back({layer->name, std::to_string(layer->shape[0]) + "x" + std::to_string(layer->shape[1]),
+    table.rows.push_back({printable(layer->name),
+                          std::to_string(layer->shape[0]) + "x" + std::to_string(layer->shape[1]),
                           roundedText(layer->bitsPerWeight, 4), roundedText(metrics.weightSqnrDb, 4),
                           roundedText(metrics.weightRelativeError, 3),
                           metrics.outputRelativeError ? roundedText(*metrics.outputRelativeError, 3) : "-"});
@@ -188,6 +252,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   if (given.bestSoFar && !given.resume)
     throw requestError("--best-so-far", "takes what an interrupted training had reached: give --resume too");
   const ExporterInfo& exporter = requireExporter(given.format);
+  requireFormatOptions(given);
   QuantRequest request = requestOf(given, exporter);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
   chooseTexts(given, *model, environment, request);
@@ -214,6 +279,7 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
       result = running ? running->finish(source) : exporter.write(source, options, context);
     }
   }
+  const std::vector<LayerReportPtr> layers = report.layers;
   takeRemade(result, report);
   nlohmann::ordered_json json = runReportJson(report);
   if (report.total.failedLayers == 0) json["export"] = exportResultJson(result, given.out, exporter.id);
@@ -221,6 +287,8 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
   if (!given.report.empty()) writeFileAtomically(given.report, document + "\n");
   requireAllLayers(report);
   printNotes(report);
+  printCalibrationWarnings(given.request, layers);
+  warnWithoutSuffix(given.out, exporter.suffix);
   if (given.common.json) {
     printJson(document);
   } else {
@@ -236,11 +304,14 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
   const auto given = std::make_shared<QuantizeOptionsGiven>();
   addCommonOptions(*command, given->common);
   command->add_option("MODEL", given->model, "Model folder or file, or \"demo\"")->required();
-  command->add_option("--method", given->method, "Method; `methods` lists them");
-  command->add_option("--format", given->format, "Output format")->capture_default_str();
+  command->add_option("--method", given->method,
+                      "Method, with its parameters as `methods` lists them: " + idsOf(allMethods()));
+  command->add_option("--format", given->format, "Output format: " + idsOf(allExporters()))->capture_default_str();
   command->add_option("--out", given->out, "Output file, or folder for the multi-file formats");
   command->add_option("--report", given->report, "Write the run's report to this JSON file");
-  command->add_option("--gguf-type", given->ggufType, "Tensor type for --format gguf");
+  command->add_option(
+      "--gguf-type", given->ggufType,
+      "For --format gguf: tensor type (default: the one that holds the scheme exactly): " + idsOf(ggufTypeChoices()));
   command
       ->add_option(
           "--gptq-version", given->gptqVersion,
@@ -250,7 +321,8 @@ void addQuantizeCommand(CLI::App& app, std::optional<Action>& action) {
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
   command->add_option("--shard-size", given->shardGigabytes, "Largest file of a model folder, in GB")
       ->capture_default_str()
-      ->check(CLI::Range(1e-6, 1e6));
+      ->check(CLI::Range(1e-6, 1e6))
+      ->check(finiteNumber());
   command->add_option("--text", given->text,
                       "Text that the model is run over for calibration, or trained on (default: the built-in texts)");
   command->add_option("--training-text", given->trainingText,

@@ -1,3 +1,4 @@
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -21,6 +22,9 @@ struct ReportOptions {
 };
 
 void writeReport(const ReportOptions& options) {
+  const std::array outputs{NamedPath{"--out", options.out}};
+  const std::array inputs{NamedPath{"RUN_REPORT", options.report}};
+  requireSeparateFiles(outputs, inputs);
   requireWritableFile(options.out);
   if (std::filesystem::exists(options.out) && !options.force)
     throw requestError(options.out, "exists already; --force replaces it");

@@ -1,13 +1,15 @@
 #include <iostream>
-#include <iterator>
+#include <limits>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
 #include "core/base/error.h"
+#include "core/io/byte_stream.h"
 #include "core/io/reader_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
+#include "core/model/tokenizer/utf8.h"
 #include "core/session/atomic_file.h"
 #include "core/session/demo_model.h"
 
@@ -29,14 +31,26 @@ TokenizerPtr tokenizerOf(const std::string& model, const Environment& environmen
   return loadTokenizer(*openCheckpoint(path));
 }
 
-std::string textOf(const TokenizeOptions& options) {
-  if (!options.text.empty()) return readWholeFile(options.text);
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+std::string readInput(const std::string& path, const RunContext& context) {
+  constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+  if (path.empty()) return readStandardInput(kNoLimit, context);
+  std::error_code ignored;
+  const bool isStream = std::filesystem::is_other(path, ignored);
+  return isStream ? readStream(path, kNoLimit, context) : readWholeFile(path);
+}
+
+std::string textOf(const TokenizeOptions& options, const RunContext& context) {
+  std::string text = readInput(options.text, context);
+  if (const auto invalid = firstInvalidUtf8(text))
+    throw inputError(options.text.empty() ? "standard input" : options.text,
+                     "not valid UTF-8 (byte " + std::to_string(*invalid) + ")");
+  return text;
 }
 
 void tokenize(const TokenizeOptions& options, const Environment& environment) {
   const TokenizerPtr tokenizer = tokenizerOf(options.model, environment);
-  const std::vector<int> ids = tokenizer->encode(textOf(options), contextOf(environment, options.common));
+  const RunContext context = contextOf(environment, options.common);
+  const std::vector<int> ids = tokenizer->encode(textOf(options, context), context);
   if (options.common.json) {
     printJson(nlohmann::ordered_json{{"model", options.model}, {"count", ids.size()}, {"ids", ids}}.dump());
     return;

@@ -27,9 +27,9 @@ std::shared_ptr<const Checkpoint> openCheckpoint(const std::filesystem::path& pa
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
   if (!std::filesystem::exists(status))
-    throw inputError(path.string(), failure && status.type() == std::filesystem::file_type::none
-                                        ? "can't be read: " + failure.message()
-                                        : "no such file or folder");
+    throw inputError(path.empty() ? "''" : path.string(), failure && status.type() == std::filesystem::file_type::none
+                                                              ? "can't be read: " + failure.message()
+                                                              : "no such file or folder");
   for (const ReaderInfo& reader : allReaders())
     if (reader.accepts(path)) return reader.open(path);
   if (std::filesystem::is_directory(status))

@@ -75,15 +75,6 @@ bool isNamed(const std::vector<std::string>& globs, std::string_view layer) {
   return std::any_of(globs.begin(), globs.end(), [layer](const std::string& glob) { return globMatches(glob, layer); });
 }
 
-void requireEveryGlobMatches(const Checkpoint& model, const std::vector<std::string>& globs) {
-  for (const std::string& glob : globs) {
-    const bool found = std::any_of(model.tensors().begin(), model.tensors().end(), [&](const CheckpointTensor& tensor) {
-      return isMatrix(tensor.info) && globMatches(glob, layerName(tensor.info.name));
-    });
-    if (!found) throw requestError("layers '" + glob + "'", "no layer of " + model.displayName() + " has such a name");
-  }
-}
-
 }  // namespace
 
 std::string layerName(std::string_view tensorName) {
@@ -121,8 +112,19 @@ int blockNumber(std::string_view name) {
   return -1;
 }
 
+void requireEveryGlobMatches(const Checkpoint& model, std::string_view option, const std::vector<std::string>& globs) {
+  for (const std::string& glob : globs) {
+    const bool found = std::any_of(model.tensors().begin(), model.tensors().end(), [&](const CheckpointTensor& tensor) {
+      return isMatrix(tensor.info) && globMatches(glob, layerName(tensor.info.name));
+    });
+    if (!found)
+      throw requestError(std::string(option) + " '" + glob + "'",
+                         "no layer of " + model.displayName() + " has such a name");
+  }
+}
+
 std::vector<const CheckpointTensor*> chooseLayers(const Checkpoint& model, const LayerFilter& filter) {
-  requireEveryGlobMatches(model, filter.include);
+  requireEveryGlobMatches(model, "layers", filter.include);
   std::vector<const CheckpointTensor*> chosen;
   for (const CheckpointTensor& tensor : model.tensors()) {
     const std::string layer = layerName(tensor.info.name);

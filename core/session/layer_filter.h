@@ -28,6 +28,9 @@ struct LayerFilter {
   bool operator==(const LayerFilter&) const = default;
 };
 
+/// Throws Error (Request) naming the option and the glob where one of the globs names no layer of the model.
+void requireEveryGlobMatches(const Checkpoint& model, std::string_view option, const std::vector<std::string>& globs);
+
 /// The tensors that the filter chooses, in model order: by block, within a block as in the file. Throws Error (Request)
 /// where an include glob names no layer.
 [[nodiscard]] std::vector<const CheckpointTensor*> chooseLayers(const Checkpoint& model, const LayerFilter& filter);

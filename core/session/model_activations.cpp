@@ -5,8 +5,8 @@
 #include "core/base/error.h"
 #include "core/model/architecture_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
-#include "core/session/atomic_file.h"
 #include "core/session/run_groups.h"
+#include "core/session/runnable_model.h"
 
 namespace qs {
 
@@ -15,9 +15,9 @@ namespace {
 TokenWindows calibrationWindows(const Checkpoint& model, const ArchitectureSpec& spec,
                                 const CalibrationSource& calibration) {
   const TokenizerPtr tokenizer = loadTokenizer(model);
-  const std::string text = readWholeFile(calibration.textFile);
+  const NamedText text = readText(calibration.textFile);
   const WindowChoice choice{.window = calibration.window, .maxWindows = calibration.windows};
-  TokenWindows windows = textWindows(text, *tokenizer, spec, choice, calibration.textFile.string(), {});
+  TokenWindows windows = textWindows(text.text, *tokenizer, spec, choice, text.name, {});
   const std::size_t most = std::max<std::size_t>(1, kCalibrationTokens / std::max<std::size_t>(windows.windowSize, 1));
   return calibration.windows == 0 && windows.count() > most ? windows.slice(0, most) : windows;
 }

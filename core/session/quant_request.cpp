@@ -61,18 +61,22 @@ const MethodInfo* uncalibratedMethod(const QuantRequest& request) {
 std::optional<LayerPlan> planLayer(const QuantRequest& request, std::string_view layer) {
   const MethodInfo* method = &requireMethod(request.method);
   Settings settings = request.settings;
-  bool skip = false;
+  if (isSkipped(request, layer)) return std::nullopt;
   for (const LayerOverride& change : request.overrides) {
     if (!globMatches(change.glob, layer)) continue;
-    skip = change.skip;
     if (!change.method.empty() && change.method != method->id) {
       method = &requireMethod(change.method);
       settings = keepKnown(*method, settings);
     }
     for (const auto& [key, value] : change.settings.values()) settings.set(key, value);
   }
-  if (skip) return std::nullopt;
   return LayerPlan{method, resolveSettings(*method, settings)};
+}
+
+bool isSkipped(const QuantRequest& request, std::string_view layer) {
+  const auto last = std::find_if(request.overrides.rbegin(), request.overrides.rend(),
+                                 [layer](const LayerOverride& change) { return globMatches(change.glob, layer); });
+  return last != request.overrides.rend() && last->skip;
 }
 
 bool hasCalibration(const QuantRequest& request) {

@@ -55,6 +55,9 @@ struct LayerPlan {
 };
 [[nodiscard]] std::optional<LayerPlan> planLayer(const QuantRequest& request, std::string_view layer);
 
+/// Whether the request's overrides leave the layer out.
+[[nodiscard]] bool isSkipped(const QuantRequest& request, std::string_view layer);
+
 /// Whether the request names a source of calibration inputs.
 [[nodiscard]] bool hasCalibration(const QuantRequest& request);
 

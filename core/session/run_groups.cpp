@@ -33,13 +33,13 @@ std::string suffixKey(std::string_view layer, std::uint64_t inputs) {
 }
 
 std::vector<PlannedLayer> planLayers(const Checkpoint& model, const QuantRequest& request) {
+  requireLayersToQuantize(model, request);
   std::vector<PlannedLayer> planned;
   for (const CheckpointTensor* tensor : chooseLayers(model, request.layers)) {
     const std::string layer = layerName(tensor->info.name);
     if (std::optional<LayerPlan> plan = planLayer(request, layer))
       planned.push_back({tensor, layer, linearShape(model, tensor->info), std::move(*plan)});
   }
-  if (planned.empty()) throw requestError(model.displayName(), "has no layer to quantize");
   return planned;
 }
 
@@ -83,6 +83,17 @@ std::uint64_t RunGroup::elements() const {
   std::uint64_t sum = 0;
   for (const PlannedLayer& layer : layers) sum += layer.tensor->info.elements;
   return sum;
+}
+
+void requireLayersToQuantize(const Checkpoint& model, const QuantRequest& request) {
+  const std::vector<const CheckpointTensor*> chosen = chooseLayers(model, request.layers);
+  if (chosen.empty()) throw requestError(model.displayName(), "has no layer to quantize");
+  const bool areAllSkipped = std::all_of(chosen.begin(), chosen.end(), [&request](const CheckpointTensor* tensor) {
+    return isSkipped(request, layerName(tensor->info.name));
+  });
+  if (areAllSkipped)
+    throw requestError("overrides", "they skip every layer that is chosen of " + model.displayName() +
+                                        ": no layer is left to quantize");
 }
 
 std::string sharedInputKey(const QuantRequest& request, std::string_view layer, std::uint64_t inputs) {

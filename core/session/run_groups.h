@@ -26,6 +26,10 @@ struct RunGroup {
   [[nodiscard]] std::uint64_t elements() const;
 };
 
+/// Throws Error (Request) where a glob of the request names no layer, or the request chooses none, or skips all that it
+/// chooses.
+void requireLayersToQuantize(const Checkpoint& model, const QuantRequest& request);
+
 /// A name that layers share exactly when they read the same input, where the architecture doesn't say; unique for a
 /// layer that shares it with none. By the request's globs (within one block), else by the rule of the command line:
 /// same parent name, same width, suffixes {q,k,v}_proj or {gate,up}_proj.

@@ -194,7 +194,13 @@ class Run {
     if (!m_provider || !storedReports(group).empty()) return {};
     try {
       const std::vector<std::string> names = namesOf(group);
-      return {m_provider->statsFor(names, group.inputs(), m_context), std::nullopt};
+      std::shared_ptr<const ActivationStats> stats = m_provider->statsFor(names, group.inputs(), m_context);
+      const std::filesystem::path& file = m_request.calibration.activationsFile;
+      if (!stats && !file.empty() && group.layers.front().plan.method->needsCalibration)
+        throw inputError(file.string(), "has no inputs of layer '" + names.front() + "' (a tensor '" + names.front() +
+                                            ".input'), which method '" + group.layers.front().plan.method->id +
+                                            "' needs");
+      return {std::move(stats), std::nullopt};
     } catch (const Error& error) {
       return {nullptr, error};
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/io/byte_stream.h"
 #include "core/io/formats/model_folder.h"
 #include "core/model/architecture_registry.h"
 #include "core/model/tokenizer/load_tokenizer.h"
@@ -13,6 +14,12 @@ namespace qs {
 namespace {
 
 constexpr std::uint64_t kMaximumTextBytes = std::uint64_t{1} << 30U;
+
+// A pipe, a terminal, /dev/stdin: what can't be mapped and is no folder.
+bool isStream(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_other(path, ignored);
+}
 
 }  // namespace
 
@@ -37,8 +44,9 @@ std::filesystem::path builtInTextPath(const std::filesystem::path& demoFolder, B
   return {};
 }
 
-NamedText readText(const std::filesystem::path& path) {
-  NamedText text{path.string(), readTextFile(path, kMaximumTextBytes)};
+NamedText readText(const std::filesystem::path& path, const RunContext& context) {
+  NamedText text{path.string(),
+                 isStream(path) ? readStream(path, kMaximumTextBytes, context) : readTextFile(path, kMaximumTextBytes)};
   if (const auto invalid = firstInvalidUtf8(text.text))
     throw inputError(text.name, "not valid UTF-8 (byte " + std::to_string(*invalid) + ")");
   return text;

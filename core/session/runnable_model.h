@@ -31,8 +31,9 @@ struct NamedText {
 /// Built-in texts beside the demo model.
 enum class BuiltInText { Calibration, Evaluation, Training };
 [[nodiscard]] std::filesystem::path builtInTextPath(const std::filesystem::path& demoFolder, BuiltInText text);
-/// Reads a text file. Throws Error (Input) where it can't be read.
-[[nodiscard]] NamedText readText(const std::filesystem::path& path);
+/// Reads a text file, or a pipe or /dev/stdin to its end. Throws Error (Input) naming it where it can't be read or
+/// isn't UTF-8, and Cancelled.
+[[nodiscard]] NamedText readText(const std::filesystem::path& path, const RunContext& context = {});
 
 /// The text cut into windows for this model (cli.md, "Protocol").
 [[nodiscard]] TokenWindows windowsOf(const RunnableModel& model, const NamedText& text, const WindowChoice& choice,

@@ -78,6 +78,25 @@ CliResult interruptCli(const QStringList& arguments, int signal) {
   return finish(process);
 }
 
+CliResult signalWhileReading(const QStringList& arguments, int signal, bool isIgnored) {
+  QProcess process;
+  if (isIgnored) process.setChildProcessModifier([signal] { std::signal(signal, SIG_IGN); });
+  process.start(QUANTSCOPE_CLI, arguments);
+  process.write(QByteArray("once ").repeated(100'000));  // more than a pipe holds: all gone = some was read
+  while (process.bytesToWrite() > 0 && process.waitForBytesWritten(kPatienceMs)) {
+  }
+  if (process.processId() > 0) kill(static_cast<pid_t>(process.processId()), signal);
+  if (isIgnored) process.closeWriteChannel();
+  return finish(process);
+}
+
+CliResult runShell(const QString& command, const QStringList& arguments) {
+  QProcess process;
+  process.setStandardInputFile(QProcess::nullDevice());
+  process.start("/bin/sh", QStringList{"-c", command, QUANTSCOPE_CLI} + arguments);
+  return finish(process);
+}
+
 CliResult signalCli(const QStringList& arguments, int signal,
                     const std::function<bool(const QByteArray& progress)>& isTime) {
   QProcess process;

@@ -102,7 +102,28 @@ class TestCliInspect : public QObject {
       QVERIFY(!result.out.isEmpty());
       QVERIFY(result.err.isEmpty());
     }
-    QVERIFY(runCli({"quantize", "--help"}).out.contains("--group-size"));
+    const QByteArray help = runCli({"quantize", "--help"}).out;
+    for (const char* word : {"--group-size", "compressed-tensors", "q4_k_m", "smoothquant", "qat-model"})
+      QVERIFY2(help.contains(word), word);
+  }
+
+  void rangesOfWholeNumbersAreWhole() {
+    const QByteArray text = runCli({"methods"}).out;
+    QVERIFY(text.contains("--group-size  -1 to 1048576; default 128"));
+    QVERIFY(!text.contains("e+"));
+  }
+
+  void controlCharactersInNamesAreEscaped() {
+    const std::string name = "h.\x1b[31m\n\u009b.weight";
+    qs::test::writeModel(m_folder.path() / "odd.safetensors", {{name, qs::test::tinyModel()[2].values}});
+    const QString path = QString::fromStdString((m_folder.path() / "odd.safetensors").string());
+    const CliResult list = runCli({"inspect", path});
+    QVERIFY2(list.status == 0, list.err);
+    QVERIFY2(list.out.contains("h.\\x1b[31m\\n\\u009b"), list.out);
+    const QString layer = QString::fromStdString(name.substr(0, name.size() - std::string(".weight").size()));
+    const CliResult one = runCli({"inspect", path, "--layer", layer});
+    QVERIFY2(one.status == 0, one.err);
+    for (const QByteArray& out : {list.out, one.out}) QVERIFY(!out.contains('\x1b') && !out.contains("\xc2\x9b"));
   }
 
  private:

@@ -46,6 +46,12 @@ class TestCliModel : public QObject {
     QVERIFY(std::abs(std::log(json["perplexity"].toDouble()) - json["nll_per_token"].toDouble()) < 1e-9);
   }
 
+  void numbersAreDecimal() {
+    const CliResult result = runCli({"evaluate", "demo", "--windows", "010", "--window", "16", "--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QCOMPARE(parse(result.out)["windows"].toInt(), 10);
+  }
+
   void aModelAgreesWithItself() {
     const CliResult result =
         runCli({"evaluate", "demo", "--reference", "demo", "--windows", "2", "--window", "64", "--json"});
@@ -128,6 +134,60 @@ class TestCliModel : public QObject {
     QCOMPARE(runCli({"inspect", model}).status, 0);  // it opens all the same
   }
 
+  void comparingSaysWhatEvaluatingSays_data() {
+    QTest::addColumn<QString>("model");
+    QTest::addColumn<QStringList>("options");
+    m_folder.write("short.txt", "once");
+    qs::test::writeModel(m_folder.path() / "bare.safetensors", qs::test::tinyModel());
+    QTest::newRow("a short text") << "demo" << QStringList{"--text", text("short.txt")};
+    QTest::newRow("a large window") << "demo" << QStringList{"--window", "100000"};
+    QTest::newRow("no config.json") << text("bare.safetensors") << QStringList{"--window", "16"};
+  }
+  void comparingSaysWhatEvaluatingSays() {
+    QFETCH(QString, model);
+    QFETCH(QStringList, options);
+    const CliResult evaluated = runCli(QStringList{"evaluate", model} + options);
+    const CliResult compared = runCli(QStringList{"compare", model, "--methods", "fp16,rtn"} + options);
+    QCOMPARE(compared.status, evaluated.status);
+    QCOMPARE(compared.err, evaluated.err);
+    QVERIFY(compared.out.isEmpty());
+  }
+
+  void theModelsOwnFilesAreNeverReplaced_data() {
+    QTest::addColumn<QString>("command");
+    QTest::addColumn<QString>("output");
+    for (const char* output : {"config.json", "model.safetensors", "tokenizer.json"}) {
+      QTest::addRow("calibrate: %s", output) << "calibrate" << output;
+      QTest::addRow("quantize: %s", output) << "quantize" << output;
+      QTest::addRow("quantize the file: %s", output) << "quantize-file" << output;
+      QTest::addRow("report: %s", output) << "quantize-report" << output;
+    }
+    QTest::newRow("the folder above") << "quantize-folder"
+                                      << "..";
+  }
+  void theModelsOwnFilesAreNeverReplaced() {
+    QFETCH(QString, command);
+    QFETCH(QString, output);
+    const qs::test::TempFolder above;
+    const std::filesystem::path folder = above.path() / "mf";
+    std::filesystem::create_directory(folder);
+    spoiledDemo(folder, "nothing");
+    const QString model = QString::fromStdString(folder.string());
+    const QString out = model + "/" + output;
+    const QStringList quantize{"quantize", model, "--method", "rtn", "--force"};
+    const QMap<QString, QStringList> commands{
+        {"calibrate", {"calibrate", model, "--windows", "1", "--out", out, "--force"}},
+        {"quantize", quantize + QStringList{"--out", out}},
+        {"quantize-file", {"quantize", model + "/model.safetensors", "--method", "rtn", "--force", "--out", out}},
+        {"quantize-report", quantize + QStringList{"--out", text("never.safetensors"), "--report", out}},
+        {"quantize-folder", quantize + QStringList{"--format", "gptq", "--out", out}}};
+    const CliResult result = runCli(commands[command]);
+    QCOMPARE(result.status, 2);
+    QVERIFY2(result.hasOneErrorLine(), result.err);
+    QCOMPARE(runCli({"evaluate", model, "--windows", "1", "--window", "16"}).status, 0);
+    QVERIFY(!std::filesystem::exists(m_folder.path() / "never.safetensors"));
+  }
+
   void aComparisonGoesOnAroundWhatFails() {
     // GPTQ reads calibration inputs, which a text of two letters doesn't give; rounding needs none.
     m_folder.write("tiny.txt", "hi");
@@ -151,6 +211,23 @@ class TestCliModel : public QObject {
     QVERIFY(broken[1].toObject()["error"].toString().contains("model.layers.2.mlp.up_proj"));
   }
 
+  void textsComeFromPipesToo_data() {
+    QTest::addColumn<QString>("command");
+    QTest::newRow("standard input") << "cat \"$1\" | \"$0\" evaluate demo --text /dev/stdin --window 16 --json";
+    QTest::newRow("a named pipe") << "rm -f \"$1.pipe\" && mkfifo \"$1.pipe\" && { cat \"$1\" > \"$1.pipe\" & "
+                                     "\"$0\" evaluate demo --text \"$1.pipe\" --window 16 --json; }";
+    QTest::newRow("a file as standard input") << "\"$0\" evaluate demo --text /dev/stdin --window 16 --json < \"$1\"";
+  }
+  void textsComeFromPipesToo() {
+    QFETCH(QString, command);
+    m_folder.write("tale.txt", std::string(200, 'a') + " There once was a clockmaker named Bruno.");
+    const CliResult file = runCli({"evaluate", "demo", "--text", text("tale.txt"), "--window", "16", "--json"});
+    QVERIFY2(file.status == 0, file.err);
+    const CliResult pipe = qs::test::runShell(command, {text("tale.txt")});
+    QVERIFY2(pipe.status == 0, pipe.err);
+    QCOMPARE(pipe.out, file.out);
+  }
+
   void failures_data() {
     m_folder.write("short.txt", "once");
     m_folder.write("broken.txt", "\xff\xfe");
@@ -165,6 +242,10 @@ class TestCliModel : public QObject {
     row("a text that doesn't exist", {"evaluate", "demo", "--text", text("none.txt")}, 3);
     row("a window that doesn't fit the context", {"evaluate", "demo", "--window", "100000"}, 2);
     row("a model without config.json", {"evaluate", text("bare.safetensors")}, 3);
+    row("comparing on a text shorter than one window", {"compare", "demo", "--text", text("short.txt")}, 3);
+    row("comparing in a window that doesn't fit the context", {"compare", "demo", "--window", "100000"}, 2);
+    row("comparing the perplexity of a model without config.json",
+        {"compare", text("bare.safetensors"), "--text", text("short.txt")}, 3);
     row("a continuation without a prompt", {"generate", "demo"}, 2);
     row("no model to calibrate", {"calibrate", text("bare.safetensors"), "--out", text("a.safetensors")}, 3);
     row("a negative number of windows", {"evaluate", "demo", "--windows", "-3"}, 2);
@@ -185,7 +266,19 @@ class TestCliModel : public QObject {
 
   void aTextThatIsNoUtf8IsNamed() {
     m_folder.write("broken.txt", "\xff\xfe");
-    QVERIFY(runCli({"evaluate", "demo", "--text", text("broken.txt")}).err.contains("broken.txt"));
+    const QString broken = text("broken.txt");
+    for (const QStringList& arguments :
+         {QStringList{"evaluate", "demo", "--text", broken},
+          {"tokenize", "demo", "--text", broken},
+          {"calibrate", "demo", "--text", broken, "--out", text("never.safetensors")},
+          {"quantize", "demo", "--method", "gptq", "--text", broken, "--out", text("never.safetensors")}}) {
+      const CliResult result = runCli(arguments);
+      QCOMPARE(result.status, 3);
+      QVERIFY2(result.hasOneErrorLine() && result.err.contains("broken.txt: not valid UTF-8"), result.err);
+    }
+    const CliResult piped = qs::test::runShell("\"$0\" tokenize demo < \"$1\"", {broken});
+    QCOMPARE(piped.status, 3);
+    QVERIFY2(piped.hasOneErrorLine() && piped.err.contains("standard input: not valid UTF-8"), piped.err);
   }
 
  private:

@@ -52,6 +52,23 @@ class TestCliQuantize : public QObject {
     QCOMPARE(total["original_bytes"].toDouble(), 4.0 * total["parameters"].toDouble());
   }
 
+  void switchesTakeTrueAndFalse_data() {
+    QTest::addColumn<QStringList>("options");
+    QTest::addColumn<bool>("symmetric");
+    QTest::newRow("alone") << QStringList{"--symmetric"} << true;
+    QTest::newRow("true") << QStringList{"--symmetric=true"} << true;
+    QTest::newRow("0") << QStringList{"--symmetric=0"} << false;
+    QTest::newRow("no false") << QStringList{"--no-symmetric=false"} << true;
+    QTest::newRow("the last of two wins") << QStringList{"--symmetric", "--asymmetric"} << false;
+    QTest::newRow("the last of three wins") << QStringList{"--symmetric", "--no-symmetric", "--symmetric"} << true;
+  }
+  void switchesTakeTrueAndFalse() {
+    QFETCH(QStringList, options);
+    const CliResult result = quantize(options + QStringList{"--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QTEST(parse(result.out)["settings"].toObject()["symmetric"].toBool(), "symmetric");
+  }
+
   void oneCoreGivesTheSameBytes() {
     QCOMPARE(quantize({}).status, 0);
     const std::string expected = qs::test::readFile(path("out.safetensors"));
@@ -125,6 +142,44 @@ class TestCliQuantize : public QObject {
     QVERIFY(qs::test::readFile(path("out.safetensors")) == before);
     QCOMPARE(quantize({"--bits", "3", "--force"}).status, 0);
     QVERIFY(qs::test::readFile(path("out.safetensors")) != before);
+  }
+
+  void anEarlierReportIsReplacedAndAnotherFileByForceOnly() {
+    const QStringList report{"--report", text("r.json")};
+    QCOMPARE(quantize(report).status, 0);
+    const std::string first = qs::test::readFile(path("r.json"));
+    const QStringList again{"quantize", text("m.safetensors"), "--method", "rtn", "--bits", "3"};
+    QCOMPARE(runCli(again + QStringList{"--out", text("b.safetensors")} + report).status, 0);
+    QVERIFY(qs::test::readFile(path("r.json")) != first);
+    m_folder->write("r.json", R"({"precious": 1})");
+    QCOMPARE(runCli(again + QStringList{"--out", text("c.safetensors")} + report).status, 2);
+    QVERIFY(!fs::exists(path("c.safetensors")));
+    QVERIFY(qs::test::readFile(path("r.json")) == R"({"precious": 1})");
+    QCOMPARE(runCli(again + QStringList{"--out", text("c.safetensors"), "--force"} + report).status, 0);
+    QVERIFY(qs::test::readFile(path("r.json")) != R"({"precious": 1})");
+  }
+
+  void calibrationThatCameToNothingIsToldOf() {
+    qs::test::writeModel(path("inputs.safetensors"), qs::test::tinyInputs(64));
+    qs::test::writeModel(path("other.safetensors"), {{"h.input", qs::test::tinyInputs(8)[0].values}});
+    const QStringList json{"--force", "--json"};
+    const CliResult held = quantize(json + QStringList{"--calibration", text("inputs.safetensors"), "--hold-out", "4"});
+    QVERIFY2(held.status == 0 && held.err.isEmpty(), held.err);
+    const CliResult few = quantize(json + QStringList{"--calibration", text("inputs.safetensors"), "--hold-out", "65"});
+    QVERIFY2(few.status == 0 && few.err.contains("warning: --hold-out 65: no row is held out"), few.err);
+    const CliResult none = quantize(json + QStringList{"--hold-out", "4"});
+    QVERIFY2(none.status == 0 && none.err.contains("there are no calibration inputs"), none.err);
+    const CliResult other = quantize(json + QStringList{"--calibration", text("other.safetensors")});
+    QVERIFY2(other.status == 0 && other.err.contains("other.safetensors: has no inputs of 14 layers"), other.err);
+  }
+
+  void aNameWithoutSuffixIsWarnedOf() {
+    const CliResult result =
+        runCli({"quantize", text("m.safetensors"), "--method", "rtn", "--out", text("bare"), "--json"});
+    QVERIFY2(result.status == 0, result.err);
+    QVERIFY2(result.err.startsWith("quantscope-cli: warning: ") && result.err.contains("ends in .safetensors"),
+             result.err);
+    QVERIFY(runCli({"inspect", text("bare")}).status == 3);
   }
 
   void resumeTakesStoredLayers() {
