@@ -1,13 +1,13 @@
 #include "core/session/audit/audit_checkpoint.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/parallel.h"
 #include "core/model/architecture_registry.h"
 #include "core/session/audit/fold_finder.h"
@@ -101,13 +101,12 @@ void checkTiedHead(const Model& model, const CheckpointTensor& head, const RunCo
     result.note = "repeats the embedding, to which the head is tied";
     return;
   }
-  std::array<char, 32> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.1f", stats.sqnrDb());
   result.faults.push_back({FaultKind::TiedHead,
                            "the original's head is tied to the embedding; here the head is stored "
                            "apart as " +
                                typeText(head.info) + " and differs from " + embedding->info.name + " (" +
-                               typeText(embedding->info) + "): SQNR " + text.data() + " dB between the two"});
+                               typeText(embedding->info) + "): SQNR " + fixedText(stats.sqnrDb(), 1) +
+                               " dB between the two"});
 }
 
 bool isZeroBias(const CheckpointTensor& tensor) {
