@@ -1,14 +1,21 @@
 #include <QtTest>
 
+#include <chrono>
+#include <cmath>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/model/tokenizer/byte_alphabet.h"
 #include "core/model/tokenizer/gguf_tokenizer.h"
 #include "core/model/tokenizer/load_tokenizer.h"
+#include "core/model/tokenizer/regex.h"
 #include "core/model/tokenizer/sentencepiece_tokenizer.h"
 #include "core/model/tokenizer/tokenizer_json.h"
+#include "core/model/tokenizer/utf8.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
@@ -200,6 +207,42 @@ class TestTokenizer : public QObject {
       QVERIFY2(QString(error.what()).contains(reason), error.what());
       QVERIFY(QString(error.what()).startsWith("tokenizer.json"));
     }
+  }
+
+  void anExpressionThatTakesTooLongIsNamed_data() {
+    QTest::addColumn<QString>("expression");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("in ways without number") << "(x+x+)+y" << QString(40, 'x');
+    QTest::newRow("in ways that square with the text") << "(?:[a-z]|\\d)+y" << QString(20000, 'x');
+    QTest::newRow("on a stack that is full") << "(?:x|y)*" << QString(3000000, 'x');
+  }
+  void anExpressionThatTakesTooLongIsNamed() {
+    QFETCH(QString, expression);
+    QFETCH(QString, text);
+    nlohmann::json json = byteLevelJson({}, false);
+    json["pre_tokenizer"] = {
+        {"type", "Split"}, {"behavior", "Isolated"}, {"pattern", {{"Regex", expression.toStdString()}}}};
+    const auto tokenizer = fromJson(json);
+    try {
+      (void)tokenizer->encode(text.toStdString());
+      QFAIL("was accepted");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).startsWith("tokenizer.json"), error.what());
+      QVERIFY2(QString(error.what()).contains("\"" + expression + "\""), error.what());
+    }
+  }
+
+  void anExpressionAtWorkCanBeCancelled() {
+    const qs::Regex slow("(x+x+)+y", "tokenizer.json");
+    std::stop_source stop;
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      stop.request_stop();
+    });
+    // Long enough a text that the limit of its work is seconds away.
+    QVERIFY_EXCEPTION_THROWN((void)slow.matches(std::string(8U << 20U, 'x'), {.stop = stop.get_token()}),
+                             qs::Cancelled);
+    canceller.join();
   }
 
   void invalidUtf8NamesTheByte() {
