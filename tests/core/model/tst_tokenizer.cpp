@@ -279,6 +279,55 @@ class TestTokenizer : public QObject {
     QVERIFY_EXCEPTION_THROWN((void)qs::makeGgufTokenizer(gpt2, "x.gguf"), qs::Error);
   }
 
+  void ggufTokensThatAreNoTextAreRefused_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QByteArray>("token");
+    QTest::addColumn<int>("type");
+    for (const char* kind : {"llama", "gpt2"}) {
+      QTest::addRow("%s: a lead byte at the end", kind) << kind << QByteArray("a\xF0") << 1;
+      QTest::addRow("%s: two bytes of no character", kind) << kind << QByteArray("\xC3\xC3") << 6;
+      QTest::addRow("%s: a byte of the user's", kind) << kind << QByteArray("\xC3") << 4;
+    }
+  }
+  void ggufTokensThatAreNoTextAreRefused() {
+    QFETCH(QString, kind);
+    QFETCH(QByteArray, token);
+    QFETCH(int, type);
+    const qs::GgufVocabulary vocabulary{
+        .model = kind.toStdString(), .tokens = {"a", token.toStdString()}, .scores = {0, 0}, .types = {1, type}};
+    try {
+      (void)qs::makeGgufTokenizer(vocabulary, "x.gguf");
+      QFAIL("was accepted");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).contains("token 1 is not valid UTF-8"), error.what());
+    }
+  }
+
+  void rawBytesAreByteTokens() {
+    const qs::GgufVocabulary llama{
+        .model = "llama", .tokens = {"<unk>", "\u2581", "\xC3", "\xA9"}, .scores = {0, 0, 0, 0}, .types = {2, 1, 6, 6}};
+    const auto tokenizer = qs::makeGgufTokenizer(llama, "x.gguf");
+    QCOMPARE(tokenizer->encode("\u00E9"), (std::vector<int>{1, 2, 3}));
+    QCOMPARE(tokenizer->decode(std::vector<int>{2, 3}), std::string("\u00E9"));
+    const qs::GgufVocabulary gpt2{.model = "gpt2", .pre = "gpt-2", .tokens = {"a", "\xF0"}};
+    QCOMPARE(qs::makeGgufTokenizer(gpt2, "x.gguf")->decode(std::vector<int>{1}), std::string("\uFFFD"));
+  }
+
+  void scoresThatAreNoNumberAreRefused() {
+    const qs::GgufVocabulary llama{.model = "llama", .tokens = {"a", "b"}, .scores = {0, std::nanf("")}};
+    QVERIFY_EXCEPTION_THROWN((void)qs::makeGgufTokenizer(llama, "x.gguf"), qs::Error);
+  }
+
+  void bytesThatAreNoTextStandForThemselves() {
+    for (const std::string bytes : {"\xF0", "a\xC3", "\xE2\x96", "\x80"}) {
+      // On the heap to the byte, so that a sanitizer sees what is read behind.
+      const std::vector<char> exact(bytes.begin(), bytes.end());
+      const std::string_view text(exact.data(), exact.size());
+      QCOMPARE(qs::fromByteAlphabet(text), bytes);
+      if (text.size() == 1) QVERIFY(qs::firstCharacter(text) == U'\uFFFD');
+    }
+  }
+
   void oracle_data() {
     QTest::addColumn<QString>("model");
     QTest::addColumn<bool>("sentencePiece");
