@@ -76,6 +76,7 @@ QuantizedTensor withScale(QuantizedTensor tensor, const std::vector<float>& scal
   const bool identity = std::all_of(scale.begin(), scale.end(), [](float s) { return s == 1.0F; });
   if (!identity) tensor.inputScale = scale;
   tensor.inputScaleKind = InputScaleKind::Awq;
+  requireStorable(tensor);
   return tensor;
 }
 

@@ -179,7 +179,7 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   const GptqFactor<float> update = updateFactor(std::move(factor), order.size(), options, context);
   const double loss = gptqAllRows(GptqProblem{weights, order, grids, options.mseRange, options.plainInverse}, update,
                                   *outcome.tensor, context, kUpdateProgress);
-  for (const float scale : outcome.tensor->scales) requireStorable({.scale = scale}, options.scheme);
+  requireStorable(*outcome.tensor);
   reportLosses(task, aim, loss, context, outcome);
   if (options.plainInverse) outcome.figures.erase("predicted_loss");
   return outcome;

@@ -67,6 +67,7 @@ QuantizedTensor smoothed(const LayerTask& task, const SmoothOptions& options, co
   tensor.activations = inputScheme(*task.activations, scale, options.isStatic);
   tensor.inputScale = scale;
   tensor.inputScaleKind = InputScaleKind::Smooth;
+  requireStorable(tensor);
   return tensor;
 }
 
