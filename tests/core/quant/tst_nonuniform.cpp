@@ -99,7 +99,7 @@ class TestNonUniform : public QObject {
                                                          {"group_size", entry["group_size"].get<std::int64_t>()}}));
     const double ratio = entry["max_ratio"];
     QVERIFY(outputError(layer, tensor) <= ratio * entry["metrics"]["rel_output_error"].get<double>());
-    const double meanAbs = errorsOf(weights, tensor).meanAbsError();
+    const double meanAbs = errorsOf(weights, tensor).sumAbsError / static_cast<double>(weights.values().size());
     QVERIFY(meanAbs <= ratio * entry["mean_abs_error"].get<double>());
     QVERIFY(meanAbs < entry["rtn_mean_abs_error"].get<double>());  // what HQQ promises
   }
