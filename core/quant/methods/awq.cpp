@@ -146,14 +146,6 @@ std::vector<LayerOutcome> quantizeAwq(std::span<const LayerTask> tasks, const Se
   }
 }
 
-ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help) {
-  return {.key = std::move(key),
-          .label = std::move(label),
-          .kind = ParamKind::Switch,
-          .defaultValue = defaultValue,
-          .help = std::move(help)};
-}
-
 ParamSpec searchParam() {
   return {
       .key = "search",

@@ -218,14 +218,6 @@ ParamSpec blockSizeParam() {
           .advanced = true};
 }
 
-ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help) {
-  return {.key = std::move(key),
-          .label = std::move(label),
-          .kind = ParamKind::Switch,
-          .defaultValue = defaultValue,
-          .help = std::move(help)};
-}
-
 ParamSpec plainInverseParam() {
   ParamSpec spec = switchParam(
       "plain_inverse", "Plain inverse Hessian", false,

@@ -219,15 +219,6 @@ ParamSpec meanParam() {
       .introductory = true};
 }
 
-ParamSpec eightBits() {
-  ParamSpec spec = bitsParam(8);
-  spec.minimum = 8;
-  spec.choices = {{"8", "8"}};
-  spec.help = "Bits of each weight's code; weights and inputs are 8-bit integers here.";
-  spec.advanced = true;
-  return spec;
-}
-
 }  // namespace
 
 MethodInfo smoothquantMethod() {
@@ -239,7 +230,7 @@ MethodInfo smoothquantMethod() {
           .scalesInputs = true,
           .quantizesActivations = true,
           .colorSlot = 2,
-          .parameters = {alphaParam(), autoAlphaParam(), activationParam(), meanParam(), eightBits()},
+          .parameters = {alphaParam(), autoAlphaParam(), activationParam(), meanParam(), eightBitsParam()},
           .quantize = quantizeSmooth};
 }
 
