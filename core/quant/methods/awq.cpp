@@ -147,15 +147,15 @@ std::vector<LayerOutcome> quantizeAwq(std::span<const LayerTask> tasks, const Se
 }
 
 ParamSpec searchParam() {
-  return {
-      .key = "search",
-      .label = "Search",
-      .kind = ParamKind::Choice,
-      .defaultValue = std::string("exact"),
-      .choices = {{"exact", "Exact"}, {"fast", "Fast: coarse pass, then exact on the best"}},
-      .help =
-          "Exact measures all 20 exponents on every output. Fast measures them on every 8th output and then the best "
-          "three exactly: about a third of the time, for at most a neighbouring exponent."};
+  return {.key = "search",
+          .label = "Search",
+          .kind = ParamKind::Choice,
+          .defaultValue = std::string("exact"),
+          .choices = {{"exact", "Exact"}, {"fast", "Fast: coarse pass, then exact on the best"}},
+          .help =
+              "Exact measures all 20 exponents on every output. Fast measures them on every 8th output (more of layers "
+              "below 2048 outputs) and then the best three exactly: about a third of the time, for at most a "
+              "neighbouring exponent."};
 }
 
 ParamSpec globalFactorParam() {
