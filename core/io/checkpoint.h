@@ -60,7 +60,8 @@ struct CheckpointTensor {
   std::string file;  ///< file name in which it stands, for messages and the inspector
 };
 
-/// An opened model: immutable, memory-mapped, lazy. Opening reads headers only. Thread-safe.
+/// An opened model: immutable, memory-mapped, lazy. Opening reads headers, and the zero points of symmetric GPTQ
+/// folders. Thread-safe.
 class Checkpoint {
  public:
   struct Contents {

@@ -17,7 +17,7 @@ struct ReaderInfo {
   std::vector<std::string> suffixes;  ///< with the dot, lower case
   /// Whether this reader takes the path (by its ending, its first bytes, or the files in the folder). Never throws.
   bool (*accepts)(const std::filesystem::path&) = nullptr;
-  /// Opens it: headers only. Throws Error (Input).
+  /// Opens it, without its values. Throws Error (Input).
   std::shared_ptr<const Checkpoint> (*open)(const std::filesystem::path&) = nullptr;
 };
 

@@ -24,7 +24,11 @@ void storeHalf(std::uint8_t* out, float value) {
   std::memcpy(out, &bits, sizeof bits);
 }
 
-float inverseOf(float d) { return d != 0.0F ? 1.0F / d : 0.0F; }
+// 0 for scales so small, 0 included, that the inverse overflows.
+float inverseOf(float d) {
+  const float inverse = 1.0F / d;
+  return std::isfinite(inverse) ? inverse : 0.0F;
+}
 
 void packNibbles(const std::array<unsigned, kBlock>& codes, std::uint8_t* qs) {
   for (std::size_t j = 0; j < 16; ++j)
@@ -49,6 +53,7 @@ std::array<unsigned, kBlock> symmetricCodes(const float* values, float d, float 
 std::array<unsigned, kBlock> affineCodes(const float* values, float minimum, float d, int highest) {
   const float inverse = inverseOf(d);
   std::array<unsigned, kBlock> codes{};
+  if (inverse == 0.0F) return codes;
   for (std::size_t j = 0; j < kBlock; ++j)  // NOLINTNEXTLINE(bugprone-incorrect-roundings): as the format defines it
     codes[j] = static_cast<unsigned>(std::min(highest, static_cast<int>((values[j] - minimum) * inverse + 0.5F)));
   return codes;
@@ -57,11 +62,7 @@ std::array<unsigned, kBlock> affineCodes(const float* values, float minimum, flo
 void encodeQ4_0(const float* values, const float*, std::uint8_t* out) {
   const float d = simd::blockExtreme(values) / -8.0F;
   storeHalf(out, d);
-  const float inverse = inverseOf(d);
-  if (std::isfinite(inverse))
-    simd::blockNibbles(values, inverse, out + 2);
-  else
-    packNibbles(symmetricCodes(values, d, 8.5F, 15), out + 2);
+  simd::blockNibbles(values, inverseOf(d), out + 2);
 }
 
 void encodeQ5_0(const float* values, const float*, std::uint8_t* out) {
@@ -92,11 +93,8 @@ void encodeQ5_1(const float* values, const float*, std::uint8_t* out) {
 
 void encodeQ8_0(const float* values, const float*, std::uint8_t* out) {
   const float d = std::fabs(simd::blockExtreme(values)) / 127.0F;
-  const float inverse = inverseOf(d);
   storeHalf(out, d);
-  if (std::isfinite(inverse)) return simd::blockBytes(values, inverse, out + 2);
-  for (int j = 0; j < kBlock; ++j)
-    out[2 + j] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::round(values[j] * inverse)));
+  simd::blockBytes(values, inverseOf(d), out + 2);
 }
 
 // Index of the nearest of ascending values, the lower one on ties. Counting the midpoints below needs no running

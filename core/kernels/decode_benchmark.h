@@ -25,7 +25,7 @@ struct DecodeTiming {
   double medianSeconds = 0;
   double worstSeconds = 0;
   double speedup = 0;     ///< F16's best over this best, in the same run; at most the ratio of bytes
-  double speedupLow = 0;  ///< the same with both medians' spread against it: F16's best over this worst
+  double speedupLow = 0;  ///< the same in this format's slowest round: F16's best over this worst, at most `speedup`
   /// The measured ratio was above that of bytes, also after more rounds: the F16 kernel ran below its bandwidth, and
   /// `speedup` is only what was reached at least.
   bool cappedAtBytes = false;

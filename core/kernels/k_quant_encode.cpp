@@ -58,7 +58,11 @@ struct ScalesAndMinima {
   Codes codes{};
 };
 
-int nearestInteger(float value, int high) { return std::clamp(static_cast<int>(std::nearbyint(value)), 0, high); }
+// Within the limits; 0 for what is no number.
+int nearestInteger(float value, int low, int high) {
+  if (std::isnan(value)) return 0;
+  return static_cast<int>(std::clamp(std::nearbyint(value), static_cast<float>(low), static_cast<float>(high)));
+}
 
 template <int kBlocks>
 ScalesAndMinima<kBlocks> fitSuperBlock(const float* values, const Weights& weights, int maxCode, int maxScale,
@@ -80,13 +84,13 @@ ScalesAndMinima<kBlocks> fitSuperBlock(const float* values, const Weights& weigh
   const float d = halfToFloat(result.d);
   const float dmin = halfToFloat(result.dmin);
   for (std::size_t b = 0; b < kBlocks; ++b) {
-    result.scale[b] = static_cast<std::uint8_t>(d > 0 ? nearestInteger(fits[b].scale / d, maxScale) : 0);
-    result.minimum[b] = static_cast<std::uint8_t>(dmin > 0 ? nearestInteger(fits[b].minimum / dmin, maxScale) : 0);
+    result.scale[b] = static_cast<std::uint8_t>(d > 0 ? nearestInteger(fits[b].scale / d, 0, maxScale) : 0);
+    result.minimum[b] = static_cast<std::uint8_t>(dmin > 0 ? nearestInteger(fits[b].minimum / dmin, 0, maxScale) : 0);
     const float scale = d * static_cast<float>(result.scale[b]);
     const float minimum = dmin * static_cast<float>(result.minimum[b]);
     for (std::size_t i = b * kLength; i < (b + 1) * kLength; ++i)
       result.codes[i] =
-          static_cast<std::uint8_t>(scale > 0 ? nearestInteger((values[i] + minimum) / scale, maxCode) : 0);
+          static_cast<std::uint8_t>(scale > 0 ? nearestInteger((values[i] + minimum) / scale, 0, maxCode) : 0);
   }
   return result;
 }
@@ -141,12 +145,11 @@ SymmetricFit fitSymmetric(const float* values, const Weights& weights, int negat
   fit.d = floatToHalf(extreme / static_cast<float>(lowestScale));
   const float d = halfToFloat(fit.d);
   for (std::size_t b = 0; b < 16; ++b) {
-    const int scale = d != 0.0F ? static_cast<int>(std::nearbyint(scales[b] / d)) : 0;
-    fit.scale[b] = std::clamp(scale, lowestScale, -lowestScale - 1);
+    fit.scale[b] = d != 0.0F ? nearestInteger(scales[b] / d, lowestScale, -lowestScale - 1) : 0;
     const float step = d * static_cast<float>(fit.scale[b]);
     for (std::size_t i = 16 * b; i < 16 * (b + 1); ++i) {
-      const int q = step != 0.0F ? static_cast<int>(std::nearbyint(std::clamp(values[i] / step, -64.0F, 64.0F))) : 0;
-      fit.codes[i] = static_cast<std::uint8_t>(std::clamp(q, -negative, negative - 1) + negative);
+      const int q = step != 0.0F ? nearestInteger(values[i] / step, -negative, negative - 1) : 0;
+      fit.codes[i] = static_cast<std::uint8_t>(q + negative);
     }
   }
   return fit;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -17,9 +18,10 @@ struct ScaleCandidates {
   alignas(64) float q2[kMost];  ///< Σwq²
   alignas(64) float qx[kMost];  ///< Σwqx
 
+  /// An inverse that overflowed is tried as 0, which no fit prefers.
   void add(float inverseScale) {
     assert(count < kMost);
-    inverse[count++] = inverseScale;
+    inverse[count++] = std::isfinite(inverseScale) ? inverseScale : 0.0F;
   }
 };
 

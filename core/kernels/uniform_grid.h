@@ -85,11 +85,7 @@ void quantizeGroups(std::span<const float> values, const GroupGrids& grids, cons
 /// Values of groups of codes.
 void dequantizeGroups(std::span<const std::uint8_t> codes, const GroupGrids& grids, const QuantScheme& scheme,
                       std::span<float> values);
-/// The same of values that share a grid.
-inline void quantizeRun(std::span<const float> values, UnitGrid grid, const QuantScheme& scheme,
-                        std::span<std::uint8_t> codes) {
-  quantizeGroups(values, {values.size(), &grid.scale, &grid.zero}, scheme, codes);
-}
+/// The same of codes that share a grid.
 inline void dequantizeRun(std::span<const std::uint8_t> codes, UnitGrid grid, const QuantScheme& scheme,
                           std::span<float> values) {
   dequantizeGroups(codes, {codes.size(), &grid.scale, &grid.zero}, scheme, values);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace qs {
 
@@ -50,6 +51,15 @@ ParamSpec bitsParam(std::int64_t defaultBits) {
           .help = "Bits of each weight's code, 2 to 8. One bit more makes the error about four times smaller."};
 }
 
+ParamSpec eightBitsParam() {
+  ParamSpec spec = bitsParam(8);
+  spec.minimum = 8;
+  spec.choices = {{"8", "8"}};
+  spec.help = "Bits of each weight's code; weights and inputs are 8-bit integers here.";
+  spec.advanced = true;
+  return spec;
+}
+
 ParamSpec groupSizeParam(std::int64_t defaultGroup) {
   return {.key = "group_size",
           .label = "Group size",
@@ -89,6 +99,14 @@ ParamSpec symmetricRangeParam() {
               "Scale of symmetric codes. Restricted keeps the largest weight exact and leaves the lowest code unused; "
               "full uses every code, which helps at 2 to 4 bits. No effect on asymmetric codes.",
           .advanced = true};
+}
+
+ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help) {
+  return {.key = std::move(key),
+          .label = std::move(label),
+          .kind = ParamKind::Switch,
+          .defaultValue = defaultValue,
+          .help = std::move(help)};
 }
 
 }  // namespace qs

@@ -22,7 +22,7 @@ struct ParamChoice {
   bool operator==(const ParamChoice&) const = default;
 };
 
-/// Describes one parameter of a method: feeds the form, validation, the command line, saved sessions and reports.
+/// Describes one parameter of a method: feeds the form, validation, the command line, recipes and reports.
 struct ParamSpec {
   std::string key;    ///< snake_case; the option is the same with hyphens
   std::string label;  ///< in the form
@@ -39,8 +39,12 @@ struct ParamSpec {
 
 /// Shared specs, so that the same setting has the same range, label and help in every method.
 [[nodiscard]] ParamSpec bitsParam(std::int64_t defaultBits = 4);
+/// Of the methods whose weights and inputs are 8-bit integers.
+[[nodiscard]] ParamSpec eightBitsParam();
 [[nodiscard]] ParamSpec groupSizeParam(std::int64_t defaultGroup = 128);
 [[nodiscard]] ParamSpec symmetricParam(bool defaultSymmetric = false);
 [[nodiscard]] ParamSpec symmetricRangeParam();
+/// A setting of one method that is on or off.
+[[nodiscard]] ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help);
 
 }  // namespace qs

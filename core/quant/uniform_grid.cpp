@@ -68,15 +68,45 @@ void roundRow(std::span<const float> values, std::size_t row, QuantizedTensor& t
                  std::span(tensor.codes).subspan(row * tensor.cols, tensor.cols));
 }
 
+constexpr const char* kTooLarge = "a group's weights are so large that quantized ones would be beyond F32";
+
+// Whether every code stands for a finite number. Plain rounding has no use for the lowest code of restricted ranges.
+bool hasFiniteValues(UnitGrid grid, const QuantScheme& scheme) {
+  CodeLimits limits = codeLimits(scheme);
+  if (scheme.symmetric && scheme.range == SymmetricRange::Restricted) limits.low = -limits.high;
+  return std::isfinite(valueOf(limits.low, grid)) && std::isfinite(valueOf(limits.high, grid));
+}
+
+bool hasFiniteUnscaledValues(const QuantizedTensor& tensor) {
+  // Hardly any tensor comes near: nothing is decoded where the largest scale, and the smallest divisor, show that.
+  const float steps = 2.0F * static_cast<float>(1 << tensor.scheme.bits);
+  if (std::isfinite(std::ranges::max(tensor.scales) * steps / std::ranges::min(tensor.inputScale))) return true;
+  Matrix row(1, tensor.cols);
+  for (std::size_t r = 0; r < tensor.rows; ++r) {
+    dequantizeRows(tensor, r, row.span());
+    if (!std::ranges::all_of(row.values(), [](float value) { return std::isfinite(value); })) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void requireStorable(UnitGrid grid, const QuantScheme& scheme) {
-  if (std::isfinite(grid.scale) && grid.scale > 0.0F) return;
-  const char* type = scheme.scaleType == ScaleType::F16    ? "F16"
-                     : scheme.scaleType == ScaleType::BF16 ? "BF16"
-                     : scheme.scaleType == ScaleType::E8M0 ? "E8M0"
-                                                           : "F32";
-  throw failedError("scale", std::string("a group's scale is too large to be stored as ") + type);
+  const auto name = [](ScaleType type) {
+    return type == ScaleType::F16 ? "F16" : type == ScaleType::BF16 ? "BF16" : type == ScaleType::E8M0 ? "E8M0" : "F32";
+  };
+  if (!std::isfinite(grid.scale) || grid.scale <= 0.0F)
+    throw failedError("scale", std::string("a group's scale is too large to be stored as ") + name(scheme.scaleType));
+  if (!std::isfinite(grid.zero))
+    throw failedError("zero point",
+                      std::string("a group's zero point is too large to be stored as ") + name(scheme.scaleType));
+  if (scheme.number == NumberFormat::Integer && !hasFiniteValues(grid, scheme)) throw failedError("scale", kTooLarge);
+}
+
+void requireStorable(const QuantizedTensor& tensor) {
+  for (std::size_t i = 0; i < tensor.scales.size(); ++i)
+    requireStorable({tensor.scales[i], tensor.zeroPoints.empty() ? 0.0F : tensor.zeroPoints[i]}, tensor.scheme);
+  if (!tensor.inputScale.empty() && !hasFiniteUnscaledValues(tensor)) throw failedError("input scale", kTooLarge);
 }
 
 QuantizedTensor emptyTensor(const QuantScheme& scheme, std::size_t rows, std::size_t cols) {

@@ -30,7 +30,10 @@ namespace qs {
 [[nodiscard]] QuantizedTensor quantizeOnGrids(const WeightRows& weights, const QuantScheme& scheme,
                                               std::span<const UnitGrid> grids, const RunContext& context);
 
-/// Throws Error (Failed) naming the scale type unless the scale is a finite positive number.
+/// Throws Error (Failed) that says why unless the scale is a finite positive number of the scale type, the zero point a
+/// finite one, and no value of an integer grid beyond F32.
 void requireStorable(UnitGrid grid, const QuantScheme& scheme);
+/// The same of all grids of a tensor, and of its values with the input scale divided out.
+void requireStorable(const QuantizedTensor& tensor);
 
 }  // namespace qs

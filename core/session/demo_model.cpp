@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/io/reader_registry.h"
+#include "core/session/runnable_model.h"
 
 namespace qs {
 
@@ -19,15 +20,15 @@ std::shared_ptr<const Checkpoint> openModel(const std::string& pathOrDemo,
 }
 
 std::filesystem::path builtInCalibrationText(const std::filesystem::path& executableFolder) {
-  return demoModelFolder(executableFolder) / "calibration.txt";
+  return builtInTextPath(demoModelFolder(executableFolder), BuiltInText::Calibration);
 }
 
 std::filesystem::path builtInTrainingText(const std::filesystem::path& executableFolder) {
-  return demoModelFolder(executableFolder) / "training.txt";
+  return builtInTextPath(demoModelFolder(executableFolder), BuiltInText::Training);
 }
 
 std::filesystem::path builtInEvaluationText(const std::filesystem::path& executableFolder) {
-  return demoModelFolder(executableFolder) / "evaluation.txt";
+  return builtInTextPath(demoModelFolder(executableFolder), BuiltInText::Evaluation);
 }
 
 }  // namespace qs

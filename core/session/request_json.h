@@ -6,9 +6,7 @@
 
 namespace qs {
 
-/// The whole request as JSON: what a run is keyed by, and what sessions save.
+/// The whole request as JSON: what a run is keyed by.
 [[nodiscard]] nlohmann::json toJson(const QuantRequest& request);
-/// Reads what toJson wrote; missing fields keep their defaults. Throws Error (Input) naming `file`.
-[[nodiscard]] QuantRequest requestFromJson(const nlohmann::json& json, const std::string& file);
 
 }  // namespace qs

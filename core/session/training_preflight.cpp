@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/parallel.h"
 #include "core/kernels/matmul.h"
 #include "core/tensor/matrix.h"
@@ -25,19 +25,10 @@ constexpr double kEfficiency = 0.5;                              // of the machi
 constexpr double kUsable = 0.8;                                  // of the memory that is free
 constexpr double kPassesPerStep = 3;                             // forward, and twice that back
 
-std::string gigabytes(std::uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
+std::string gigabytes(std::uint64_t bytes) { return fixedText(static_cast<double>(bytes) / 1e9, 1) + " GB"; }
 
 std::string duration(double seconds) {
-  char text[32];
-  if (seconds < 90)
-    std::snprintf(text, sizeof(text), "about %.0f s", seconds);
-  else
-    std::snprintf(text, sizeof(text), "about %.0f min", seconds / 60);
-  return text;
+  return "about " + (seconds < 90 ? fixedText(seconds, 0) + " s" : fixedText(seconds / 60, 0) + " min");
 }
 
 bool fits(std::uint64_t bytes, std::uint64_t available) {

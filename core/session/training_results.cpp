@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/session/layer_report_builder.h"
 #include "core/session/linear_weights.h"
 #include "core/session/trained_checkpoint.h"
@@ -17,11 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kStepsTaken = "steps_taken";
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.4g", value);
-  return text;
-}
+std::string number(double value) { return roundedText(value, 4); }
 
 std::string lossName(const TrainingPlan& plan) {
   if (plan.form == TrainingForm::Blocks) return "Relative error of the block";

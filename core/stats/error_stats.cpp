@@ -38,8 +38,6 @@ void ErrorStats::merge(const ErrorStats& other) {
 
 double ErrorStats::meanSquaredError() const { return count > 0 ? sumSquaredError / static_cast<double>(count) : 0.0; }
 
-double ErrorStats::meanAbsError() const { return count > 0 ? sumAbsError / static_cast<double>(count) : 0.0; }
-
 double ErrorStats::sqnrDb() const {
   if (sumSquaredError == 0.0) return std::numeric_limits<double>::infinity();
   return 10.0 * std::log10(sumSquaredReference / sumSquaredError);

@@ -24,7 +24,6 @@ struct ErrorStats {
   void merge(const ErrorStats& other);
 
   [[nodiscard]] double meanSquaredError() const;
-  [[nodiscard]] double meanAbsError() const;
   /// 10·log10(Σref²/Σerr²); +infinity when exact.
   [[nodiscard]] double sqnrDb() const;
   /// Cosine of the angle between the two vectors; 1 when both are zero.

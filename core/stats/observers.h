@@ -37,8 +37,8 @@ struct ObservedInputs {
   std::span<const std::pair<float, float>> batchRanges;
 };
 
-/// A range to quantize over. Symmetric ranges are (−A, A), except those of min-max and moving average, which are as
-/// observed.
+/// A range to quantize over. For symmetric use percentile, MSE and entropy give (−A, A); the others, and those of data
+/// with a single value or magnitude v, which give (v, v), are as observed.
 struct ObservedRange {
   float low = 0;
   float high = 0;

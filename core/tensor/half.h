@@ -30,8 +30,6 @@ inline constexpr MiniFloat kE5M2{5, 2, 15, true, false, 57344.0F};
 inline constexpr MiniFloat kE4M3FNUZ{4, 3, 8, false, true, 240.0F};
 inline constexpr MiniFloat kE5M2FNUZ{5, 2, 16, false, true, 57344.0F};
 inline constexpr MiniFloat kE2M1{2, 1, 1, false, false, 6.0F};
-inline constexpr MiniFloat kE2M3{2, 3, 1, false, false, 7.5F};
-inline constexpr MiniFloat kE3M2{3, 2, 3, false, false, 28.0F};
 
 [[nodiscard]] float miniFloatToFloat(const MiniFloat& format, std::uint8_t code);
 /// Round to nearest even, saturating at the largest finite value; NaN gives a NaN code where the format has one, else

@@ -25,6 +25,10 @@ class GgufBuilder {
   GgufBuilder& textPair(std::string_view key, std::string_view value) {
     return text(key).number<std::uint32_t>(8).text(value);
   }
+  template <typename T>
+  GgufBuilder& pair(std::string_view key, std::uint32_t type, T value) {
+    return text(key).number(type).number(value);
+  }
   GgufBuilder& u32Pair(std::string_view key, std::uint32_t value) {
     return text(key).number<std::uint32_t>(4).number(value);
   }

@@ -1,9 +1,7 @@
 #include "core/exporters/gguf/gguf_model_metadata.h"
 
-#include <array>
-#include <cstdio>
-
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/io/formats/gguf_names.h"
 #include "core/model/model_config.h"
 #include "core/model/tokenizer/gguf_tokenizer.h"
@@ -31,9 +29,7 @@ std::string sizeLabel(const Checkpoint& model) {
     parameters /= 1e3;
     unit = larger;
   }
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), parameters < 10 ? "%.1f%s" : "%.0f%s", parameters, unit);
-  return text.data();
+  return fixedText(parameters, parameters < 10 ? 1 : 0) + unit;
 }
 
 void addRope(const std::string& a, const ModelConfig& config, GgufPairs& pairs) {

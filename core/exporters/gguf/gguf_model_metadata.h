@@ -8,7 +8,7 @@
 namespace qs {
 
 /// GGUF's name of the model's architecture ("llama" for mistral too). Throws Error (Request) that names the known ones,
-/// or says what of the model GGUF export doesn't write (rope scalings but linear, yarn and llama3).
+/// or says what of the model GGUF export doesn't write (rope scalings but linear and llama3).
 [[nodiscard]] std::string ggufArchitecture(const Checkpoint& model);
 
 /// The metadata of an exported model (formats.md section 8): architecture, sizes, tokenizer; of a model that comes from

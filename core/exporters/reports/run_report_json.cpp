@@ -98,15 +98,4 @@ std::string settingsText(const Settings& settings) {
   return text;
 }
 
-RunRow rowOf(const QuantReport& report) {
-  return {.method = report.method,
-          .settings = settingsText(report.settings),
-          .sizeBytes = report.total.quantizedBytes,
-          .bitsPerWeight = report.total.bitsPerWeight,
-          .meanWeightRelativeError = report.total.meanWeightRelativeError,
-          .meanOutputRelativeError = report.total.meanOutputRelativeError,
-          .seconds = report.total.seconds,
-          .status = report.total.failedLayers > 0 ? "failed" : "done"};
-}
-
 }  // namespace qs

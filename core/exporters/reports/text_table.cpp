@@ -1,9 +1,6 @@
 #include "core/exporters/reports/text_table.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 
 namespace qs {
 
@@ -65,21 +62,6 @@ std::string TextTable::toPlainText() const {
   append(header);
   for (const auto& row : rows) append(row);
   return text;
-}
-
-std::string exactText(double value) {
-  if (!std::isfinite(value)) return "";
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), result.ptr};
-}
-
-std::string roundedText(double value, int digits) {
-  if (!std::isfinite(value)) return std::isnan(value) ? "" : "inf";
-  std::array<char, 64> buffer{};
-  const auto result =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, digits);
-  return {buffer.data(), result.ptr};
 }
 
 }  // namespace qs

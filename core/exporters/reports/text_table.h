@@ -3,10 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "core/base/number_text.h"
+
 namespace qs {
 
-/// A table of texts that is written as CSV (RFC 4180), Markdown or aligned plain text. Numbers come formatted in the C
-/// locale.
+/// A table of texts that is written as CSV (RFC 4180), Markdown or aligned plain text. Numbers come formatted
+/// (number_text.h).
 struct TextTable {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;  ///< each as long as the header
@@ -16,10 +18,5 @@ struct TextTable {
   [[nodiscard]] std::string toMarkdown() const;
   [[nodiscard]] std::string toPlainText() const;
 };
-
-/// The shortest text that reads back as the same number, in the C locale; "" for NaN and infinity.
-[[nodiscard]] std::string exactText(double value);
-/// `digits` significant digits, in the C locale.
-[[nodiscard]] std::string roundedText(double value, int digits);
 
 }  // namespace qs

@@ -1,6 +1,10 @@
 #include "core/io/formats/gguf_metadata.h"
 
+#include <cmath>
 #include <cstring>
+#include <utility>
+
+#include "core/base/number_text.h"
 
 namespace qs {
 
@@ -96,7 +100,12 @@ std::optional<std::string> GgufMetadata::text(std::string_view key) const {
 std::optional<std::int64_t> GgufMetadata::integer(std::string_view key) const {
   const GgufValue* value = find(key, false);
   if (value == nullptr || !isWhole(value->type)) return std::nullopt;
-  if (value->type == GgufType::U64 || value->type == GgufType::I64) return valueAt<std::int64_t>(value->bytes, 0);
+  if (value->type == GgufType::I64) return valueAt<std::int64_t>(value->bytes, 0);
+  if (value->type == GgufType::U64) {
+    const auto number = valueAt<std::uint64_t>(value->bytes, 0);
+    if (!std::in_range<std::int64_t>(number)) return std::nullopt;
+    return static_cast<std::int64_t>(number);
+  }
   return static_cast<std::int64_t>(numberAt(*value, 0));
 }
 
@@ -138,14 +147,13 @@ std::string GgufMetadata::shown(const GgufValue& value) const {
     return stringAt(value.bytes, 0, next);
   }
   if (value.type == GgufType::Bool) return numberAt(value, 0) != 0 ? "true" : "false";
-  if (isWhole(value.type)) return std::to_string(static_cast<std::int64_t>(numberAt(value, 0)));
-  std::string text = std::to_string(numberAt(value, 0));
-  if (numberAt(value, 0) != 0 && std::stod(text) == 0) {
-    char shortest[32];
-    std::snprintf(shortest, sizeof shortest, "%g", numberAt(value, 0));
-    text = shortest;
-  }
-  return text;
+  if (value.type == GgufType::U64) return std::to_string(valueAt<std::uint64_t>(value.bytes, 0));
+  if (value.type == GgufType::I64) return std::to_string(valueAt<std::int64_t>(value.bytes, 0));
+  const double number = numberAt(value, 0);
+  if (isWhole(value.type)) return std::to_string(static_cast<std::int64_t>(number));
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
+  return value.type == GgufType::F32 ? exactText(valueAt<float>(value.bytes, 0)) : exactText(number);
 }
 
 }  // namespace qs

@@ -43,7 +43,7 @@ struct GgufValue {
 };
 
 /// The metadata of a GGUF file. Immutable, thread-safe; keeps the file mapped. Getters give nothing where the key is
-/// absent or of another kind; whole numbers of every width and sign convert.
+/// absent or of another kind; whole numbers of every width and sign that fit convert.
 class GgufMetadata {
  public:
   GgufMetadata(std::shared_ptr<const MappedFile> file, std::map<std::string, GgufValue, std::less<>> values)

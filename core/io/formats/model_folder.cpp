@@ -11,7 +11,6 @@ namespace qs {
 
 namespace {
 
-constexpr std::uint64_t kMaximumConfigBytes = std::uint64_t{16} << 20U;
 constexpr std::size_t kShardDigits = 5;
 
 bool areDigits(std::string_view text) {

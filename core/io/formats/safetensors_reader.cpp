@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/base/byte_order.h"
 #include "core/base/error.h"
 #include "core/io/formats/model_folder.h"
 #include "core/io/formats/safetensors_header.h"
@@ -18,7 +19,7 @@ constexpr std::uint64_t kLengthBytes = 8;
 std::uint64_t headerLength(const MappedFile& file, const std::string& name) {
   if (file.size() < kLengthBytes)
     throw mismatchError(name, "file size", "at least 8 bytes", std::to_string(file.size()));
-  std::uint64_t length = 0;  // little-endian, as every machine that we build for
+  std::uint64_t length = 0;  // little-endian (byte_order.h)
   std::memcpy(&length, file.bytes().data(), sizeof(length));
   if (length > kMaximumSafetensorsHeader)
     throw mismatchError(name, "header length", "at most " + std::to_string(kMaximumSafetensorsHeader),

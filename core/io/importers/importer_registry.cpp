@@ -14,8 +14,6 @@ namespace qs {
 
 namespace {
 
-constexpr std::uint64_t kMaximumConfigBytes = std::uint64_t{16} << 20U;
-
 // Methods that others load and this program doesn't decode.
 bool isNamed(std::string_view method) {
   constexpr std::array<std::string_view, 10> kNamed{"hqq",  "torchao",    "quanto", "modelopt", "eetq",

@@ -81,13 +81,4 @@ std::vector<int> generateGreedy(const TransformerRunner& model, std::span<const 
   return result;
 }
 
-std::vector<float> lastLogits(const TransformerRunner& model, std::span<const int> ids, const RunContext& context) {
-  checkIds(ids, model.spec());
-  if (ids.size() > model.spec().contextLength)
-    throw requestError("prompt", "is longer than the model's context of " + std::to_string(model.spec().contextLength));
-  const Matrix inputs = model.run(ids, ids.size(), context);
-  const Matrix logits = model.logits(inputs.view().middleRows(inputs.rows() - 1, 1), context);
-  return {logits.values().begin(), logits.values().end()};
-}
-
 }  // namespace qs

@@ -25,8 +25,4 @@ struct GenerationOptions {
 [[nodiscard]] std::vector<int> generateGreedy(const TransformerRunner& model, std::span<const int> prompt,
                                               const GenerationOptions& options, const RunContext& context);
 
-/// Logits [vocabSize] of the token after the ids, one window.
-[[nodiscard]] std::vector<float> lastLogits(const TransformerRunner& model, std::span<const int> ids,
-                                            const RunContext& context);
-
 }  // namespace qs

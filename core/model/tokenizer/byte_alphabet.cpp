@@ -1,5 +1,6 @@
 #include "core/model/tokenizer/byte_alphabet.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/model/tokenizer/utf8.h"
@@ -45,7 +46,7 @@ std::string toByteAlphabet(std::string_view bytes) {
 std::string fromByteAlphabet(std::string_view text) {
   std::string bytes;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = utf8Length(text[at]);
+    const std::size_t length = std::max<std::size_t>(validUtf8Length(text.substr(at)), 1);
     const char32_t character = firstCharacter(text.substr(at, length));
     const int byte = character < alphabet().bytes.size() ? alphabet().bytes[character] : -1;
     if (byte >= 0) {

@@ -10,7 +10,8 @@ namespace qs {
 [[nodiscard]] const std::string& byteCharacter(unsigned char byte);
 /// Every byte of `bytes` as its character.
 [[nodiscard]] std::string toByteAlphabet(std::string_view bytes);
-/// The bytes that the characters stand for; a character outside the alphabet stands for itself.
+/// The bytes that the characters stand for; a character outside the alphabet, or a byte that isn't
+/// part of valid UTF-8, stands for itself.
 [[nodiscard]] std::string fromByteAlphabet(std::string_view text);
 /// The byte of a byte-fallback token "<0x0A>".
 [[nodiscard]] std::optional<unsigned char> fallbackByte(std::string_view token);

@@ -1,9 +1,13 @@
 #include "core/model/tokenizer/gguf_tokenizer.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/model/tokenizer/bpe_tokenizer.h"
+#include "core/model/tokenizer/byte_alphabet.h"
+#include "core/model/tokenizer/utf8.h"
 
 namespace qs {
 
@@ -119,10 +123,26 @@ void checkLengths(const GgufVocabulary& vocabulary, const std::string& subject) 
   if (vocabulary.model == "llama") expect("tokenizer.ggml.scores entries", vocabulary.scores.size());
 }
 
+// Texts are trusted from here on. Old files have raw bytes as byte tokens.
+GgufVocabulary withCheckedTokens(GgufVocabulary vocabulary, const std::string& subject) {
+  for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
+    std::string& token = vocabulary.tokens[i];
+    if (!firstInvalidUtf8(token)) continue;
+    if (token.size() != 1 || typeOf(vocabulary, i) == kUserDefined)
+      throw inputError(subject, "tokenizer.ggml.tokens: token " + std::to_string(i) + " is not valid UTF-8");
+    const auto byte = static_cast<unsigned char>(token.front());
+    token = vocabulary.model == "llama" ? fallbackToken(byte) : byteCharacter(byte);
+  }
+  if (std::ranges::any_of(vocabulary.scores, [](float score) { return std::isnan(score); }))
+    throw inputError(subject, "tokenizer.ggml.scores: a score is not a number");
+  return vocabulary;
+}
+
 }  // namespace
 
-TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject) {
-  checkLengths(vocabulary, subject);
+TokenizerPtr makeGgufTokenizer(const GgufVocabulary& stored, const std::string& subject) {
+  checkLengths(stored, subject);
+  const GgufVocabulary vocabulary = withCheckedTokens(stored, subject);
   if (vocabulary.model != "llama" && vocabulary.model != "gpt2")
     throw inputError(subject, "a tokenizer of kind \"" + vocabulary.model + "\" is not supported (llama, gpt2)");
   BpeTokenizer::Parts parts =

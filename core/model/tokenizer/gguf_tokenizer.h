@@ -28,8 +28,9 @@ struct GgufVocabulary {
   std::string chatTemplate;  ///< empty = none
 };
 
-/// The vocabulary that a GGUF file's metadata holds; `model` is empty where it has none.
-[[nodiscard]] GgufVocabulary ggufVocabulary(const GgufMetadata& metadata);
+/// The vocabulary that a GGUF file's metadata holds; `model` is empty where it has none. Throws Error (Input) for token
+/// types that are none; texts and lengths are checked where a tokenizer is made.
+[[nodiscard]] GgufVocabulary ggufVocabulary(const GgufMetadata& metadata, const std::string& subject);
 
 /// The vocabulary that a GGUF file needs to tokenize as this model's tokenizer files do: every row of the embedding has
 /// a token (unused ones are filled up), and a tokenizer made from it agrees with the files' own on a text of samples.
@@ -37,7 +38,8 @@ struct GgufVocabulary {
 /// files.
 [[nodiscard]] GgufVocabulary ggufVocabularyOf(const Checkpoint& model, std::size_t embeddingRows);
 
-/// Throws Error (Input) for a kind or pre-tokenizer that isn't supported, or lists of unequal length.
+/// Throws Error (Input) for a kind or pre-tokenizer that isn't supported, lists of unequal length, scores that are NaN,
+/// and tokens that aren't valid UTF-8; those of a single byte may be any.
 [[nodiscard]] TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject);
 
 }  // namespace qs

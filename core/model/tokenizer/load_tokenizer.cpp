@@ -42,7 +42,7 @@ TokenizerPtr loadTokenizer(const std::filesystem::path& folder) {
 
 TokenizerPtr loadTokenizer(const Checkpoint& model) {
   if (model.contents().gguf != nullptr)
-    return makeGgufTokenizer(ggufVocabulary(*model.contents().gguf), model.path().string());
+    return makeGgufTokenizer(ggufVocabulary(*model.contents().gguf, model.path().string()), model.path().string());
   if (model.contents().tokenizerFolder.empty())
     throw inputError(model.path().string(), "no tokenizer found (tokenizer.json or tokenizer.model)");
   return loadTokenizer(model.contents().tokenizerFolder);

@@ -18,8 +18,8 @@ class Regex {
   /// The pattern that matches exactly this text.
   [[nodiscard]] static Regex literal(std::string_view text, const std::string& subject);
 
-  /// Byte ranges [begin, end) of the non-empty matches in valid UTF-8, in order. Throws Cancelled; Error (Failed) when
-  /// the expression runs out of its limits.
+  /// Byte ranges [begin, end) of the non-empty matches in valid UTF-8, in order. Throws Cancelled; Error (Failed) that
+  /// names the expression when it takes more time or memory than one of a tokenizer needs.
   [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> matches(std::string_view text,
                                                                          const RunContext& context) const;
   /// Every match replaced by `content`, taken literally.

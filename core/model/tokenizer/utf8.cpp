@@ -4,10 +4,7 @@
 
 namespace qs {
 
-namespace {
-
-/// Bytes of the valid character at the start; 0 when there is none.
-std::size_t validLength(std::string_view text) {
+std::size_t validUtf8Length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (byte(0) < 0x80) return 1;
   if (byte(0) < 0xC2 || byte(0) > 0xF4) return 0;
@@ -22,11 +19,9 @@ std::size_t validLength(std::string_view text) {
   return length;
 }
 
-}  // namespace
-
 std::optional<std::size_t> firstInvalidUtf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = validLength(text.substr(at));
+    const std::size_t length = validUtf8Length(text.substr(at));
     if (length == 0) return at;
     at += length;
   }
@@ -51,7 +46,8 @@ void appendUtf8(char32_t character, std::string& text) {
 }
 
 char32_t firstCharacter(std::string_view text) {
-  const std::size_t length = utf8Length(text[0]);
+  const std::size_t length = validUtf8Length(text);
+  if (length == 0) return U'\uFFFD';
   constexpr std::array<unsigned, 5> kLeadBits{0, 0x7F, 0x1F, 0x0F, 0x07};
   char32_t character = static_cast<unsigned char>(text[0]) & kLeadBits[length];
   for (std::size_t i = 1; i < length; ++i)
@@ -63,7 +59,7 @@ std::string replaceInvalidUtf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = validLength(text.substr(at));
+    const std::size_t length = validUtf8Length(text.substr(at));
     if (length == 0) {
       result += "\uFFFD";
       ++at;

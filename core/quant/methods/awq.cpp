@@ -76,6 +76,7 @@ QuantizedTensor withScale(QuantizedTensor tensor, const std::vector<float>& scal
   const bool identity = std::all_of(scale.begin(), scale.end(), [](float s) { return s == 1.0F; });
   if (!identity) tensor.inputScale = scale;
   tensor.inputScaleKind = InputScaleKind::Awq;
+  requireStorable(tensor);
   return tensor;
 }
 
@@ -145,24 +146,16 @@ std::vector<LayerOutcome> quantizeAwq(std::span<const LayerTask> tasks, const Se
   }
 }
 
-ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help) {
-  return {.key = std::move(key),
-          .label = std::move(label),
-          .kind = ParamKind::Switch,
-          .defaultValue = defaultValue,
-          .help = std::move(help)};
-}
-
 ParamSpec searchParam() {
-  return {
-      .key = "search",
-      .label = "Search",
-      .kind = ParamKind::Choice,
-      .defaultValue = std::string("exact"),
-      .choices = {{"exact", "Exact"}, {"fast", "Fast: coarse pass, then exact on the best"}},
-      .help =
-          "Exact measures all 20 exponents on every output. Fast measures them on every 8th output and then the best "
-          "three exactly: about a third of the time, for at most a neighbouring exponent."};
+  return {.key = "search",
+          .label = "Search",
+          .kind = ParamKind::Choice,
+          .defaultValue = std::string("exact"),
+          .choices = {{"exact", "Exact"}, {"fast", "Fast: coarse pass, then exact on the best"}},
+          .help =
+              "Exact measures all 20 exponents on every output. Fast measures them on every 8th output (more of layers "
+              "below 2048 outputs) and then the best three exactly: about a third of the time, for at most a "
+              "neighbouring exponent."};
 }
 
 ParamSpec globalFactorParam() {

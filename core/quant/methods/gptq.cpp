@@ -16,7 +16,7 @@ namespace qs {
 
 namespace {
 
-constexpr int kAttempts = 8;               // the damping rises tenfold after each failure
+constexpr int kAttempts = 8;               // the damping rises tenfold from one to the next
 constexpr double kSmallestDamping = 1e-3;  // what follows on 0
 constexpr const char* kMatchesNote =
     "aims at the unquantized model's outputs; the output error is against the layer's own weights, and larger for that";
@@ -54,13 +54,14 @@ std::string dampingText(double damping) { return toText(ParamValue(damping)); }
 
 struct DampedFactor {
   std::vector<double> upper;  // R with H = R·Rᵀ; empty where no damping was enough
-  double damping = 0;
+  double damping = 0;         // the last that was tried
 };
 
 DampedFactor factorHessian(const ActivationStats& activations, std::span<const std::uint32_t> order, double damping,
                            const RunContext& context) {
   double toReport = kFactorProgress;
-  for (int attempt = 0; attempt <= kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) damping = std::max(damping * 10.0, kSmallestDamping);
     std::vector<double> hessian = dampedHessian(activations, order, damping, context);
     const auto report = [&](double share) {
       const double part = std::min(toReport, share * kFactorProgress);
@@ -68,7 +69,6 @@ DampedFactor factorHessian(const ActivationStats& activations, std::span<const s
       context.advance(part);
     };
     if (factorUpper(hessian, order.size(), context, report)) return {std::move(hessian), damping};
-    damping = std::max(damping * 10.0, kSmallestDamping);
   }
   context.advance(toReport);
   return {{}, damping};
@@ -139,10 +139,8 @@ void reportLosses(const LayerTask& task, MatrixView rounded, double loss, const 
   outcome.figures["exact_loss"] = exact.relative();
 }
 
-void noteInputs(const ActivationStats& activations, std::size_t dead, LayerOutcome& outcome) {
-  if (dead > 0)
-    outcome.notes.push_back(std::to_string(dead) + " inputs are always zero in calibration: their weights became 0");
-  if (const auto note = tooFewTokensNote(activations)) outcome.notes.push_back(*note);
+std::string deadInputsNote(std::size_t dead) {
+  return std::to_string(dead) + " inputs are always zero in calibration: their weights became 0";
 }
 
 LayerOutcome roundInstead(MatrixView weights, const GptqOptions& options, double damping, LayerOutcome outcome,
@@ -161,11 +159,12 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   const ActivationStats& activations = requireGram(task);
   LayerOutcome outcome;
   const std::vector<std::uint32_t> dead = deadInputs(activations);
-  noteInputs(activations, dead.size(), outcome);
+  if (const auto note = tooFewTokensNote(activations)) outcome.notes.push_back(*note);
   const std::vector<std::uint32_t> order = columnOrder(activations, options.actOrder);
   DampedFactor factor = factorHessian(activations, order, options.damping, context);
   if (factor.upper.empty())
     return roundInstead(task.weights.view(), options, factor.damping, std::move(outcome), context);
+  if (!dead.empty()) outcome.notes.push_back(deadInputsNote(dead.size()));
   outcome.figures["damping"] = factor.damping;
   if (factor.damping != options.damping) outcome.notes.push_back("damping raised to " + dampingText(factor.damping));
   const bool matches = options.matchOriginal && !activations.drift.empty();
@@ -180,7 +179,7 @@ LayerOutcome quantizeLayer(const LayerTask& task, const GptqOptions& options, co
   const GptqFactor<float> update = updateFactor(std::move(factor), order.size(), options, context);
   const double loss = gptqAllRows(GptqProblem{weights, order, grids, options.mseRange, options.plainInverse}, update,
                                   *outcome.tensor, context, kUpdateProgress);
-  for (const float scale : outcome.tensor->scales) requireStorable({.scale = scale}, options.scheme);
+  requireStorable(*outcome.tensor);
   reportLosses(task, aim, loss, context, outcome);
   if (options.plainInverse) outcome.figures.erase("predicted_loss");
   return outcome;
@@ -217,14 +216,6 @@ ParamSpec blockSizeParam() {
           .step = 32,
           .help = "Columns whose corrections to the rest are applied together. Changes the speed, not the result.",
           .advanced = true};
-}
-
-ParamSpec switchParam(std::string key, std::string label, bool defaultValue, std::string help) {
-  return {.key = std::move(key),
-          .label = std::move(label),
-          .kind = ParamKind::Switch,
-          .defaultValue = defaultValue,
-          .help = std::move(help)};
 }
 
 ParamSpec plainInverseParam() {

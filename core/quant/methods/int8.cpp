@@ -56,15 +56,6 @@ std::vector<LayerOutcome> quantizeStatic(std::span<const LayerTask> tasks, const
   });
 }
 
-ParamSpec eightBits() {
-  ParamSpec spec = bitsParam(8);
-  spec.minimum = 8;
-  spec.choices = {{"8", "8"}};
-  spec.help = "Bits of each weight's code; weights and inputs are 8-bit integers here.";
-  spec.advanced = true;
-  return spec;
-}
-
 ParamSpec weightScales() {
   ParamSpec spec = groupSizeParam(kPerChannel);
   spec.maximum = 0;
@@ -124,7 +115,7 @@ MethodInfo int8DynamicMethod() {
       .parameters = {activationParam("per-token", {{"per-token", "Per token"}, {"per-tensor", "Per tensor (affine)"}},
                                      "Inputs that share a scale: each token has its own, or the whole batch has "
                                      "one with a zero point, which outlier tokens coarsen."),
-                     weightScales(), eightBits()},
+                     weightScales(), eightBitsParam()},
       .scheme = int8Scheme,
       .quantize = quantizeDynamic};
 }
@@ -141,7 +132,7 @@ MethodInfo int8StaticMethod() {
                          activationParam("affine", {{"affine", "Affine"}, {"symmetric", "Symmetric"}},
                                          "Codes 0..255 with a zero point over the range found, or signed codes around "
                                          "0 without one."),
-                         percentileParam(), weightScales(), eightBits()},
+                         percentileParam(), weightScales(), eightBitsParam()},
           .scheme = int8Scheme,
           .quantize = quantizeStatic};
 }

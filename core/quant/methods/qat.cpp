@@ -90,10 +90,8 @@ LayerOutcome trainLayer(const LayerTask& task, const QuantScheme& scheme, int st
   outcome.figures["best_step"] = trainer.bestStep();
   outcome.curves.push_back(curve.take());
   outcome.tensor = trainer.takeBest();
-  for (float& scale : outcome.tensor->scales) {
-    scale = std::ldexp(scale, -exponent);
-    requireStorable({.scale = scale}, scheme);
-  }
+  for (float& scale : outcome.tensor->scales) scale = std::ldexp(scale, -exponent);
+  requireStorable(*outcome.tensor);
   return outcome;
 }
 

@@ -67,6 +67,7 @@ QuantizedTensor smoothed(const LayerTask& task, const SmoothOptions& options, co
   tensor.activations = inputScheme(*task.activations, scale, options.isStatic);
   tensor.inputScale = scale;
   tensor.inputScaleKind = InputScaleKind::Smooth;
+  requireStorable(tensor);
   return tensor;
 }
 
@@ -223,15 +224,6 @@ ParamSpec meanParam() {
       .introductory = true};
 }
 
-ParamSpec eightBits() {
-  ParamSpec spec = bitsParam(8);
-  spec.minimum = 8;
-  spec.choices = {{"8", "8"}};
-  spec.help = "Bits of each weight's code; weights and inputs are 8-bit integers here.";
-  spec.advanced = true;
-  return spec;
-}
-
 }  // namespace
 
 MethodInfo smoothquantMethod() {
@@ -244,7 +236,7 @@ MethodInfo smoothquantMethod() {
           .quantizesActivations = true,
           .colorSlot = 2,
           .roundsOnly = true,
-          .parameters = {alphaParam(), autoAlphaParam(), activationParam(), meanParam(), eightBits()},
+          .parameters = {alphaParam(), autoAlphaParam(), activationParam(), meanParam(), eightBitsParam()},
           .scheme = smoothScheme,
           .quantize = quantizeSmooth};
 }

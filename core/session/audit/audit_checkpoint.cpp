@@ -1,18 +1,19 @@
 #include "core/session/audit/audit_checkpoint.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/parallel.h"
 #include "core/model/architecture_registry.h"
 #include "core/session/audit/fold_finder.h"
 #include "core/session/audit/opened_pair.h"
 #include "core/session/audit/tensor_auditor.h"
+#include "core/session/audit/unquantized_layers.h"
 #include "core/session/layer_filter.h"
 
 namespace qs {
@@ -25,6 +26,7 @@ constexpr std::size_t kTensorsAtOnce = 4;  // bounds the memory
 struct Model {
   const Checkpoint& original;
   const Checkpoint& quantized;
+  UnquantizedLayers declaredUnquantized;
   std::optional<ArchitectureSpec> spec;
   bool isTied = false;
   std::set<std::string> quantizedKinds;  // linears that are quantized somewhere, without their block's number
@@ -49,7 +51,7 @@ const CheckpointTensor* findRole(const Checkpoint& model, TensorRole role) {
 }
 
 Model describe(const Checkpoint& original, const Checkpoint& quantized) {
-  Model model{original, quantized, tryArchitecture(original)};
+  Model model{original, quantized, {quantized.contents().configJson, "config.json"}, tryArchitecture(original)};
   if (!model.spec) model.spec = tryArchitecture(quantized);
   const bool hasHead = findRole(original, TensorRole::Head) != nullptr;
   model.isTied = (model.spec && model.spec->tiedHead) || saysTied(original.contents().configJson) ||
@@ -81,10 +83,14 @@ void checkUntouched(const Model& model, const TensorPair& pair, TensorAudit& res
   if (isStoredQuantized(pair.original->info)) return;
   const std::string layer = layerName(pair.quantized->info.name);
   if (!shouldBeQuantized(model, pair.quantized->info)) return;
-  if (isDeclaredUnquantized(model.quantized.contents().configJson, layer)) return;
+  std::string declaration = "the configuration does not say that it stays as it is";
+  try {
+    if (model.declaredUnquantized.contains(layer)) return;
+  } catch (const Error& error) {
+    declaration = "whether the configuration says that it stays as it is can't be told: " + std::string(error.what());
+  }
   result.faults.push_back({FaultKind::Untouched, "is stored as " + result.quantizedType +
-                                                     " although layers like it are quantized, and the configuration "
-                                                     "does not say that it stays as it is"});
+                                                     " although layers like it are quantized, and " + declaration});
 }
 
 ErrorStats compareTensors(const CheckpointTensor& reference, const CheckpointTensor& approximation,
@@ -101,13 +107,12 @@ void checkTiedHead(const Model& model, const CheckpointTensor& head, const RunCo
     result.note = "repeats the embedding, to which the head is tied";
     return;
   }
-  std::array<char, 32> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.1f", stats.sqnrDb());
   result.faults.push_back({FaultKind::TiedHead,
                            "the original's head is tied to the embedding; here the head is stored "
                            "apart as " +
                                typeText(head.info) + " and differs from " + embedding->info.name + " (" +
-                               typeText(embedding->info) + "): SQNR " + text.data() + " dB between the two"});
+                               typeText(embedding->info) + "): SQNR " + fixedText(stats.sqnrDb(), 1) +
+                               " dB between the two"});
 }
 
 bool isZeroBias(const CheckpointTensor& tensor) {

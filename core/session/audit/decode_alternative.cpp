@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
+
+#include "core/base/number_text.h"
 
 namespace qs {
 
@@ -337,10 +338,8 @@ std::vector<DecodeAlternative> fittedAlternatives(const TensorRows& original, co
   const double factor = stats.sumProduct / stats.sumSquaredApproximation;
   if (std::isfinite(factor) && factor > 0) {
     const auto scale = static_cast<float>(factor);
-    std::array<char, 32> text{};
-    (void)std::snprintf(text.data(), text.size(), "%.4g", factor);
     list.push_back({FaultKind::ScalePlacement,
-                    "with every value multiplied by " + std::string(text.data()),
+                    "with every value multiplied by " + roundedText(factor, 4),
                     {decoded.rows, decoded.cols,
                      [decoded, scale](std::size_t row, std::span<float> out) {
                        decoded.read(row, out);

@@ -1,11 +1,11 @@
 #include "core/session/audit/factor_fit.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
 #include <string>
 
+#include "core/base/number_text.h"
 #include "core/base/parallel.h"
 
 namespace qs {
@@ -103,9 +103,7 @@ bool undoEachOther(std::span<const float> first, std::span<const float> second) 
 std::string rangeText(std::span<const float> factors) {
   if (factors.empty()) return "1";
   const auto [low, high] = std::ranges::minmax(factors);
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.3g to %.3g", static_cast<double>(low), static_cast<double>(high));
-  return text.data();
+  return roundedText(static_cast<double>(low), 3) + " to " + roundedText(static_cast<double>(high), 3);
 }
 
 }  // namespace qs

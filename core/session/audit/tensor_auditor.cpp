@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/base/parallel.h"
 #include "core/session/audit/decode_alternative.h"
 #include "core/session/audit/factor_fit.h"
@@ -31,15 +31,7 @@ constexpr std::size_t kFewestRows = 16;  // for factors fitted to columns
 
 std::string decibels(double value) {
   if (std::isinf(value)) return value > 0 ? "infinite" : "no";
-  std::array<char, 32> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.1f", value);
-  return text.data();
-}
-
-std::string numberText(double value) {
-  std::array<char, 32> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
+  return fixedText(value, 1);
 }
 
 // A pair at work: what is compared, in which frame, and how far it got.
@@ -177,11 +169,12 @@ std::optional<AuditFault> unexplained(const Case& at, double bitsPerWeight) {
   const bool isLinear = tensorRole(at.pair.original->info) == TensorRole::Linear;
   if (!isQuantized && !isLinear && sqnr < (at.fold.isEmpty() ? kUnchangedDb : kUndoneDb))
     return AuditFault{FaultKind::Changed, "is not quantized, yet its values differ from the original's by up to " +
-                                              numberText(at.stats.maxAbsError) + " (SQNR " + decibels(sqnr) + " dB)"};
+                                              roundedText(at.stats.maxAbsError, 3) + " (SQNR " + decibels(sqnr) +
+                                              " dB)"};
   if (!isQuantized) {
     if (!isLinear || at.stats.cosine() >= kLeastCosine) return std::nullopt;
     return AuditFault{FaultKind::LargeError,
-                      "cosine " + numberText(at.stats.cosine()) + ": hardly alike; no known fault explains it"};
+                      "cosine " + roundedText(at.stats.cosine(), 3) + ": hardly alike; no known fault explains it"};
   }
   const int bits = bitsOf(at, bitsPerWeight);
   const double least = 3.0 * (bits - 3);

@@ -22,8 +22,4 @@ struct TensorPair {
 /// like.
 [[nodiscard]] bool isIncidentalTensor(std::string_view name);
 
-/// Whether the quantized checkpoint's configuration says that a layer stays unquantized (`ignore`,
-/// `modules_to_not_convert`, `dynamic` and their like).
-[[nodiscard]] bool isDeclaredUnquantized(const std::string& configJson, const std::string& layer);
-
 }  // namespace qs

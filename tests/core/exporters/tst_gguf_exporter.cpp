@@ -12,6 +12,7 @@
 #include "core/model/tokenizer/load_tokenizer.h"
 #include "core/session/run_quantization.h"
 #include "core/tensor/half.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/opened_model.h"
 #include "tests/support/project_paths.h"
@@ -279,6 +280,18 @@ class TestGgufExporter : public QObject {
     QCOMPARE(*file.metadata->text("tokenizer.ggml.pre"), std::string("gpt-2"));
     for (const GgufTensor& tensor : file.tensors)
       if (tensor.info.shape.size() == 1) QVERIFY(tensor.info.dtype == DType::F32);
+  }
+
+  void numbersInTheMetadataKnowNoLocale() {
+    Exported e;
+    e.make();
+    e.request.settings = rtn(8, 32, true);
+    const CommaLocale locale;
+    if (!locale.isSet()) QSKIP("the machine can't make a locale with decimal commas");
+    e.run();
+    const std::string label = readGgufFile(e.out()).metadata->text("general.size_label").value();
+    QVERIFY2(QRegularExpression(R"(^\d(\.\d|\d+)[KMB]$)").match(QString::fromStdString(label)).hasMatch(),
+             label.c_str());
   }
 
   void withoutRoomThereIsAClearErrorAndNothingStays() {

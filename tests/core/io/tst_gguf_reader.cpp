@@ -1,5 +1,6 @@
 #include <QtTest>
 
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/io/reader_registry.h"
 #include "core/kernels/block_decode.h"
 #include "tests/support/allocation_meter.h"
+#include "tests/support/comma_locale.h"
 #include "tests/support/gguf_builder.h"
 #include "tests/support/opening_error.h"
 #include "tests/support/project_paths.h"
@@ -253,6 +255,28 @@ class TestGgufReader : public QObject {
     QFETCH(QByteArray, bytes);
     const test::TempFolder folder;
     (void)openCheckpoint(folder.write("odd.gguf", {bytes.constData(), static_cast<std::size_t>(bytes.size())}));
+  }
+
+  void metadataIsShownByItsType() {
+    const test::CommaLocale locale;  // where the machine has one
+    const test::TempFolder folder;
+    GgufBuilder builder;
+    builder.counts(0, 8);
+    builder.pair("u64", 10, ~std::uint64_t{0}).pair("i64", 11, std::int64_t{-9'007'199'254'740'993});
+    builder.pair("above 2^53", 10, std::uint64_t{9'007'199'254'740'993}).pair("i8", 1, std::int8_t{-3});
+    builder.pair("f32", 6, 0.1F).pair("f64", 12, 1e-300).pair("inf", 6, -HUGE_VALF).pair("whole", 6, 10000.0F);
+    const auto model = openCheckpoint(folder.write("a.gguf", builder.bytes()));
+    const auto& shown = model->contents().metadata;
+    QCOMPARE(shown.at("u64"), std::string("18446744073709551615"));
+    QCOMPARE(shown.at("i64"), std::string("-9007199254740993"));
+    QCOMPARE(shown.at("above 2^53"), std::string("9007199254740993"));
+    QCOMPARE(shown.at("i8"), std::string("-3"));
+    QCOMPARE(shown.at("f32"), std::string("0.1"));
+    QCOMPARE(shown.at("f64"), std::string("1e-300"));
+    QCOMPARE(shown.at("inf"), std::string("-inf"));
+    QCOMPARE(shown.at("whole"), std::string("10000"));
+    QVERIFY(!model->contents().gguf->integer("u64"));
+    QCOMPARE(model->contents().gguf->integer("i64"), std::optional<std::int64_t>(-9'007'199'254'740'993));
   }
 
   void blocksDecodeFromAnyElement() {

@@ -3,12 +3,14 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "core/kernels/block_decode.h"
 #include "core/kernels/block_encode.h"
 #include "core/tensor/half.h"
+#include "tests/support/vector_targets.h"
 
 using namespace qs;
 
@@ -224,6 +226,33 @@ class TestBlocks : public QObject {
     for (const DTypeTraits& row : allDTypes()) {
       if (!canEncodeBlocks(row.type)) continue;
       for (const float value : decode(row.type, encode(row.type, zeros))) QCOMPARE(value, 0.0F);
+    }
+  }
+
+  // Their scales' inverses overflow.
+  void subnormalsAreStoredAsZeros_data() {
+    QTest::addColumn<float>("size");
+    QTest::newRow("the smallest") << std::numeric_limits<float>::denorm_min();
+    QTest::newRow("small ones") << 1e-42F;
+    QTest::newRow("almost normal ones") << 1e-38F;
+  }
+  void subnormalsAreStoredAsZeros() {
+    QFETCH(float, size);
+    std::vector<float> values(256);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = (i % 3 == 0 ? -size : size) / (i % 5 == 0 ? 2.0F : 1.0F);
+    for (const DTypeTraits& row : allDTypes()) {
+      if (!canEncodeBlocks(row.type)) continue;
+      test::onEveryTarget([&](std::int64_t) {
+        const std::vector<std::uint8_t> bytes = encode(row.type, values);
+        for (const float value : decode(row.type, bytes)) QVERIFY2(std::abs(value) <= 4 * size, row.name.data());
+        const bool isSymmetric = row.type == DType::Q4_0 || row.type == DType::Q5_0 || row.type == DType::Q8_0;
+        if (!isSymmetric) return;
+        const std::vector<std::uint8_t> zeros = encode(row.type, std::vector<float>(values.size(), 0.0F));
+        const std::size_t blockBytes = bytes.size() / (values.size() / 32);
+        for (std::size_t i = 0; i < bytes.size(); ++i)  // scales may be −0
+          if (i % blockBytes >= 2) QCOMPARE(bytes[i], zeros[i]);
+      });
     }
   }
 

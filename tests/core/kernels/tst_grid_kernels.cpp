@@ -47,7 +47,7 @@ class TestGridKernels : public QObject {
         const qs::UnitGrid grid = qs::findGrid(values.row(0), scheme);
         std::vector<std::uint8_t> codes(length);
         std::vector<float> back(length);
-        qs::quantizeRun(values.row(0), grid, scheme, codes);
+        qs::quantizeGroups(values.row(0), {length, &grid.scale, &grid.zero}, scheme, codes);
         qs::dequantizeRun(codes, grid, scheme, back);
         for (std::size_t i = 0; i < length; ++i) {
           const float code =

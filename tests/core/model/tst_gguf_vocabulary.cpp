@@ -1,5 +1,7 @@
 #include <QtTest>
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -35,6 +37,31 @@ class TestGgufVocabulary : public QObject {
     builder.counts(0, 1).textPair("general.name", "nothing");
     const auto model = openCheckpoint(folder.write("a.gguf", builder.bytes()));
     QVERIFY_EXCEPTION_THROWN((void)loadTokenizer(*model), Error);
+  }
+
+  void hostileTypesAreRefused_data() {
+    QTest::addColumn<double>("type");
+    QTest::newRow("beyond int") << 1e300;
+    QTest::newRow("negative") << -7.0;
+    QTest::newRow("not a number") << std::nan("");
+  }
+  void hostileTypesAreRefused() {
+    QFETCH(double, type);
+    const test::TempFolder folder;
+    test::GgufBuilder builder;
+    constexpr std::uint32_t kArray = 9;
+    constexpr std::uint32_t kText = 8;
+    constexpr std::uint32_t kF64 = 12;
+    builder.counts(0, 4).textPair("general.name", "hostile").textPair("tokenizer.ggml.model", "gpt2");
+    builder.text("tokenizer.ggml.tokens").number(kArray).number(kText).number<std::uint64_t>(1).text("a");
+    builder.text("tokenizer.ggml.token_type").number(kArray).number(kF64).number<std::uint64_t>(1).number(type);
+    const auto model = openCheckpoint(folder.write("a.gguf", builder.bytes()));
+    try {
+      (void)loadTokenizer(*model);
+      QFAIL("was accepted");
+    } catch (const Error& error) {
+      QVERIFY2(QString(error.what()).contains("token_type"), error.what());
+    }
   }
 };
 

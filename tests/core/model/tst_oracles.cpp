@@ -1,5 +1,7 @@
 #include <QtTest>
 
+#include <span>
+
 #include <nlohmann/json.hpp>
 
 #include "core/model/evaluation/evaluate.h"
@@ -39,7 +41,9 @@ class TestOracles : public QObject {
     const nlohmann::json oracle = oracleOf(name.toStdString());
     for (const auto& prompt : oracle["prompts"]) {
       const std::vector<int> ids = prompt["ids"];
-      const std::vector<float> logits = qs::lastLogits(opened.runner, ids, {});
+      const qs::Matrix inputs = opened.runner.run(ids, ids.size(), {});
+      const qs::Matrix last = opened.runner.logits(inputs.view().middleRows(inputs.rows() - 1, 1), {});
+      const std::span<const float> logits = last.values();
       const std::vector<double> expected = prompt["last_logits_first32"];
       for (std::size_t i = 0; i < expected.size(); ++i)
         QVERIFY2(std::abs(logits[i] - expected[i]) <= kLogitTolerance, qPrintable(QString::number(i)));

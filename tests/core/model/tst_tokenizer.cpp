@@ -1,14 +1,21 @@
 #include <QtTest>
 
+#include <chrono>
+#include <cmath>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/model/tokenizer/byte_alphabet.h"
 #include "core/model/tokenizer/gguf_tokenizer.h"
 #include "core/model/tokenizer/load_tokenizer.h"
+#include "core/model/tokenizer/regex.h"
 #include "core/model/tokenizer/sentencepiece_tokenizer.h"
 #include "core/model/tokenizer/tokenizer_json.h"
+#include "core/model/tokenizer/utf8.h"
 #include "tests/support/project_paths.h"
 #include "tests/support/temp_folder.h"
 
@@ -202,6 +209,42 @@ class TestTokenizer : public QObject {
     }
   }
 
+  void anExpressionThatTakesTooLongIsNamed_data() {
+    QTest::addColumn<QString>("expression");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("in ways without number") << "(x+x+)+y" << QString(40, 'x');
+    QTest::newRow("in ways that square with the text") << "(?:[a-z]|\\d)+y" << QString(20000, 'x');
+    QTest::newRow("on a stack that is full") << "(?:x|y)*" << QString(3000000, 'x');
+  }
+  void anExpressionThatTakesTooLongIsNamed() {
+    QFETCH(QString, expression);
+    QFETCH(QString, text);
+    nlohmann::json json = byteLevelJson({}, false);
+    json["pre_tokenizer"] = {
+        {"type", "Split"}, {"behavior", "Isolated"}, {"pattern", {{"Regex", expression.toStdString()}}}};
+    const auto tokenizer = fromJson(json);
+    try {
+      (void)tokenizer->encode(text.toStdString());
+      QFAIL("was accepted");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).startsWith("tokenizer.json"), error.what());
+      QVERIFY2(QString(error.what()).contains("\"" + expression + "\""), error.what());
+    }
+  }
+
+  void anExpressionAtWorkCanBeCancelled() {
+    const qs::Regex slow("(x+x+)+y", "tokenizer.json");
+    std::stop_source stop;
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      stop.request_stop();
+    });
+    // Long enough a text that the limit of its work is seconds away.
+    QVERIFY_EXCEPTION_THROWN((void)slow.matches(std::string(8U << 20U, 'x'), {.stop = stop.get_token()}),
+                             qs::Cancelled);
+    canceller.join();
+  }
+
   void invalidUtf8NamesTheByte() {
     const auto tokenizer = fromJson(byteLevelJson({}, false));
     for (const std::string bad : {"abc\xFF", "abc\xC3", "abc\xED\xA0\x80", "abc\xC0\x80"}) {
@@ -234,6 +277,55 @@ class TestTokenizer : public QObject {
     QCOMPARE(spelled(*qs::makeGgufTokenizer(gpt2, "x.gguf"), "ab a"), QString("ab|\u0120|a"));
     gpt2.pre = "never-heard";
     QVERIFY_EXCEPTION_THROWN((void)qs::makeGgufTokenizer(gpt2, "x.gguf"), qs::Error);
+  }
+
+  void ggufTokensThatAreNoTextAreRefused_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QByteArray>("token");
+    QTest::addColumn<int>("type");
+    for (const char* kind : {"llama", "gpt2"}) {
+      QTest::addRow("%s: a lead byte at the end", kind) << kind << QByteArray("a\xF0") << 1;
+      QTest::addRow("%s: two bytes of no character", kind) << kind << QByteArray("\xC3\xC3") << 6;
+      QTest::addRow("%s: a byte of the user's", kind) << kind << QByteArray("\xC3") << 4;
+    }
+  }
+  void ggufTokensThatAreNoTextAreRefused() {
+    QFETCH(QString, kind);
+    QFETCH(QByteArray, token);
+    QFETCH(int, type);
+    const qs::GgufVocabulary vocabulary{
+        .model = kind.toStdString(), .tokens = {"a", token.toStdString()}, .scores = {0, 0}, .types = {1, type}};
+    try {
+      (void)qs::makeGgufTokenizer(vocabulary, "x.gguf");
+      QFAIL("was accepted");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).contains("token 1 is not valid UTF-8"), error.what());
+    }
+  }
+
+  void rawBytesAreByteTokens() {
+    const qs::GgufVocabulary llama{
+        .model = "llama", .tokens = {"<unk>", "\u2581", "\xC3", "\xA9"}, .scores = {0, 0, 0, 0}, .types = {2, 1, 6, 6}};
+    const auto tokenizer = qs::makeGgufTokenizer(llama, "x.gguf");
+    QCOMPARE(tokenizer->encode("\u00E9"), (std::vector<int>{1, 2, 3}));
+    QCOMPARE(tokenizer->decode(std::vector<int>{2, 3}), std::string("\u00E9"));
+    const qs::GgufVocabulary gpt2{.model = "gpt2", .pre = "gpt-2", .tokens = {"a", "\xF0"}};
+    QCOMPARE(qs::makeGgufTokenizer(gpt2, "x.gguf")->decode(std::vector<int>{1}), std::string("\uFFFD"));
+  }
+
+  void scoresThatAreNoNumberAreRefused() {
+    const qs::GgufVocabulary llama{.model = "llama", .tokens = {"a", "b"}, .scores = {0, std::nanf("")}};
+    QVERIFY_EXCEPTION_THROWN((void)qs::makeGgufTokenizer(llama, "x.gguf"), qs::Error);
+  }
+
+  void bytesThatAreNoTextStandForThemselves() {
+    for (const std::string bytes : {"\xF0", "a\xC3", "\xE2\x96", "\x80"}) {
+      // On the heap to the byte, so that a sanitizer sees what is read behind.
+      const std::vector<char> exact(bytes.begin(), bytes.end());
+      const std::string_view text(exact.data(), exact.size());
+      QCOMPARE(qs::fromByteAlphabet(text), bytes);
+      if (text.size() == 1) QVERIFY(qs::firstCharacter(text) == U'\uFFFD');
+    }
   }
 
   void oracle_data() {

@@ -236,6 +236,18 @@ class TestAllMethods : public QObject {
       for (const float value : back.values()) QCOMPARE(value, 0.0F);
   }
 
+  void hugeWeightsStayFiniteOrAreRefused_data() { rowPerMethod(); }
+  void hugeWeightsStayFiniteOrAreRefused() {
+    QFETCH(QString, id);
+    const qs::ActivationStats stats = qs::test::statsOf(golden().inputs("edge"));
+    Matrix weights = qs::test::randomMatrix(16, 96);
+    for (float& weight : weights.values()) weight = std::copysign(3.3e38F, weight);
+    const qs::LayerOutcome outcome =
+        qs::test::runMethod(id.toStdString(), weights, quickSettings(methodOf(id)), &stats);
+    QVERIFY(outcome.tensor.has_value() != !outcome.error.empty());
+    if (outcome.tensor) QVERIFY(!qs::findNonFinite(qs::dequantize(*outcome.tensor).values()).has_value());
+  }
+
   void inputsThatAreAllZeroAreNoReasonToFail_data() { rowPerMethod(); }
   void inputsThatAreAllZeroAreNoReasonToFail() {
     QFETCH(QString, id);

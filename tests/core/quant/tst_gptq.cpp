@@ -386,6 +386,21 @@ class TestGptq : public QObject {
     QVERIFY(*outcome.tensor == qs::test::runMethodOk("rtn", weights, {}));
     QVERIFY(outcome.notes.back().find("RTN") != std::string::npos);
     QCOMPARE(outcome.figures.at("fell_back_to_rtn"), 1.0);
+    // 0.01 and seven times tenfold: the last that was tried.
+    QVERIFY2(outcome.notes.back().find("damping 1e+05") != std::string::npos ||
+                 outcome.notes.back().find("damping 100000") != std::string::npos,
+             outcome.notes.back().c_str());
+  }
+
+  void theFallbackLeavesTheWeightsOfDeadInputs() {
+    const Matrix weights = qs::test::randomMatrix(16, 64);
+    Matrix inputs = qs::test::correlatedInputs(100, 64);
+    for (std::size_t t = 0; t < inputs.rows(); ++t) inputs(t, 5) = 0.0F;
+    ActivationStats stats = qs::test::statsOf(inputs);
+    stats.gram[3 * 64 + 7] = stats.gram[7 * 64 + 3] = std::nan("");
+    const LayerOutcome outcome = qs::test::runMethod("gptq", weights, {}, &stats);
+    QCOMPARE(outcome.figures.at("fell_back_to_rtn"), 1.0);
+    for (const std::string& note : outcome.notes) QVERIFY2(note.find("became 0") == std::string::npos, note.c_str());
   }
 
   void unusableCalibrationFailsTheLayer() {

@@ -287,12 +287,37 @@ class TestRtn : public QObject {
   }
 
   void hugeValuesDontOverflowTheScale() {
-    const float huge = std::numeric_limits<float>::max();
+    const float huge = 0.9F * std::numeric_limits<float>::max();  // so that the grid's ends are finite, too
     const Matrix weights(1, 4, {huge, -huge, 0.0F, 1.0F});
     for (const bool symmetric : {false, true}) {
       const QuantizedTensor tensor = rtn(weights, Settings({{"symmetric", symmetric}}));
       QVERIFY(std::isfinite(tensor.scales[0]));
       QCOMPARE(qs::dequantize(tensor)(0, 2), 0.0F);
+    }
+  }
+
+  void weightsWhoseQuantizedOnesOverflowAreAnError_data() {
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<QString>("range");
+    QTest::addColumn<qint64>("groupSize");
+    for (const qint64 groupSize : {32, -1, 0}) {
+      QTest::addRow("asymmetric, groups of %lld", groupSize) << false << "restricted" << groupSize;
+      QTest::addRow("symmetric over the full range, groups of %lld", groupSize) << true << "full" << groupSize;
+    }
+  }
+  void weightsWhoseQuantizedOnesOverflowAreAnError() {
+    QFETCH(bool, symmetric);
+    QFETCH(QString, range);
+    QFETCH(qint64, groupSize);
+    Matrix weights(64, 64);
+    for (std::size_t i = 0; i < weights.values().size(); ++i) weights.values()[i] = i % 3 == 0 ? -3.3e38F : 3.3e38F;
+    const Settings settings(
+        {{"symmetric", symmetric}, {"symmetric_range", range.toStdString()}, {"group_size", std::int64_t{groupSize}}});
+    try {
+      static_cast<void>(rtn(weights, settings));
+      QFAIL("was quantized");
+    } catch (const qs::Error& error) {
+      QVERIFY2(QString(error.what()).contains("beyond F32"), error.what());
     }
   }
 

@@ -26,6 +26,15 @@ void foldEverywhere(Tensors& model) {
   }
 }
 
+// What is found where one layer is stored plainly, which the configuration says by `key`.
+std::string faultsWith(const QString& key, const QStringList& entries) {
+  Fault untouched;
+  untouched.untouched = {kDown};
+  Json config = gptqConfig();
+  for (const QString& entry : entries) config[key.toStdString()].push_back(entry.toStdString());
+  return Audited(addGptqLayer, config, untouched).faults();
+}
+
 }  // namespace
 
 class TestAuditCheckpoint : public QObject {
@@ -92,6 +101,41 @@ class TestAuditCheckpoint : public QObject {
     config["dynamic"] = {{"-:.*down_proj", Json::object()}};
     const Audited audited(addGptqLayer, config, untouched);
     QVERIFY2(audited.report.faultCount() == 0, audited.faults().c_str());
+  }
+
+  void whatTheConfigurationLeavesOutIsNoFault_data() {
+    QTest::addColumn<QString>("key");
+    QTest::addColumn<QString>("entry");
+    QTest::newRow("an exact name") << "ignore" << kDown;
+    QTest::newRow("an expression") << "ignore"
+                                   << "re:.*down_proj";
+    QTest::newRow("an expression that ignores case") << "ignore"
+                                                     << "re:(?i).*DOWN_proj";
+    QTest::newRow("a part of the name") << "modules_to_not_convert"
+                                        << "down_proj";
+  }
+  void whatTheConfigurationLeavesOutIsNoFault() {
+    QFETCH(const QString, key);
+    QFETCH(const QString, entry);
+    QVERIFY2(faultsWith(key, {entry}).empty(), faultsWith(key, {entry}).c_str());
+  }
+
+  void expressionsThatCannotBeReadAreToldOf_data() {
+    QTest::addColumn<QString>("expression");
+    QTest::addColumn<QString>("reason");
+    QTest::newRow("no expression") << "re:("
+                                   << "no regular expression";
+    QTest::newRow("one that takes too long") << "re:(.*)*(.*)*!"
+                                             << "takes too long";
+    QTest::newRow("one whose choices double with each character") << "re:(.|.)*!"
+                                                                  << "takes too long";
+  }
+  void expressionsThatCannotBeReadAreToldOf() {
+    QFETCH(const QString, expression);
+    QFETCH(const QString, reason);
+    const std::string faults = faultsWith("ignore", {expression});
+    QVERIFY2(faults.find(reason.toStdString()) != std::string::npos, faults.c_str());
+    QCOMPARE(faultsWith("ignore", {expression, kDown}), std::string());
   }
 
   void aBiasOfZerosThatTheOriginalLacksIsNoFault() {

@@ -1,5 +1,10 @@
 #include <QtTest>
 
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "core/base/error.h"
 #include "core/session/quant_request.h"
 #include "core/session/request_json.h"
@@ -84,15 +89,32 @@ class TestQuantRequest : public QObject {
     QVERIFY_EXCEPTION_THROWN(qs::validateRequest({.calibration = {.holdOutEvery = 1}}), qs::Error);
   }
 
-  void jsonRoundTrips() {
-    qs::QuantRequest request{.method = "rtn", .settings = settings(3)};
-    request.layers = {.include = {"a.*"}, .exclude = {"*.b"}};
-    request.overrides = {{.glob = "x", .settings = settings(8)}, {.glob = "y", .skip = true}};
-    request.shareInput = {"[ab]"};
-    request.calibration = {.activationsFile = "/tmp/a", .textFile = "t", .runModel = true, .holdOutEvery = 8};
-    request.scaleType = qs::ScaleType::F16;
-    request.seed = 7;
-    QVERIFY(qs::requestFromJson(qs::toJson(request), "test") == request);
+  void everyFieldIsInTheJsonThatARunIsKeyedBy() {
+    using Change = std::function<void(qs::QuantRequest&)>;
+    const std::vector<Change> changes{[](auto& r) { r.method = "gptq"; },
+                                      [](auto& r) { r.settings = settings(3); },
+                                      [](auto& r) { r.layers.include = {"a.*"}; },
+                                      [](auto& r) { r.layers.exclude = {"a.*"}; },
+                                      [](auto& r) { r.overrides = {{.glob = "x", .settings = settings(8)}}; },
+                                      [](auto& r) { r.overrides = {{.glob = "y", .skip = true}}; },
+                                      [](auto& r) { r.shareInput = {"[ab]"}; },
+                                      [](auto& r) { r.calibration.activationsFile = "a"; },
+                                      [](auto& r) { r.calibration.textFile = "a"; },
+                                      [](auto& r) { r.calibration.runModel = true; },
+                                      [](auto& r) { r.calibration.holdOutEvery = 8; },
+                                      [](auto& r) { r.calibration.window = 8; },
+                                      [](auto& r) { r.calibration.windows = 8; },
+                                      [](auto& r) { r.calibration.sequential = true; },
+                                      [](auto& r) { r.trainingText = "a"; },
+                                      [](auto& r) { r.scaleType = qs::ScaleType::F16; },
+                                      [](auto& r) { r.seed = 7; }};
+    std::set<std::string> keys{qs::toJson(qs::QuantRequest{}).dump()};
+    for (const Change& change : changes) {
+      qs::QuantRequest request;
+      change(request);
+      keys.insert(qs::toJson(request).dump());
+    }
+    QCOMPARE(keys.size(), changes.size() + 1);
   }
 };
 
