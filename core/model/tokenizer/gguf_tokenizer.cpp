@@ -140,18 +140,18 @@ GgufVocabulary withCheckedTokens(GgufVocabulary vocabulary, const std::string& s
 
 }  // namespace
 
-TokenizerPtr makeGgufTokenizer(const GgufVocabulary& stored, const std::string& subject) {
-  checkLengths(stored, subject);
-  const GgufVocabulary vocabulary = withCheckedTokens(stored, subject);
-  if (vocabulary.model != "llama" && vocabulary.model != "gpt2")
-    throw inputError(subject, "a tokenizer of kind \"" + vocabulary.model + "\" is not supported (llama, gpt2)");
+TokenizerPtr makeGgufTokenizer(const GgufVocabulary& vocabulary, const std::string& subject) {
+  checkLengths(vocabulary, subject);
+  const GgufVocabulary checked = withCheckedTokens(vocabulary, subject);
+  if (checked.model != "llama" && checked.model != "gpt2")
+    throw inputError(subject, "a tokenizer of kind \"" + checked.model + "\" is not supported (llama, gpt2)");
   BpeTokenizer::Parts parts =
-      vocabulary.model == "llama" ? sentencePieceParts(vocabulary, subject) : byteLevelParts(vocabulary, subject);
-  parts.addedTokens = userTokens(vocabulary);
-  parts.tokens = vocabulary.tokens;
-  for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i)
-    parts.special.push_back(typeOf(vocabulary, i) == kControl || typeOf(vocabulary, i) == kUnknown);
-  parts.bosId = vocabulary.bosId;
+      checked.model == "llama" ? sentencePieceParts(checked, subject) : byteLevelParts(checked, subject);
+  parts.addedTokens = userTokens(checked);
+  parts.tokens = checked.tokens;
+  for (std::size_t i = 0; i < checked.tokens.size(); ++i)
+    parts.special.push_back(typeOf(checked, i) == kControl || typeOf(checked, i) == kUnknown);
+  parts.bosId = checked.bosId;
   parts.addsBos = parts.addsBos && parts.bosId.has_value();
   return std::make_shared<BpeTokenizer>(std::move(parts));
 }
