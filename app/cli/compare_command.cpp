@@ -50,13 +50,19 @@ std::vector<std::string> idsOf(const CompareOptions& options) {
   return ids;
 }
 
+Recipe recipeOf(const CompareOptions& options) {
+  return options.request.recipe.empty() ? Recipe{} : readRecipe(options.request.recipe);
+}
+
+// The recipe's settings are those of its method's row; what the command line says goes over them.
 std::vector<ComparedMethod> methodsOf(const CompareOptions& options) {
+  const Recipe recipe = recipeOf(options);
   std::vector<ComparedMethod> methods;
   for (const std::string& id : idsOf(options)) {
-    if (id == kUnquantized)
-      methods.push_back({id, {}});
-    else
-      methods.push_back({id, options.request.parameters.settingsFor(requireMethod(id), true)});
+    methods.push_back({id, id == recipe.method ? recipe.settings : Settings()});
+    if (id == kUnquantized) continue;
+    const Settings given = options.request.parameters.settingsFor(requireMethod(id), true);
+    for (const auto& [key, value] : given.values()) methods.back().settings.set(key, value);
   }
   return methods;
 }
@@ -77,6 +83,7 @@ QuantRequest baseOf(const CompareOptions& options, const std::vector<ComparedMet
   QuantRequest base;
   const auto first = std::find_if(methods.begin(), methods.end(),
                                   [](const ComparedMethod& compared) { return compared.method != kUnquantized; });
+  base.overrides = recipeOf(options).overrides;
   for (const std::string& text : options.request.overrides)
     base.overrides.push_back(parseOverride(text, first == methods.end() ? base.method : first->method));
   options.request.applyTo(base);

@@ -130,6 +130,8 @@ class TestCliFailures : public QObject {
         "name the same file");
     row("a table in the model's place", {"compare", model, "--csv", model, "--force"}, 2, "the model itself");
     row("a table that replaces some file", {"compare", model, "--csv", text("text.txt")}, 2, "--force replaces it");
+    row("comparing by a recipe that isn't there", {"compare", model, "--methods", "rtn", "--recipe", text("none.json")},
+        3, "none.json");
     row("comparing layers that don't exist", {"compare", model, "--methods", "rtn", "--layers", "h.*"}, 2, "h.*");
     row("comparing with an override of no layer", {"compare", model, "--methods", "rtn", "--override", "zzz*:bits=8"},
         2, "zzz*");

@@ -50,6 +50,8 @@ GptqOptions optionsOf(const Settings& settings, ScaleType scaleType) {
   return options;
 }
 
+QuantScheme gptqScheme(const Settings& settings, ScaleType scaleType) { return optionsOf(settings, scaleType).scheme; }
+
 std::string dampingText(double damping) { return toText(ParamValue(damping)); }
 
 struct DampedFactor {
@@ -255,6 +257,7 @@ MethodInfo gptqMethod() {
                                      "its inputs, the errors in them included. No effect without sequential "
                                      "calibration."),
                          blockSizeParam(), plainInverseParam()},
+          .scheme = gptqScheme,
           .quantize = quantizeGptq};
 }
 

@@ -7,6 +7,8 @@
 #include "core/io/formats/safetensors_reader.h"
 #include "core/model/evaluation/evaluate.h"
 #include "core/session/run_quantization.h"
+#include "core/session/run_weights.h"
+#include "core/session/runnable_model.h"
 #include "core/tensor/half.h"
 #include "tests/support/opened_model.h"
 #include "tests/support/project_paths.h"
@@ -160,6 +162,51 @@ class TestEvaluatedExports : public QObject {
     const Evaluation other = evaluate(exported.runner, windows, &unquantized, {});
     constexpr double kLeast = 1e-5;  // 4 bits leave some divergence, however close the perplexities are
     QVERIFY(other.reference->meanDivergence > kLeast);
+  }
+
+  void inputsAreQuantizedAsTheExportSays_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<QString>("format");
+    QTest::newRow("dynamic, compressed-tensors") << "int8-dynamic"
+                                                 << "compressed-tensors";
+    QTest::newRow("static, compressed-tensors") << "int8-static"
+                                                << "compressed-tensors";
+    QTest::newRow("static, safetensors") << "int8-static"
+                                         << "safetensors";
+  }
+  // What the run's own weights evaluate to, the opened export does.
+  void inputsAreQuantizedAsTheExportSays() {
+    QFETCH(QString, method);
+    QFETCH(QString, format);
+    const OpenedModel original(demoFolder());
+    const TempFolder folder;
+    QuantRequest request{.method = method.toStdString(), .scaleType = ScaleType::F16};
+    if (method == "int8-static")
+      request.calibration = {.textFile = builtInTextPath(demoFolder(), BuiltInText::Calibration),
+                             .runModel = true,
+                             .window = 64,
+                             .windows = 4};
+    RunStore store(folder.path() / "runs", *original.model, request);
+    const QuantReport report = runQuantization(*original.model, request, store, {});
+    const std::filesystem::path out = folder.path() / (format == "safetensors" ? "model/model.safetensors" : "model");
+    if (format == "safetensors")
+      std::filesystem::copy(demoFolder(), folder.path() / "model", std::filesystem::copy_options::recursive);
+    requireExporter(format.toStdString())
+        .write({*original.model, request, report, store}, {.path = out, .replace = true}, {});
+
+    const OpenedModel exported(folder.path() / "model");
+    std::vector<int> ids;
+    for (std::size_t i = 0; i < 2 * kWindow; ++i) ids.push_back(static_cast<int>((i * i + 3 * i) % 1000));
+    const TokenWindows windows = cutWindows(ids, original.spec, std::nullopt, {.window = kWindow}, "ids");
+    const StoredWeights stored(exported.spec, *exported.model);
+    const TransformerRunner opened(exported.spec, stored);
+    const RunWeights weights(original.spec, *original.model, report, store);
+    const TransformerRunner run(original.spec, weights);
+    const Evaluation asStored = evaluate(opened, windows, nullptr, {});
+    const Evaluation asRun = evaluate(run, windows, nullptr, {});
+    QVERIFY(std::abs(asStored.perplexity / asRun.perplexity - 1.0) < 1e-5);
+    const Evaluation weightsOnly = evaluate(exported.runner, windows, nullptr, {});
+    QVERIFY(std::abs(weightsOnly.perplexity / asRun.perplexity - 1.0) > 1e-4);
   }
 };
 

@@ -144,7 +144,9 @@ class TestGgufExporter : public QObject {
     QCOMPARE(static_cast<int>(up.info.dtype), dtype);
     QCOMPARE(e.result.tensors, std::uint64_t{11});
     const bool isFloat = type.endsWith("f16");
-    QCOMPARE(e.result.remade.size(), std::size_t{isFloat ? 0U : 7U});
+    QCOMPARE(e.result.remade.size(), std::size_t{7});
+    for (const LayerReportPtr& remade : e.result.remade)
+      if (remade->name == kUp) QCOMPARE(remade->quantizedBytes, std::uint64_t{up.bytes.size()});
     if (isFloat) return;
     const Matrix weights = e.original(kUp);
     std::vector<std::byte> expected(up.bytes.size());
@@ -172,10 +174,12 @@ class TestGgufExporter : public QObject {
     e.make();
     e.request.settings = rtn(bits, groupSize, true);
     e.run();
-    QVERIFY(e.result.remade.empty());
     const GgufFile file = readGgufFile(e.out());
     const GgufTensor& up = tensorOf(file, "blk.0.ffn_up.weight");
     QCOMPARE(static_cast<int>(up.info.dtype), dtype);
+    QCOMPARE(e.result.remade.empty(), groupSize == 32);  // repeated scales take room
+    for (const LayerReportPtr& remade : e.result.remade)
+      if (remade->name == kUp) QCOMPARE(remade->quantizedBytes, std::uint64_t{up.bytes.size()});
     const QuantizedTensor layer = *e.store->loadTensor(kUp);
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(up.bytes.data());
     const std::size_t width = bits == 4 ? 18 : bits == 5 ? 22 : 34;
@@ -355,7 +359,15 @@ class TestGgufExporter : public QObject {
     Exported odd;
     odd.make("llama", 40);
     odd.run(ofType("q8_0"));
-    QVERIFY(tensorOf(readGgufFile(odd.out()), "blk.0.ffn_down.weight").info.dtype == DType::F16);
+    const GgufFile oddFile = readGgufFile(odd.out());
+    const GgufTensor& down = tensorOf(oddFile, "blk.0.ffn_down.weight");
+    QVERIFY(down.info.dtype == DType::F16);
+    const Matrix original = odd.original("model.layers.0.mlp.down_proj");
+    for (std::size_t i = 0; i < original.values().size(); ++i) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, down.bytes.data() + 2 * i, 2);
+      QCOMPARE(half, floatToHalf(original.values()[i]));
+    }
     QVERIFY(tensorOf(readGgufFile(odd.out()), "blk.0.ffn_up.weight").info.dtype == DType::Q8_0);
   }
 

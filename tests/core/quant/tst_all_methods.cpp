@@ -156,6 +156,26 @@ class TestAllMethods : public QObject {
     QVERIFY(one == run(8));
   }
 
+  // Exports are checked beforehand by what a method says that it makes.
+  void layersAreOfTheSchemeSaidBeforehand_data() { rowPerMethod(); }
+  void layersAreOfTheSchemeSaidBeforehand() {
+    QFETCH(QString, id);
+    const MethodInfo& method = methodOf(id);
+    const Matrix weights = qs::test::randomMatrix(24, 160, 7);
+    const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(200, 160, 8));
+    std::vector<Settings> settings{quickSettings(method)};
+    for (const qs::ParamSpec& spec : method.parameters)
+      if (spec.kind == qs::ParamKind::Switch && spec.key != "auto_alpha") {
+        settings.push_back(quickSettings(method));
+        settings.back().set(spec.key, !std::get<bool>(spec.defaultValue));
+      }
+    for (const Settings& given : settings) {
+      const QuantizedTensor tensor = qs::test::runMethodOk(id.toStdString(), weights, given, &stats, 1);
+      const qs::QuantScheme said = method.scheme(qs::resolveSettings(method, given), qs::ScaleType::F32);
+      QVERIFY2(said == tensor.scheme, (said.toText() + " against " + tensor.scheme.toText()).c_str());
+    }
+  }
+
   void outputErrorIsBoundedAndFallsWithBits_data() { rowPerMethod(); }
   void outputErrorIsBoundedAndFallsWithBits() {
     QFETCH(QString, id);

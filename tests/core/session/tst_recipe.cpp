@@ -67,6 +67,10 @@ class TestRecipe : public QObject {
     QCOMPARE(qs::commandLineOf("/my models/m", request, "dequantized", "out.safetensors"),
              std::string("quantscope-cli quantize '/my models/m' --method rtn --bits 3 --asymmetric --layers "
                          "'*.q_proj' --override 'it'\\''s:skip' --format dequantized --out out.safetensors"));
+    request = {.method = "gptq"};
+    request.calibration = {.textFile = "t.txt", .runModel = true, .sequential = true};
+    QCOMPARE(qs::commandLineOf("m", request, "gptq", "out"),
+             std::string("quantscope-cli quantize m --method gptq --text t.txt --sequential --format gptq --out out"));
   }
 };
 

@@ -220,7 +220,7 @@ class TestMainWindow : public QObject {
       auto report = std::make_shared<qs::LayerReport>();
       report->name = "model.layers.0.mlp.down_proj";
       report->metrics.weightRelativeError = error;
-      f.bench().tree.setLayerReport(report);
+      f.bench().tree.setLayerReports({report});
       const QModelIndex cell = layer.siblingAtColumn(qs::ModelTreeModel::ErrorColumn);
       const int width = tree->fontMetrics().horizontalAdvance(cell.data().toString());
       QVERIFY2(width + 8 <= tree->columnWidth(qs::ModelTreeModel::ErrorColumn), qPrintable(cell.data().toString()));
