@@ -58,7 +58,7 @@ class AllLayersView final : public PlotView {
   [[nodiscard]] std::optional<double> valueOf(const LayerReportPtr& report) const;
   [[nodiscard]] AxisTicks blockTicks(const AxisRange& view, int most) const;
   [[nodiscard]] bool isFlagged(std::size_t index) const;
-  [[nodiscard]] std::optional<std::size_t> indexAt(double value) const;
+  [[nodiscard]] std::optional<std::size_t> indexAt(double x) const;
   [[nodiscard]] QRectF barRect(std::size_t index, const QRectF& rect) const;
   void drawBar(QPainter& painter, const PlotFrame& frame, std::size_t index) const;
 
