@@ -57,6 +57,7 @@ void evaluateCommand(const EvaluateOptions& options, const Environment& environm
   const RunnableModel model = makeRunnable(openModel(options.model, environment.executableFolder));
   std::optional<RunnableModel> reference;
   if (!options.reference.empty()) reference = makeRunnable(openModel(options.reference, environment.executableFolder));
+  for (const std::string& warning : model.checkpoint->contents().warnings) printNote("warning: " + warning);
   const NamedText text = readText(
       options.text.empty() ? builtInEvaluationText(environment.executableFolder) : std::filesystem::path(options.text),
       contextOf(environment, options.common));

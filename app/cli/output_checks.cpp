@@ -9,6 +9,7 @@
 
 #include "app/cli/command.h"
 #include "core/base/error.h"
+#include "core/io/output_folder.h"
 #include "core/io/reader_registry.h"
 
 namespace qs::cli {
@@ -119,6 +120,7 @@ void requireWritableOutput(const fs::path& path, const ExporterInfo& exporter, b
     if (fs::is_directory(output, ignored) != exporter.writesFolder && fs::exists(output, ignored))
       throw requestError(output.string(), exporter.writesFolder ? "is a file, the format writes a folder"
                                                                 : "is a folder, the format writes a file");
+    if (exporter.writesFolder) requireReplaceableFolder(output, replace);
   }
   requireWritableParent(output);
 }

@@ -179,7 +179,7 @@ void printCalibrationWarnings(const RequestOptions& options, const std::vector<L
               (without.size() == layers.size() ? "there are no calibration inputs" : "the calibration has fewer rows"));
 }
 
-// Layers that the format's own encoder rounded are reported as they stand in the file.
+// Layers whose figures the format changes are reported as they stand in the file.
 void takeRemade(const ExportResult& result, QuantReport& report) {
   for (const LayerReportPtr& remade : result.remade)
     for (LayerReportPtr& layer : report.layers)

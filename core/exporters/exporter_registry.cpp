@@ -12,6 +12,7 @@
 #include "core/exporters/formats/gptq_exporter.h"
 #include "core/exporters/formats/safetensors_exporter.h"
 #include "core/io/aside_name.h"
+#include "core/io/output_folder.h"
 
 namespace qs {
 
@@ -75,7 +76,8 @@ void requireExportable(const ExporterInfo& exporter, const Checkpoint& model, co
       throw requestError("format " + exporter.id + (finding.layer.empty() ? "" : ": layer '" + finding.layer + "'"),
                          finding.message);
   requireApartFrom(model, options.path);
-  requireReplaceable(options.path, options.replace);
+  exporter.writesFolder ? requireReplaceableFolder(options.path, options.replace)
+                        : requireReplaceable(options.path, options.replace);
   requireWritableFolder(options.path);
 }
 

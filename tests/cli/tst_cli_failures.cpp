@@ -158,6 +158,10 @@ class TestCliFailures : public QObject {
         {"quantize", text("damaged.safetensors"), "--method", "rtn", "--out", text("never.safetensors")}, 3, "[2, 5]");
     row("an existing output", {"quantize", model, "--method", "rtn", "--out", text("taken.safetensors")}, 2,
         "taken.safetensors");
+    row("a folder of other things as output",
+        {"quantize", "demo", "--method", "int8-dynamic", "--format", "compressed-tensors", "--force", "--out",
+         QFileInfo(text("text.txt")).path()},
+        2, "can't be replaced");
     row("the model as output", {"quantize", model, "--method", "rtn", "--force", "--out", model}, 2,
         "model.safetensors");
     row("an output in a folder that doesn't exist",
