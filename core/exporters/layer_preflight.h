@@ -53,7 +53,7 @@ struct FolderRules {
 /// "inputs are no multiple of the group size …", or nothing.
 [[nodiscard]] std::string groupFault(const PreflightLayer& layer);
 
-/// What the fused kernels of vLLM want of a 4 or 8 bit layer's shape and group size (formats.md section 3).
+/// What the fused kernels of vLLM want of a 4 or 8 bit layer's shape and group size.
 [[nodiscard]] std::string fusedKernelAdvice(const PreflightLayer& layer);
 
 }  // namespace qs

@@ -12,8 +12,8 @@
 
 namespace qs {
 
-/// Writes `model.safetensors`, or, above `shardBytes`, `model-00001-of-0000N.safetensors` with their index (formats.md
-/// section 2). A unit's parts stand in one shard.
+/// Writes `model.safetensors`, or, above `shardBytes`, `model-00001-of-0000N.safetensors` with their index, as
+/// transformers does. A unit's parts stand in one shard.
 class ShardedWriter {
  public:
   ShardedWriter(std::filesystem::path folder, std::span<const ExportUnit> units, std::uint64_t shardBytes);

@@ -15,7 +15,7 @@ inline constexpr std::array<float, 16> kIq4Codebook{-127, -104, -83, -65, -49, -
 /// Whether `type` is one of GGUF's block types.
 [[nodiscard]] bool isBlockType(DType type);
 
-/// Decodes whole blocks of a GGUF type to F32 (formats.md section 8, "Block types"). `bytes` holds exactly
+/// Decodes whole blocks of a GGUF type to F32 (ggml's quants). `bytes` holds exactly
 /// out.size() / blockElements blocks; out.size() is a multiple of the block. Any alignment. Not for scalar types.
 void decodeBlocks(DType type, std::span<const std::byte> bytes, std::span<float> out);
 

@@ -4,7 +4,7 @@
 
 namespace qs::simd {
 
-/// One group's grid and the shrinkage of HQQ's solver (algorithms.md section 8).
+/// One group's grid and the shrinkage of HQQ's solver (mobiusml/hqq, optimize.py).
 struct HqqRule {
   float inverseScale;
   float zero;

@@ -11,7 +11,7 @@ namespace qs {
 /// upper triangle of `square` [size, size] row-major (below the diagonal only the tiles on it are touched). Tiled in
 /// tasks of about a millisecond. Calls `progress` with shares of the work that add up to 1. Returns false, with the
 /// matrix spoilt, where a pivot is not a positive finite number. size³/3 operations. The last rows come first, so that
-/// R⁻¹ is the upper Cholesky factor U of H⁻¹ = UᵀU (algorithms.md section 5), without an inverse.
+/// R⁻¹ is the upper Cholesky factor U of H⁻¹ = UᵀU (GPTQ, arXiv 2210.17323), without an inverse.
 [[nodiscard]] bool factorUpper(std::span<double> square, std::size_t size, const RunContext& context,
                                const std::function<void(double)>& progress = {});
 

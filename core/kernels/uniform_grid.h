@@ -11,9 +11,9 @@
 
 namespace qs {
 
-// Uniform quantization of one unit (a group, a row or a matrix), exactly as algorithms.md section 1: F32 arithmetic,
-// true division, round half to even. The inline functions are the plain
-// definition; the functions over runs are vector kernels that give the same bits on every machine.
+// Uniform quantization of one unit (a group, a row or a matrix), exactly reproducible (arXiv 1712.05877, 2004.09602):
+// F32 arithmetic, true division, round half to even. The inline functions are the plain definition; the functions over
+// runs are vector kernels that give the same bits on every machine.
 
 /// The grid of one unit: value = (code − zero) · scale. `zero` is a whole number unless the scheme's is real.
 struct UnitGrid {

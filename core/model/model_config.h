@@ -11,7 +11,7 @@
 
 namespace qs {
 
-/// A config.json in terms that all families share, with each family's defaults filled in (formats.md section 12).
+/// A config.json in terms that all families share, with each family's defaults filled in.
 struct ModelConfig {
   std::string subject;  ///< file, for messages
   std::string modelType;

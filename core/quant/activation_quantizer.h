@@ -16,7 +16,7 @@ struct QuantizedInputs {
   std::vector<float> scales;  ///< [tokens]; all equal where the scheme has one scale for the tensor
 };
 
-/// Quantizes inputs [tokens, in] as the scheme says (algorithms.md sections 2 and 3). A dynamic per-tensor scheme takes
+/// Quantizes inputs [tokens, in] as the scheme says (arXiv 2208.07339, 2004.09602). A dynamic per-tensor scheme takes
 /// its range from all the tokens given.
 [[nodiscard]] QuantizedInputs quantizeInputs(MatrixView inputs, const ActivationScheme& scheme);
 

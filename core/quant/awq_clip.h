@@ -11,7 +11,7 @@ namespace qs {
 
 inline constexpr int kClipCandidates = 10;
 
-/// AWQ's clip search (algorithms.md section 6): clamps each group of each row of the scaled weights W·diag(s) [out, in]
+/// AWQ's clip search (arXiv 2306.00978): clamps each group of each row of the scaled weights W·diag(s) [out, in]
 /// to the bound max|w|·(1 − i/20), i = 0..9, that gives the least dᵀ·G·d, d the rounding error and G the Gram matrix of
 /// the group's scaled inputs. Group size −1 is one group a row; not for one grid a tensor. 20·out·in·group operations.
 /// Advances the progress by `progress`.

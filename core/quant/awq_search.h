@@ -11,7 +11,7 @@
 
 namespace qs {
 
-// AWQ's search for the scale of the inputs, shared by the layers that read them (algorithms.md section 6).
+// AWQ's search for the scale of the inputs, shared by the layers that read them (arXiv 2306.00978).
 
 inline constexpr int kAwqExponents = 20;
 

@@ -7,7 +7,7 @@
 
 namespace qs {
 
-/// Calibration rows that are advisable for each input of a layer (algorithms.md section 10).
+/// Calibration rows that are advisable for each input of a layer.
 inline constexpr std::uint64_t kAdvisableTokensPerInput = 4;
 
 /// A warning where the layer has fewer calibration rows than inputs (its Gram matrix is singular then), else nothing.

@@ -11,8 +11,9 @@ namespace qs {
 
 /// The 16 levels of NF4 (arXiv 2305.14314, appendix E).
 [[nodiscard]] std::span<const float> nf4Levels();
-/// The values of the 16 codes of E2M1, and of the 256 codes of E4M3 (formats.md section 1). E4M3's two NaN codes are
-/// never used; they hold ±480 here, what their bits would mean without NaN, so that tensors stay comparable.
+/// The values of the 16 codes of E2M1, and of the 256 codes of E4M3 (OCP's microscaling and 8-bit formats). E4M3's two
+/// NaN codes are never used; they hold ±480 here, what their bits would mean without NaN, so that tensors stay
+/// comparable.
 [[nodiscard]] std::vector<float> e2m1Values();
 [[nodiscard]] std::vector<float> e4m3Values();
 

@@ -7,7 +7,7 @@
 namespace qs {
 
 // Learned step size quantization (LSQ, arXiv 1902.08153; LSQ+, 2004.09576) of one unit of weights that share a step:
-// algorithms.md section 7. Symmetric, or asymmetric with an integer zero point that is learned straight through.
+// LSQ (arXiv 1902.08153). Symmetric, or asymmetric with an integer zero point that is learned straight through.
 
 /// What a unit's forward pass rounds with.
 struct LsqUnit {

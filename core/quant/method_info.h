@@ -78,7 +78,7 @@ struct MethodInfo {
   bool quantizesActivations = false;  ///< W8A8
   bool readsRows = false;             ///< takes weights that are widened as they are read, not a matrix
   bool trainsModel = false;           ///< trained in a model's context: `quantize` gives the training's start alone
-  int colorSlot = 1;                  ///< fixed colour of the method in every chart (ux.md section 6)
+  int colorSlot = 1;                  ///< fixed colour of the method in every chart (ui/support/palette)
   bool roundsOnly = false;            ///< rounds each (scaled) weight to nearest: an encoder may round the original too
   std::vector<ParamSpec> parameters;
   SchemeFunction scheme = integerScheme;

@@ -9,7 +9,7 @@
 
 namespace qs {
 
-/// ‖X Wᵀ − X̂ Ŵᵀ‖²_F / ‖X Wᵀ‖²_F of one layer (algorithms.md, notation): X̂ = X for weight-only methods, the inputs
+/// ‖X Wᵀ − X̂ Ŵᵀ‖²_F / ‖X Wᵀ‖²_F of one layer: X̂ = X for weight-only methods, the inputs
 /// quantized as the tensor's ActivationScheme says for W8A8.
 struct OutputError {
   double relative = 0;            ///< over the rows that calibrated

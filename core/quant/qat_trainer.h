@@ -11,7 +11,7 @@
 
 namespace qs {
 
-/// Trains one layer's rounding (algorithms.md section 7): latent weights and steps descend ‖X(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖², in
+/// Trains one layer's rounding (LSQ, arXiv 1902.08153): latent weights and steps descend ‖X(W − Ŵ)ᵀ‖² / ‖X·Wᵀ‖², in
 /// full batch through XᵀX, by Adam with cosine decay. F32 matrices, F64 sums; the result doesn't depend on the thread
 /// count. Memory: in² floats and about 18 bytes a weight.
 class QatTrainer {

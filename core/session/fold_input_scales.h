@@ -12,7 +12,7 @@
 
 namespace qs {
 
-// Folding SmoothQuant's and AWQ's input scales into the operation before (algorithms.md sections 4 and 6): what a layer
+// Folding SmoothQuant's and AWQ's input scales into the operation before (arXiv 2211.10438, 2306.00978): what a layer
 // multiplies is W·diag(s), so what it reads has to be divided by s. Exporters and the model runner use the same folds.
 
 /// How one tensor changes.

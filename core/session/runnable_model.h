@@ -35,7 +35,7 @@ enum class BuiltInText { Calibration, Evaluation, Training };
 /// isn't UTF-8, and Cancelled.
 [[nodiscard]] NamedText readText(const std::filesystem::path& path, const RunContext& context = {});
 
-/// The text cut into windows for this model (cli.md, "Protocol").
+/// The text cut into windows for this model, as cutWindows() does.
 [[nodiscard]] TokenWindows windowsOf(const RunnableModel& model, const NamedText& text, const WindowChoice& choice,
                                      const RunContext& context);
 

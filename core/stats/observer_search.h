@@ -25,7 +25,8 @@ struct EntropyThreshold {
   double divergence = 0;
 };
 [[nodiscard]] EntropyThreshold searchEntropy(const Histogram& histogram, const RunContext& context);
-/// KL(P‖Q) of clipping after `bins` bins (NVIDIA's calibrator; algorithms.md section 3). `counts` has bin 0 replaced.
+/// KL(P‖Q) of clipping after `bins` bins (NVIDIA's pytorch-quantization; arXiv 2004.09602). `counts` has bin 0
+/// replaced.
 [[nodiscard]] double clippedDivergence(std::span<const double> counts, std::size_t bins);
 
 }  // namespace qs

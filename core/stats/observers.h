@@ -10,7 +10,7 @@
 
 namespace qs {
 
-/// Ways to find the range of a layer's inputs for static 8-bit quantization (algorithms.md section 3).
+/// Ways to find the range of a layer's inputs for static 8-bit quantization (PyTorch's observers; arXiv 2004.09602).
 enum class ObserverKind : std::uint8_t {
   MinMax,
   MovingAverage,

@@ -5,8 +5,8 @@
 
 namespace qs {
 
-// Scalar conversions of the small floating-point formats (round to nearest even; formats.md section 1). The bulk
-// conversions are in core/kernels/convert.
+// Scalar conversions of the small floating-point formats (round to nearest even; IEEE 754, OCP's 8-bit formats). The
+// bulk conversions are in core/kernels/convert.
 
 [[nodiscard]] float halfToFloat(std::uint16_t bits);
 /// Overflow gives infinity; subnormals are rounded exactly; NaN stays NaN.

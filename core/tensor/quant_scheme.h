@@ -12,7 +12,7 @@ enum class NumberFormat : std::uint8_t {
   Codebook,  ///< codebook[code] · scale: NF4, MXFP4 (E2M1), FP8 (E4M3)
 };
 
-/// Ranges of symmetric integer codes (algorithms.md section 1).
+/// Ranges of symmetric integer codes.
 enum class SymmetricRange : std::uint8_t {
   Restricted,  ///< scale = max|w| / (2^(b−1) − 1)
   Full,        ///< scale = 2·max|w| / (2^b − 1)

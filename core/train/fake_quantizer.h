@@ -17,7 +17,7 @@ struct TrainedParts {
   bool operator==(const TrainedParts&) const = default;
 };
 
-/// One linear's weights behind their quantization (LSQ, algorithms.md section 7): latent weights with a learned step
+/// One linear's weights behind their quantization (LSQ, arXiv 1902.08153): latent weights with a learned step
 /// and zero point a unit, reached by the straight-through estimator. Starts from a quantized tensor and gives exactly
 /// that back until something was updated. Deterministic for any thread count. About 14 bytes a weight.
 class FakeQuantizer {

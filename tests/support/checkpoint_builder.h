@@ -46,9 +46,9 @@ class CheckpointBuilder {
   std::string m_data;
 };
 
-/// The components of GPTQ, version 1 (formats.md section 3): fields run down the inputs, zero points less one.
+/// The components of GPTQ, version 1: fields run down the inputs, zero points less one.
 void addGptqLayer(CheckpointBuilder& builder, const std::string& layer, const FourBitLayer& values);
-/// The components of AWQ GEMM (formats.md section 4): fields along the outputs, interleaved.
+/// The components of AWQ GEMM: fields along the outputs, interleaved.
 void addAwqLayer(CheckpointBuilder& builder, const std::string& layer, const FourBitLayer& values);
 
 }  // namespace qs::test

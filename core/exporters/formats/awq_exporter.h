@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// `--format awq`: AWQ GEMM (formats.md section 4), whatever method made the codes.
+/// `--format awq`: AWQ GEMM, whatever method made the codes.
 [[nodiscard]] ExporterInfo awqExporter();
 
 }  // namespace qs

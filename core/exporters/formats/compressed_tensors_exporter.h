@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// `--format compressed-tensors` (formats.md section 5): pack-quantized weights, int-quantized for W8A8 methods,
+/// `--format compressed-tensors`: pack-quantized weights, int-quantized for W8A8 methods,
 /// float-quantized for FP8.
 [[nodiscard]] ExporterInfo compressedTensorsExporter();
 

@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// `--format gguf` (formats.md section 8): one file with tokenizer and metadata. The option "gguf_type" names the type
+/// `--format gguf`: one file with tokenizer and metadata. The option "gguf_type" names the type
 /// of the quantized layers (gguf_type_choice.h); without it, it is the one that holds the run's codes exactly. Where
 /// the type holds them, they are written as they are; a float type rounds the run's weights; any other type's own
 /// encoder rounds anew: the original weights for methods that merely round (RTN, AWQ, SmoothQuant), what the run made

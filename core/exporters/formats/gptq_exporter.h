@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// `--format gptq` (formats.md section 3). The option "gptq_version" is "v1", "v2", or "auto": v1 unless a zero point
+/// `--format gptq`. The option "gptq_version" is "v1", "v2", or "auto": v1 unless a zero point
 /// is 0, which only v2 holds.
 [[nodiscard]] ExporterInfo gptqExporter();
 

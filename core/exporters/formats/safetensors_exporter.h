@@ -4,7 +4,7 @@
 
 namespace qs {
 
-/// `--format safetensors`: codes, scales and zero points of each layer as plain tensors (cli.md), the rest as it is.
+/// `--format safetensors`: codes, scales and zero points of each layer as plain tensors, the rest as it is.
 [[nodiscard]] ExporterInfo safetensorsExporter();
 
 }  // namespace qs

@@ -11,7 +11,7 @@ namespace qs {
 /// or says what of the model GGUF export doesn't write (rope scalings but linear and llama3).
 [[nodiscard]] std::string ggufArchitecture(const Checkpoint& model);
 
-/// The metadata of an exported model (formats.md section 8): architecture, sizes, tokenizer; of a model that comes from
+/// The metadata of an exported model (GGUF's specification): architecture, sizes, tokenizer; of a model that comes from
 /// a GGUF file its own. `fileType` is general.file_type. Throws Error (Failed) where the tokenizer has no GGUF form.
 [[nodiscard]] GgufPairs ggufModelMetadata(const Checkpoint& model, std::uint32_t fileType, bool isQuantized);
 

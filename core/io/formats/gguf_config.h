@@ -6,7 +6,7 @@
 
 namespace qs {
 
-/// A config.json made from the metadata of a GGUF file of a known architecture (formats.md sections 8 and 12); empty
+/// A config.json made from the metadata of a GGUF file of a known architecture; empty
 /// for others. Throws Error (Input) naming the key where a count is missing or negative.
 [[nodiscard]] std::string configFromGguf(const GgufFile& gguf);
 

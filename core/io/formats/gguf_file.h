@@ -33,7 +33,7 @@ struct GgufFile {
 /// The number of a type in GGUF files; nothing for types that GGUF does not have.
 [[nodiscard]] std::optional<std::uint32_t> ggmlId(DType type);
 
-/// Maps a file and reads its header by every rule of formats.md section 8. Throws Error (Input) naming file, tensor or
+/// Maps a file and reads its header by every rule of GGUF's specification. Throws Error (Input) naming file, tensor or
 /// key, field, expected and got.
 [[nodiscard]] GgufFile readGgufFile(const std::filesystem::path& path);
 

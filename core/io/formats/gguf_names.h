@@ -6,7 +6,7 @@
 
 namespace qs {
 
-/// What has to be done to a GGUF tensor to see it as its Hugging Face original (formats.md section 8, "Names").
+/// What has to be done to a GGUF tensor to see it as its Hugging Face original (llama.cpp's convert_hf_to_gguf).
 enum class GgufTransform : std::uint8_t {
   None,
   UnpermuteQuery,  ///< llama: interleaved rotary pairs back to halves, heads of q

@@ -9,7 +9,7 @@
 
 namespace qs {
 
-/// Writes one GGUF file of version 3 (formats.md section 8) of tensors that are known beforehand, in their order,
+/// Writes one GGUF file of version 3 of tensors that are known beforehand, in their order,
 /// streaming: shapes as PyTorch has them, every tensor padded to 32 bytes. The file appears under its name with
 /// commit() only.
 class GgufWriter {

@@ -21,7 +21,7 @@ struct NpyHeader {
   bool isBfloat16 = false;       ///< written as 2-byte void, which has no other use for weights
 };
 
-/// Parses and checks a header of version 1.0, 2.0 or 3.0 (formats.md section 9). `head` is the file's beginning: its
+/// Parses and checks a header of version 1.0, 2.0 or 3.0 (numpy.lib.format). `head` is the file's beginning: its
 /// first kLongestNpyHeader bytes, or all of it. Throws Error (Input) naming `subject` and the field: for Python objects
 /// (which would be a pickle), structured types, texts, shapes that overflow.
 [[nodiscard]] NpyHeader parseNpyHeader(std::span<const std::byte> head, const std::string& subject);

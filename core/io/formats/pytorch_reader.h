@@ -8,7 +8,7 @@
 
 namespace qs {
 
-/// The tensors of a PyTorch archive (torch.save since version 1.6; formats.md section 10): views of mapped storages.
+/// The tensors of a PyTorch archive (torch.save since version 1.6): views of mapped storages.
 /// Its pickle is read by a machine that knows a fixed list of names and executes nothing. Throws Error (Input) naming
 /// file, tensor and field; for the older format with advice to convert it.
 [[nodiscard]] WeightsFile readPytorchFile(const std::filesystem::path& path);

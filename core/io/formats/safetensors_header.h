@@ -25,7 +25,7 @@ struct SafetensorsHeader {
 };
 
 /// Parses and checks the JSON header of a file whose data section has `dataBytes` bytes, with every rule of the
-/// reference reader, and refuses duplicate keys (formats.md section 2). Throws Error (Input) naming `file`, tensor and
+/// reference reader, and refuses duplicate keys. Throws Error (Input) naming `file`, tensor and
 /// field.
 [[nodiscard]] SafetensorsHeader parseSafetensorsHeader(std::string_view json, std::uint64_t dataBytes,
                                                        const std::string& file);

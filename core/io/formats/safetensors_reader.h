@@ -8,7 +8,7 @@
 
 namespace qs {
 
-/// Maps a safetensors file and reads its header (formats.md section 2); tensors in data order. Throws Error (Input).
+/// Maps a safetensors file and reads its header; tensors in data order. Throws Error (Input).
 [[nodiscard]] WeightsFile readSafetensorsFile(const std::filesystem::path& path);
 
 [[nodiscard]] bool acceptsSafetensors(const std::filesystem::path& path);

@@ -27,7 +27,7 @@ struct PlannedTensor {
 /// overflows or is no whole number of bytes.
 [[nodiscard]] std::uint64_t plannedBytes(const PlannedTensor& tensor);
 
-/// Writes one safetensors file (formats.md section 2) of tensors that are known beforehand, in any order, streaming:
+/// Writes one safetensors file of tensors that are known beforehand, in any order, streaming:
 /// widest dtype first, then by name; header padded with spaces, so that large tensors stand on whole blocks of the disk
 /// where their sizes allow it; `format: pt` always in the metadata. Contents that are known beforehand are there at
 /// once, and may be appended like any other. The file appears under its name with commit() or appear().

@@ -7,9 +7,8 @@
 
 namespace qs {
 
-/// qweight, qzeros (both packed along the outputs, nibbles interleaved) and scales (F16) of an AWQ GEMM layer
-/// (formats.md section 4). 4 bits, cols a multiple of the group, rows of 8. Throws Error (Failed) naming the layer
-/// otherwise.
+/// qweight, qzeros (both packed along the outputs, nibbles interleaved) and scales (F16) of an AWQ GEMM layer:
+/// 4 bits, cols a multiple of the group, rows of 8. Throws Error (Failed) naming the layer otherwise.
 [[nodiscard]] PackedTensors packAwq(const QuantizedTensor& tensor, const std::string& layer);
 
 /// The layer that the components hold. Throws Error (Input) naming layer and component.

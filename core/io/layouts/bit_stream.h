@@ -6,7 +6,7 @@
 
 namespace qs {
 
-/// 32-bit words that a little-endian stream of `count` fields of `bits` bits takes (formats.md, "LE bit stream").
+/// 32-bit words that a little-endian stream of `count` fields of `bits` bits takes.
 [[nodiscard]] constexpr std::size_t wordsOfFields(std::size_t count, int bits) {
   return (count * static_cast<std::size_t>(bits) + 31) / 32;
 }

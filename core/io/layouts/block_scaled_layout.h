@@ -9,7 +9,7 @@
 
 namespace qs {
 
-/// Floating-point codes of 4 or 8 bits with scales for blocks (formats.md sections 1 and 5).
+/// Floating-point codes of 4 or 8 bits with scales for blocks (OCP MX, NVFP4).
 enum class BlockScaledForm : std::uint8_t {
   Nvfp4,  ///< E2M1, an F8_E4M3 scale for 16 inputs, divided by one F32 for the matrix
   Mxfp4,  ///< E2M1, an E8M0 scale for 32 inputs

@@ -8,7 +8,7 @@
 
 namespace qs {
 
-/// Storage forms of compressed-tensors (formats.md section 5).
+/// Storage forms of compressed-tensors.
 enum class CompressedForm : std::uint8_t {
   Packed,  ///< pack-quantized: dense words along the inputs
   Int,     ///< int-quantized: I8 [out, in]

@@ -11,7 +11,7 @@ namespace qs {
 /// How GPTQ checkpoints store zero points: v1 minus one, v2 as they are.
 enum class GptqVersion { V1, V2 };
 
-/// qweight, qzeros, scales (F16) and g_idx of a layer (formats.md section 3). 2, 3, 4 or 8 bits; rows and cols are
+/// qweight, qzeros, scales (F16) and g_idx of a layer (as AutoGPTQ stores them). 2, 3, 4 or 8 bits; rows and cols are
 /// multiples of 32; v1 needs every zero point at least 1. Throws Error (Failed) naming the layer otherwise.
 [[nodiscard]] PackedTensors packGptq(const QuantizedTensor& tensor, GptqVersion version, const std::string& layer);
 

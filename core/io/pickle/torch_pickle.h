@@ -29,7 +29,7 @@ struct TorchTensor {
   std::vector<std::uint64_t> strides;
 };
 
-/// The names that PyTorch's pickles of tensors need (formats.md section 10), and no others: OrderedDict, the functions
+/// The names that PyTorch's pickles of tensors need, and no others: OrderedDict, the functions
 /// that rebuild tensors and parameters, storage classes, torch.Size, and the element types without a storage class.
 class TorchPickle final : public PickleHost {
  public:

@@ -20,7 +20,7 @@ struct ReferenceComparison {
   double top1Agreement = 0;   ///< share of positions where both put the same token first
 };
 
-/// Perplexity by the protocol of cli.md.
+/// Perplexity over consecutive windows without overlap, as cutWindows() makes them.
 struct Evaluation {
   double perplexity = 0;
   double perplexityStderr = 0;  ///< perplexity · standard deviation of the windows' mean losses / √windows; 0 for one

@@ -28,7 +28,7 @@ struct WindowChoice {
   std::size_t maxWindows = 0;  ///< default: all up to 65,536 tokens
 };
 
-/// Cuts token ids by the protocol of cli.md: consecutive windows of W tokens, a shorter last one dropped, BOS in front
+/// Cuts token ids for perplexity: consecutive windows of W tokens, a shorter last one dropped, BOS in front
 /// of each and beside the W tokens where `bosId` is given. Throws Error (Request) when W doesn't fit the context,
 /// (Input) when the text is shorter than one window or an id has no row in the embedding. `textName` names the text.
 [[nodiscard]] TokenWindows cutWindows(std::span<const int> ids, const ArchitectureSpec& spec, std::optional<int> bosId,

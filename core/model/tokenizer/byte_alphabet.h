@@ -6,7 +6,7 @@
 
 namespace qs {
 
-/// The printable characters that stand for the 256 bytes in byte-level BPE (formats.md section 11), as UTF-8.
+/// The printable characters that stand for the 256 bytes in byte-level BPE (GPT-2's encoder.py), as UTF-8.
 [[nodiscard]] const std::string& byteCharacter(unsigned char byte);
 /// Every byte of `bytes` as its character.
 [[nodiscard]] std::string toByteAlphabet(std::string_view bytes);

@@ -10,7 +10,7 @@
 
 namespace qs {
 
-/// A GGUF's tokenizer as its metadata gives it (formats.md section 8).
+/// A GGUF's tokenizer as its metadata gives it (keys tokenizer.ggml.*).
 struct GgufVocabulary {
   std::string model;                ///< tokenizer.ggml.model: "llama" or "gpt2"
   std::string pre;                  ///< tokenizer.ggml.pre

@@ -6,7 +6,7 @@
 
 namespace qs {
 
-/// A piece of a SentencePiece model, with GGUF's number for its kind (formats.md section 8).
+/// A piece of a SentencePiece model, with GGUF's number for its kind (tokenizer.ggml.token_type).
 struct SentencePiecePiece {
   std::string text;
   float score = 0;

@@ -15,8 +15,8 @@ struct TokenizerConfig {
 };
 [[nodiscard]] TokenizerConfig parseTokenizerConfig(std::string_view json, const std::string& subject);
 
-/// A tokenizer.json of type BPE (formats.md section 11). Throws Error (Input) for other types, malformed files, and
-/// normalizers or pre-tokenizers that aren't supported.
+/// A tokenizer.json of type BPE, as Hugging Face's tokenizers write it. Throws Error (Input) for other types, malformed
+/// files, and normalizers or pre-tokenizers that aren't supported.
 [[nodiscard]] TokenizerPtr parseTokenizerJson(std::string_view json, const TokenizerConfig& config,
                                               const std::string& subject);
 

@@ -37,7 +37,7 @@ std::vector<float> weightMaxima(std::span<const LayerTask> tasks) {
   return maxima;
 }
 
-// algorithms.md section 4. A dead input keeps the scale 1.
+// SmoothQuant (arXiv 2211.10438). A dead input keeps the scale 1.
 std::vector<float> smoothingScale(std::span<const float> inputs, std::span<const float> weights, double alpha) {
   std::vector<float> scale(inputs.size(), 1.0F);
   for (std::size_t c = 0; c < inputs.size(); ++c) {

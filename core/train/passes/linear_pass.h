@@ -26,7 +26,7 @@ void linearBackward(const TrainedLinear<T>& linear, const TensorMap<T>& tensors,
                     Block<const T> outGradient, BasicMatrixView<T> inGradient, bool first, TensorMap<T>& gradients,
                     const RunContext& context);
 
-/// What is left of inputs [rows, in] after 8-bit symmetric quantization with one scale a row (algorithms.md section 2).
+/// What is left of inputs [rows, in] after 8-bit symmetric quantization with one scale a row (arXiv 2208.07339).
 template <typename T>
 [[nodiscard]] RealMatrix<T> quantizedRows(BasicMatrixView<const T> in, const RunContext& context);
 

@@ -53,7 +53,7 @@ class StoredLayer {
 
 unsigned nibble(std::uint32_t word, std::size_t i) { return word >> (4 * i) & 15U; }
 
-// formats.md section 4: fields along the outputs, interleaved; true zero points.
+// AWQ GEMM: fields along the outputs, interleaved; true zero points.
 void decodeAwq(const StoredLayer& layer, MatrixSpan out) {
   static constexpr std::array<std::size_t, 8> kNibbleOfColumn{0, 4, 1, 5, 2, 6, 3, 7};
   const auto codes = layer.values<std::uint32_t>("qweight");

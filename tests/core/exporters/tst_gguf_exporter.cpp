@@ -165,7 +165,7 @@ class TestGgufExporter : public QObject {
     QTest::newRow("8 bits per channel: the scale is repeated") << 8 << -1 << static_cast<int>(DType::Q8_0);
   }
 
-  // Decoded by hand after formats.md, against the run's codes and scales.
+  // Decoded by hand after the formats' specifications, against the run's codes and scales.
   void schemesAreWrittenAsTheyAre() {
     QFETCH(int, bits);
     QFETCH(int, groupSize);

@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-// Words, scales and values are written out after formats.md, without the layouts' code.
+// Words, scales and values are written out after the formats' definitions, without the layouts' code.
 
 template <typename T>
 PackedTensor part(std::string suffix, DType dtype, Shape shape, const std::vector<T>& values) {

@@ -152,7 +152,7 @@ class TestImporters : public QObject {
     requireLayer(*folder.open(), tensor);
   }
 
-  // Written out after formats.md section 6: high nibble first, blocks over the flattened matrix, also across rows.
+  // Written out after bitsandbytes' definition: high nibble first, blocks over the flattened matrix, also across rows.
   void bitsandbytesNf4() {
     constexpr std::size_t kRows = 6;
     constexpr std::size_t kCols = 50;

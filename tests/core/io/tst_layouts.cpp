@@ -45,7 +45,7 @@ void addSchemes() {
 class TestLayouts : public QObject {
   Q_OBJECT
  private Q_SLOTS:
-  // formats.md section 3: value 10 of each 32 straddles words 0 and 1, value 21 words 1 and 2.
+  // GPTQ with 3 bits: value 10 of each 32 straddles words 0 and 1, value 21 words 1 and 2.
   void threeBitFieldsStraddleWords() {
     std::vector<std::uint8_t> fields(32, 0);
     fields[10] = 0b101;

@@ -11,7 +11,7 @@ using namespace qs;
 
 namespace {
 
-// One block as the specification numbers its bytes (formats.md section 8). The formulas below are the specification's,
+// One block as GGUF's specification numbers its bytes. The formulas below are the specification's,
 // element by element, and share nothing with the decoder.
 class Block {
  public:

@@ -162,7 +162,7 @@ class TestBlocks : public QObject {
     QVERIFY2(error > bound / 10, "suspiciously exact");
   }
 
-  // The recipes of formats.md ("Reference encoders"), written out once more without the encoder's helpers.
+  // The recipes of ggml's reference encoders, written out once more without the encoder's helpers.
   void q8AndQ4FollowTheReferenceRecipe() {
     const std::vector<float> values = gaussian(32 * 100, 11);
     const std::vector<std::uint8_t> q8 = encode(DType::Q8_0, values);

@@ -30,7 +30,6 @@ namespace {
 
 // At 4 bits in groups every published method stays well below; RTN, the plainest, is at 0.05 to 0.1 on these layers.
 constexpr double kLargestOutputError = 0.15;
-constexpr std::chrono::milliseconds kCancelLimit{200};
 
 const qs::test::Golden& golden() {
   static const qs::test::Golden data(qs::test::dataFolder() / "golden");
@@ -366,35 +365,52 @@ class TestAllMethods : public QObject {
     if (time > std::chrono::seconds(1)) QVERIFY2(seen.size() >= kValues, qPrintable(QString::number(seen.size())));
   }
 
-  void aStopTakesEffectWithin200Milliseconds_data() { rowPerMethod(); }
-  void aStopTakesEffectWithin200Milliseconds() {
+  void aStopBeforehandLeavesNothingToDo_data() { rowPerMethod(); }
+  void aStopBeforehandLeavesNothingToDo() {
+    QFETCH(QString, id);
+    const Matrix weights = qs::test::randomMatrix(64, 256, 5);
+    const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(48, 256, 6));
+    const qs::LayerTask task{.name = "layer", .weights = weights.view(), .activations = &stats};
+    std::stop_source source;
+    source.request_stop();
+    const qs::RunContext context{.stop = source.get_token(), .threads = 2};
+    const MethodInfo& method = methodOf(id);
+    QVERIFY_EXCEPTION_THROWN(
+        static_cast<void>(method.quantize({&task, 1}, qs::resolveSettings(method, {}), {}, context)), qs::Cancelled);
+  }
+
+  // How long a stop takes is measured by benchmarks/method_limits; here, how much is still done after it.
+  void aStopMidwayEndsTheWork_data() { rowPerMethod(); }
+  void aStopMidwayEndsTheWork() {
     QFETCH(QString, id);
     const MethodInfo& method = methodOf(id);
     static const Matrix weights = qs::test::randomMatrix(1024, 1536, 5);
     static const qs::ActivationStats stats = qs::test::statsOf(qs::test::randomMatrix(48, 1536, 6));
-    const Settings settings = qs::resolveSettings(method, {});
     const qs::LayerTask task{.name = "layer", .weights = weights.view(), .activations = &stats};
-    // The best of some tries: a busy machine may delay a thread by itself.
-    auto best = std::chrono::steady_clock::duration::max();
-    for (int attempt = 0; attempt < 4 && best > kCancelLimit; ++attempt) {
-      std::stop_source source;
-      std::chrono::steady_clock::time_point asked;
-      std::jthread stopper([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(15 + 25 * attempt));
-        asked = std::chrono::steady_clock::now();
-        source.request_stop();
+    qs::Progress progress;
+    progress.beginStage("Quantizing", "layers", 1);
+    std::stop_source source;
+    double doneAtStop = 1;
+    std::jthread stopper([&](const std::stop_token& ended) {
+      while (!ended.stop_requested() && progress.snapshot().done <= 0.0) std::this_thread::yield();
+      source.request_stop();
+      doneAtStop = progress.snapshot().done;
+    });
+    const qs::RunContext context{.stop = source.get_token(), .progress = &progress, .threads = 2};
+    bool isCancelled = false;
+    try {
+      qs::inWorkerArena(context, [&] {
+        static_cast<void>(method.quantize({&task, 1}, qs::resolveSettings(method, {}), {}, context));
       });
-      const qs::RunContext context{.stop = source.get_token(), .threads = 2};
-      try {
-        qs::inWorkerArena(context, [&] { static_cast<void>(method.quantize({&task, 1}, settings, {}, context)); });
-      } catch (const qs::Cancelled&) {
-      }
-      const auto ended = std::chrono::steady_clock::now();
-      stopper.join();
-      best = std::min(best, ended - asked);  // negative where the work was done before
+    } catch (const qs::Cancelled&) {
+      isCancelled = true;
     }
-    QVERIFY2(best <= kCancelLimit,
-             qPrintable(QString("%1 ms").arg(std::chrono::duration_cast<std::chrono::milliseconds>(best).count())));
+    stopper.request_stop();
+    stopper.join();
+    constexpr double kMost = 0.25;  // of the layer, between the stop and the end
+    const double after = progress.snapshot().done - doneAtStop;
+    QVERIFY2(after <= kMost, qPrintable(QString::number(after)));
+    QVERIFY2(isCancelled || doneAtStop > 1.0 - kMost, qPrintable(QString::number(doneAtStop)));
   }
 
   void tooFewCalibrationTokensAreTold_data() {
