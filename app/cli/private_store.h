@@ -21,12 +21,9 @@ class PrivateStore {
   [[nodiscard]] RunStore& store() { return *m_store; }
 
  private:
-  [[nodiscard]] bool lock();
-
   std::filesystem::path m_root;
   std::optional<RunStore> m_store;
   std::filesystem::path m_ownFolder;  // removed at the end; empty = none
-  int m_lock = -1;
 };
 
 }  // namespace qs::cli

@@ -1,6 +1,10 @@
 #include "core/session/run_store.h"
 
+#include <sys/file.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <fstream>
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".layer";
 constexpr std::string_view kStoppedPrefix = "stopped-";
+constexpr const char* kLockFile = ".lock";
 constexpr const char* kVectorsFile = "trained.vectors";
 constexpr std::size_t kHashDigits = 16;
 constexpr std::size_t kLongestName = 180;  // file systems take 255 bytes; aside names add to it
@@ -78,6 +83,26 @@ std::vector<StoredRun> storedRuns(const fs::path& root) {
   return runs;
 }
 
+// Made where it is missing; a file system without locks goes without.
+std::shared_ptr<const FileDescriptor> openLock(const fs::path& folder) {
+  const fs::path file = folder / kLockFile;
+  std::ofstream(file, std::ios::app);
+  auto lock = std::make_shared<const FileDescriptor>(file, O_RDONLY);
+  if (lock->fd() >= 0) flock(lock->fd(), LOCK_SH | LOCK_NB);  // fails where another process has claimed it
+  return lock;
+}
+
+// Whether anybody has the folder's run, or one that lies within it, open.
+bool isInUse(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& file : fs::recursive_directory_iterator(folder, ignored)) {
+    if (file.path().filename() != kLockFile) continue;
+    const FileDescriptor lock(file.path(), O_RDONLY);
+    if (lock.fd() >= 0 && flock(lock.fd(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RunStore::RunStore(const fs::path& root, const Checkpoint& model, const QuantRequest& request)
@@ -86,6 +111,11 @@ RunStore::RunStore(const fs::path& root, const Checkpoint& model, const QuantReq
   fs::create_directories(m_folder, failed);
   if (failed) throw failedError(m_folder.string(), "the folder for runs can't be made: " + failed.message());
   fs::last_write_time(m_folder, fs::file_time_type::clock::now(), failed);
+  m_lock = openLock(m_folder);
+}
+
+bool RunStore::claim() {
+  return m_lock->fd() < 0 || flock(m_lock->fd(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 fs::path RunStore::fileOf(std::string_view layer) const {
@@ -156,13 +186,13 @@ void RunStore::clear() {
   }
 }
 
-void RunStore::trim(const fs::path& root, std::uint64_t maximumBytes, const fs::path& keep) {
+void RunStore::trim(const fs::path& root, std::uint64_t mostBytes) {
   const std::vector<StoredRun> runs = storedRuns(root);
   std::uint64_t total = 0;
   for (const StoredRun& run : runs) total += run.bytes;
   for (const StoredRun& run : runs) {
-    if (total <= maximumBytes) return;
-    if (run.folder == keep) continue;
+    if (total <= mostBytes) return;
+    if (isInUse(run.folder)) continue;
     std::error_code ignored;
     fs::remove_all(run.folder, ignored);
     total -= run.bytes;

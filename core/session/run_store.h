@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/io/checkpoint.h"
+#include "core/io/file_descriptor.h"
 #include "core/session/quant_report.h"
 #include "core/session/quant_request.h"
 #include "core/tensor/quantized_tensor.h"
@@ -19,10 +21,13 @@ namespace qs {
 [[nodiscard]] std::string modelFingerprint(const Checkpoint& model);
 
 /// The finished layers of one run on disk: a folder keyed by model, request and calibration, one file a layer, each
-/// written aside and renamed. Makes a run resumable and an identical run instant, and is what export reads.
-/// Thread-safe.
+/// written aside and renamed. Makes a run resumable and an identical run instant, and is what export reads. As long as
+/// it lives (copies included), no process removes the folder by trim(). Thread-safe.
 class RunStore {
  public:
+  /// What all runs below a root may take.
+  static constexpr std::uint64_t kMostBytes = 20'000'000'000;
+
   /// Opens (or makes) the folder of this run below `root`. Throws Error (Failed) where it can't be written.
   RunStore(const std::filesystem::path& root, const Checkpoint& model, const QuantRequest& request);
 
@@ -49,14 +54,17 @@ class RunStore {
   /// Forgets every layer of this run, and what an unfinished training left.
   void clear();
 
-  /// Removes whole runs below `root`, least recently used first, until at most `maximumBytes` remain; `keep` is spared.
-  static void trim(const std::filesystem::path& root, std::uint64_t maximumBytes,
-                   const std::filesystem::path& keep = {});
+  /// Keeps every other user out, this process's own copies of it aside; false where another one has the store, too.
+  [[nodiscard]] bool claim();
+
+  /// Removes whole runs below `root` that nobody has open, least recently used first, until at most `mostBytes` remain.
+  static void trim(const std::filesystem::path& root, std::uint64_t mostBytes = kMostBytes);
 
  private:
   [[nodiscard]] std::filesystem::path fileOf(std::string_view layer) const;
 
   std::filesystem::path m_folder;
+  std::shared_ptr<const FileDescriptor> m_lock;  ///< shared, or exclusive once claimed
 };
 
 }  // namespace qs

@@ -8,8 +8,6 @@
 namespace qs {
 namespace {
 
-constexpr std::uint64_t kStoreBytes = 20'000'000'000;
-
 LayerSink postTo(const std::shared_ptr<Mailbox<LayerReportPtr>>& layers) {
   return [layers](LayerReportPtr report) { layers->post(std::move(report)); };
 }
@@ -42,7 +40,7 @@ void RunController::start(const CheckpointPtr& model, const QuantRequest& reques
               curves->post({QString::fromStdString(title), grown});
             }};
         auto report = std::make_shared<QuantReport>(runQuantization(*model, request, *store, context, observers));
-        RunStore::trim(root, kStoreBytes, store->folder());
+        RunStore::trim(root);
         return Result{std::move(report), std::move(store)};
       },
       [this, id, model, request](const JobOutcome<Result>& outcome) { take(id, model, request, outcome); });

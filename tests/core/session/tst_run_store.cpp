@@ -35,7 +35,8 @@ class TestRunStore : public QObject {
   void aDamagedLayerIsAbsent() {
     qs::RunStore store(root(), *m_model, {});
     store.save(report("a"), tensor());
-    for (const auto& file : fs::directory_iterator(store.folder())) fs::resize_file(file.path(), file.file_size() - 3);
+    const fs::path file = store.folder() / "a.layer";
+    fs::resize_file(file, fs::file_size(file) - 3);
     QVERIFY(!store.loadTensor("a").has_value());
     QVERIFY(!store.loadReport("a").has_value());
   }
@@ -74,19 +75,41 @@ class TestRunStore : public QObject {
     QCOMPARE(before, qs::modelFingerprint(*qs::openCheckpoint(m_folder->path() / "m.safetensors")));
   }
 
-  void trimsTheOldestFirst() {
+  void trimsTheOldestFirstAndNoneThatIsOpen() {
+    const qs::RunStore open(root(), *m_model, {});
     std::vector<fs::path> folders;
+    std::uint64_t each = 0;
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
       qs::RunStore store(root(), *m_model, {.seed = seed});
       store.save(report("a"), tensor());
       folders.push_back(store.folder());
       fs::last_write_time(store.folder(), fs::file_time_type::clock::now() - std::chrono::hours(10 - seed));
+      each = fs::file_size(store.folder() / "a.layer");
     }
-    const std::uint64_t each = fs::file_size(fs::directory_iterator(folders[0])->path());
-    qs::RunStore::trim(root(), 2 * each, folders[0]);
+    qs::RunStore::trim(root(), 2 * each);
     QVERIFY(fs::exists(folders[0]));
     QVERIFY(!fs::exists(folders[1]));
     QVERIFY(fs::exists(folders[2]));
+  }
+
+  void whatLiesWithinAnOpenRunStaysToo() {
+    std::optional<qs::RunStore> outer(std::in_place, root(), *m_model, qs::QuantRequest{});
+    const qs::RunStore start(outer->startFolder(), *m_model, {});
+    const fs::path folder = outer->folder();
+    outer.reset();
+    qs::RunStore::trim(root(), 0);
+    QVERIFY(fs::exists(folder));
+  }
+
+  void oneUserMayClaimIt() {
+    std::optional<qs::RunStore> first(std::in_place, root(), *m_model, qs::QuantRequest{});
+    QVERIFY(first->claim());
+    qs::RunStore second(root(), *m_model, {});
+    QVERIFY(!second.claim());
+    first.reset();
+    QVERIFY(second.claim());
+    const qs::RunStore copy = second;
+    QVERIFY(second.claim());
   }
 
   void aRootThatCantBeMadeIsAnError() {
