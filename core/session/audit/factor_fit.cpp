@@ -17,24 +17,34 @@ constexpr std::size_t kTiles = 64;  // bounds the memory of the partial sums
 struct Sums {
   std::vector<double> product;
   std::vector<double> square;
+  std::vector<double> approximated;  // squares of the approximation
 
-  explicit Sums(std::size_t count = 0) : product(count), square(count) {}
+  explicit Sums(std::size_t count = 0) : product(count), square(count), approximated(count) {}
   void add(std::size_t i, float reference, float approximation) {
     product[i] += static_cast<double>(reference) * static_cast<double>(approximation);
     square[i] += static_cast<double>(reference) * static_cast<double>(reference);
+    approximated[i] += static_cast<double>(approximation) * static_cast<double>(approximation);
   }
-  [[nodiscard]] std::vector<float> factors() const {
-    std::vector<float> factors(product.size(), 1.0F);
-    for (std::size_t i = 0; i < factors.size(); ++i)
-      if (square[i] > 0 && std::isfinite(product[i])) factors[i] = static_cast<float>(product[i] / square[i]);
-    return factors;
+  void add(std::size_t i, const Sums& other) {
+    product[i] += other.product[i];
+    square[i] += other.square[i];
+    approximated[i] += other.approximated[i];
+  }
+  [[nodiscard]] FittedFactors fitted() const {
+    FittedFactors fitted{std::vector<float>(product.size(), 1.0F), std::vector<float>(product.size(), 0.0F)};
+    for (std::size_t i = 0; i < product.size(); ++i) {
+      if (!(square[i] > 0) || !std::isfinite(product[i])) continue;
+      fitted.factors[i] = static_cast<float>(product[i] / square[i]);
+      const double explained = product[i] * product[i] / square[i];
+      fitted.noise[i] = static_cast<float>(std::sqrt(std::max(0.0, approximated[i] - explained) / explained));
+    }
+    return fitted;
   }
 };
 
 }  // namespace
 
-std::vector<float> fitColumnFactors(const TensorRows& reference, const TensorRows& approximation,
-                                    const RunContext& context) {
+FittedFactors fitColumns(const TensorRows& reference, const TensorRows& approximation, const RunContext& context) {
   const std::size_t tileRows = (reference.rows + kTiles - 1) / kTiles;
   std::vector<Sums> tiles(kTiles);
   parallelFor(context, kTiles, [&](std::size_t tile) {
@@ -50,11 +60,13 @@ std::vector<float> fitColumnFactors(const TensorRows& reference, const TensorRow
   });
   Sums total(reference.cols);
   for (const Sums& tile : tiles)
-    for (std::size_t col = 0; col < reference.cols; ++col) {
-      total.product[col] += tile.product[col];
-      total.square[col] += tile.square[col];
-    }
-  return total.factors();
+    for (std::size_t col = 0; col < reference.cols; ++col) total.add(col, tile);
+  return total.fitted();
+}
+
+std::vector<float> fitColumnFactors(const TensorRows& reference, const TensorRows& approximation,
+                                    const RunContext& context) {
+  return fitColumns(reference, approximation, context).factors;
 }
 
 std::vector<float> fitRowFactors(const TensorRows& reference, const TensorRows& approximation,
@@ -71,7 +83,7 @@ std::vector<float> fitRowFactors(const TensorRows& reference, const TensorRows& 
       for (std::size_t col = 0; col < reference.cols; ++col) total.add(row, expected[col], got[col]);
     }
   });
-  return total.factors();
+  return total.fitted().factors;
 }
 
 TensorRows dividedRows(const TensorRows& rows, std::vector<float> rowFactors, std::vector<float> columnFactors) {

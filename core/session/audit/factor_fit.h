@@ -8,6 +8,16 @@
 
 namespace qs {
 
+/// Factors f that make a reference times f fit an approximation best, and what is then left of the approximation, as a
+/// share of what was fitted: 0.1 where codes leave a tenth. 1 and 0 where the reference is zero.
+struct FittedFactors {
+  std::vector<float> factors;
+  std::vector<float> noise;
+};
+
+/// For each column its factor and noise.
+[[nodiscard]] FittedFactors fitColumns(const TensorRows& reference, const TensorRows& approximation,
+                                       const RunContext& context);
 /// For each column the factor f that makes `reference`·f fit `approximation` best; 1 where the reference is zero.
 [[nodiscard]] std::vector<float> fitColumnFactors(const TensorRows& reference, const TensorRows& approximation,
                                                   const RunContext& context);

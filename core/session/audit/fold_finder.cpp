@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/session/audit/factor_fit.h"
+#include "core/base/number_text.h"
 #include "core/session/layer_filter.h"
 
 namespace qs {
@@ -43,6 +43,12 @@ bool isNotable(std::span<const float> factors) {
     sum += log * log;
   }
   return sum > kNotableSpread * kNotableSpread * static_cast<double>(factors.size());
+}
+
+// Whether a column's factor may be `expected`: quantization changes a factor by less than what it leaves of a weight.
+bool isWithinNoise(const FittedFactors& fitted, std::size_t column, float expected) {
+  const float factor = positive(fitted.factors[column]);
+  return !(std::abs(factor / expected - 1.0F) > kSameNorm + fitted.noise[column]);
 }
 
 std::vector<float> inverted(std::vector<float> factors) {
@@ -100,13 +106,13 @@ FoundFold FoldFinder::fromNorm(const TensorPair& linear) const {
 }
 
 // The factors of a linear's columns, as its weights show them.
-std::vector<float> FoldFinder::columnFactors(const std::string& linear, const RunContext& context) const {
+FittedFactors FoldFinder::columnFactors(const std::string& linear, const RunContext& context) const {
   const TensorPair* pair = pairOf(linear + ".weight");
   if (pair == nullptr) return {};
   const OpenedPair opened = openPair(m_original, *pair, context);
-  std::vector<float> factors = fitColumnFactors(opened.original, opened.decoded, context);
+  FittedFactors fitted = fitColumns(opened.original, opened.decoded, context);
   release(*pair);
-  return factors;
+  return fitted;
 }
 
 // The factors of the rows that make a group's inputs, in the inputs' order.
@@ -145,7 +151,7 @@ void FoldFinder::findRows(const TensorPair& linear, const OpenedPair& opened, co
   const std::vector<float> rows = producedFactors(group, context);
   if (!isNotable(rows)) return;
   const std::string& reader = group.linears.front().name;
-  const std::vector<float> behind = columnFactors(reader, context);
+  const std::vector<float> behind = columnFactors(reader, context).factors;
   if (!undoEachOther(rows, behind)) return;
   fold.rows.assign(opened.original.rows, 1.0F);
   for (std::size_t i = 0; i < behind.size(); ++i)
@@ -168,15 +174,31 @@ FoundFold FoldFinder::ofNorm(const TensorPair& norm, const LayerGroup& group, co
   if (pair == nullptr || norm.original->info.elements != group.in) return {};
   const std::vector<float> divided = quotients(valuesOf(*pair->original), valuesOf(*pair->quantized), offset);
   if (divided.empty()) return {};
+  FoundFold fold{.rows = {},
+                 .columns = inverted(divided),
+                 .offset = offset,
+                 .note = "divided by the input scale of " + group.linears.front().name};
+  std::vector<bool> isExplained(divided.size(), false);
+  std::size_t left = divided.size();
   for (const LinearSpec& reader : group.linears) {
-    std::vector<float> factors = columnFactors(reader.name, context);
-    if (!undoEachOther(inverted(divided), factors)) continue;
-    return {.rows = {},
-            .columns = inverted(std::move(factors)),
-            .offset = offset,
-            .note = "divided by the input scale of " + reader.name};
+    const FittedFactors fitted = columnFactors(reader.name, context);
+    if (fitted.factors.size() != divided.size()) continue;
+    for (std::size_t i = 0; i < divided.size(); ++i) {
+      if (isExplained[i]) continue;
+      isExplained[i] = isWithinNoise(fitted, i, divided[i]);
+      fold.columns[i] = 1.0F / (isExplained[i] ? divided[i] : positive(fitted.factors[i]));
+      if (isExplained[i]) --left;
+    }
+    if (left == 0) break;
   }
-  return {};
+  if (2 * left >= divided.size()) return {};
+  const auto first = static_cast<std::size_t>(std::ranges::find(isExplained, false) - isExplained.begin());
+  if (left > 0)
+    fold.odd = std::to_string(left) + (left == 1 ? " element was" : " elements were") +
+               " divided by something else than the linears behind were multiplied with: element " +
+               std::to_string(first) + " by " + roundedText(static_cast<double>(divided[first]), 3) + ", and they by " +
+               roundedText(1.0 / static_cast<double>(fold.columns[first]), 3);
+  return fold;
 }
 
 FoundFold FoldFinder::ofVector(const TensorPair& vector, const RunContext& context) const {

@@ -8,6 +8,7 @@
 
 #include "core/model/architecture_spec.h"
 #include "core/model/layer_groups.h"
+#include "core/session/audit/factor_fit.h"
 #include "core/session/audit/opened_pair.h"
 
 namespace qs {
@@ -17,8 +18,9 @@ namespace qs {
 struct FoundFold {
   std::vector<float> rows;
   std::vector<float> columns;
-  float offset = 0;  ///< added before dividing and taken away behind: Gemma's norms
-  std::string note;  ///< "input scale of 0.3 to 4.1 undone: …input_layernorm has its inverse"
+  float offset = 0;      ///< added before dividing and taken away behind: Gemma's norms
+  std::string odd;  ///< of a norm: which elements were divided by something else than the linears undo; empty = none
+  std::string note;      ///< "input scale of 0.3 to 4.1 undone: …input_layernorm has its inverse"
 
   [[nodiscard]] bool isEmpty() const { return rows.empty() && columns.empty(); }
   [[nodiscard]] TensorRows undone(const TensorRows& rows_) const;
@@ -41,7 +43,7 @@ class FoldFinder {
 
  private:
   [[nodiscard]] const TensorPair* pairOf(const std::string& tensor) const;
-  [[nodiscard]] std::vector<float> columnFactors(const std::string& linear, const RunContext& context) const;
+  [[nodiscard]] FittedFactors columnFactors(const std::string& linear, const RunContext& context) const;
   [[nodiscard]] std::vector<float> producedFactors(const LayerGroup& group, const RunContext& context) const;
   void findColumns(const TensorPair& linear, const OpenedPair& opened, const RunContext& context,
                    FoundFold& fold) const;

@@ -146,13 +146,16 @@ void chooseFrame(const FoldFinder& folds, Case& at, const RunContext& context) {
     tryFold(folds.ofVector(at.pair, context));
     return;
   }
-  tryFold(folds.fromNorm(at.pair));
+  // Rows that the linear behind undoes can hide what the norm before does, so both are also tried at once.
+  FoundFold norm = folds.fromNorm(at.pair);
   FoundFold linears = folds.fromLinears(at.pair, at.opened, context);
-  if (linears.isEmpty()) return;
-  if (!at.fold.isEmpty()) {
-    linears.columns = at.fold.columns;
-    linears.note = at.fold.note + "; " + linears.note;
+  if (!norm.isEmpty() && !linears.isEmpty()) {
+    FoundFold both = linears;
+    both.columns = norm.columns;
+    both.note = norm.note + "; " + linears.note;
+    tryFold(std::move(both));
   }
+  tryFold(std::move(norm));
   tryFold(std::move(linears));
 }
 
@@ -246,6 +249,7 @@ void TensorAuditor::compare(const TensorPair& pair, const RunContext& context, T
   chooseFrame(m_folds, at, context);
   result.figures = {at.stats.sqnrDb(), at.stats.cosine(), at.stats.maxAbsError};
   result.note = at.fold.note;
+  if (!at.fold.odd.empty()) result.faults.push_back({FaultKind::Changed, at.fold.odd});
   if (!result.faults.empty() || at.stats.sqnrDb() >= kEqualDb) return;
   std::optional<AuditFault> fault = explain(at, m_headRows, context);
   if (!fault) fault = unexplained(at, result.bitsPerWeight);

@@ -10,6 +10,7 @@
 #include "core/session/audit/audit_checkpoint.h"
 #include "core/session/run_quantization.h"
 #include "tests/support/checkpoint_builder.h"
+#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using namespace qs;
@@ -51,6 +52,36 @@ std::shared_ptr<const Checkpoint> makeModel(const std::filesystem::path& folder)
                                {"max_position_embeddings", 64},
                                {"rms_norm_eps", 1e-5},
                                {"tie_word_embeddings", false}});
+}
+
+AuditReport auditOf(const Checkpoint& model, const std::filesystem::path& path) {
+  AuditReport audit;
+  inWorkerArena({}, [&] { audit = auditCheckpoint(model, *openCheckpoint(path), {}); });
+  return audit;
+}
+
+std::string faultsOf(const AuditReport& audit) {
+  std::string text;
+  for (const TensorAudit& tensor : audit.tensors)
+    for (const AuditFault& fault : tensor.faults)
+      text += tensor.name + ": " + std::string(faultId(fault.kind)) + ": " + fault.message + "\n";
+  return text;
+}
+
+// The demo model, whose outliers make strong input scales, exported with them folded.
+std::filesystem::path exportFolded(const Checkpoint& demo, const std::string& method, const Settings& settings,
+                                   const std::filesystem::path& folder) {
+  QuantRequest request{.method = method, .settings = settings, .scaleType = ScaleType::F16};
+  request.calibration = {.textFile = demoFolder() / "calibration.txt", .runModel = true};
+  request.calibration.window = 64;
+  request.calibration.windows = 16;
+  RunStore store(folder / "runs", demo, request);
+  QuantReport report;
+  inWorkerArena({}, [&] { report = runQuantization(demo, request, store, {}); });
+  const ExporterInfo& exporter = requireExporter("compressed-tensors");
+  const ExportOptions options{.path = folder / "out"};
+  inWorkerArena({}, [&] { exporter.write({demo, request, report, store}, options, {}); });
+  return options.path;
 }
 
 }  // namespace
@@ -107,18 +138,56 @@ class TestAuditExports : public QObject {
     RunStore store(folder.path() / "runs", *model, request);
     const QuantReport report = runQuantization(*model, request, store, {});
     exporter.write({*model, request, report, store}, options, {});
-    AuditReport audit;
-    inWorkerArena({}, [&] { audit = auditCheckpoint(*model, *openCheckpoint(options.path), {}); });
-    for (const TensorAudit& tensor : audit.tensors)
-      for (const AuditFault& fault : tensor.faults)
-        qWarning("%s: %s: %s", tensor.name.c_str(), faultId(fault.kind).data(), fault.message.c_str());
-    QCOMPARE(audit.faultCount(), std::size_t{0});
+    const AuditReport audit = auditOf(*model, options.path);
+    QVERIFY2(audit.faultCount() == 0, faultsOf(audit).c_str());
     for (const LayerReportPtr& layer : report.layers) {
       const auto found = std::ranges::find(audit.tensors, layer->name + ".weight", &TensorAudit::name);
       QVERIFY(found != audit.tensors.end());
       constexpr double kSameDb = 0.01;  // both figures come from the stored scales
       QVERIFY2(std::abs(found->figures->sqnrDb - layer->metrics.weightSqnrDb) < kSameDb, layer->name.c_str());
     }
+  }
+
+  void foldedScalesAreNoFaults_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<int>("bits");
+    QTest::newRow("SmoothQuant: up_proj between two folds") << "smoothquant" << 8;
+    QTest::newRow("AWQ per channel, 4 bits") << "awq" << 4;
+    QTest::newRow("AWQ per channel, 2 bits") << "awq" << 2;
+  }
+  void foldedScalesAreNoFaults() {
+    QFETCH(QString, method);
+    QFETCH(int, bits);
+    const TempFolder folder;
+    const auto demo = openCheckpoint(demoFolder());
+    Settings settings;
+    if (method == "awq") settings = Settings({{"bits", std::int64_t{bits}}, {"group_size", std::int64_t{-1}}});
+    if (method == "awq") settings.set("search", std::string("fast"));
+    const AuditReport audit = auditOf(*demo, exportFolded(*demo, method.toStdString(), settings, folder.path()));
+    QVERIFY2(audit.faultCount() == 0, faultsOf(audit).c_str());
+  }
+
+  void oneWrongElementOfAFoldedNormIsFound() {
+    const TempFolder folder;
+    const auto demo = openCheckpoint(demoFolder());
+    const std::filesystem::path path = exportFolded(*demo, "smoothquant", {}, folder.path());
+    const std::string norm = "model.layers.2.input_layernorm.weight";
+    const auto exported = openCheckpoint(path);
+    const auto* const source = exported->find(norm);
+    QVERIFY(source != nullptr && source->info.dtype == DType::F32);
+    std::vector<float> values(source->info.elements);
+    source->source->read(0, values);
+    const std::string before(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+    values[7] *= 1.5F;
+    const std::string after(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+    std::string file = readFile(path / "model.safetensors");
+    const std::size_t at = file.find(before);
+    QVERIFY(at != std::string::npos);
+    file.replace(at, before.size(), after);
+    folder.write("out/model.safetensors", file);
+    const AuditReport audit = auditOf(*demo, path);
+    const auto found = std::ranges::find(audit.tensors, norm, &TensorAudit::name);
+    QVERIFY2(found->faults.size() == 1 && found->faults[0].kind == FaultKind::Changed, faultsOf(audit).c_str());
   }
 };
 
