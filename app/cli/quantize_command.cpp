@@ -68,7 +68,7 @@ std::string idsOf(const Entries& entries) {
 }
 
 // The recipe first; what the command line says itself goes over it.
-QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& exporter) {
+QuantRequest requestOf(const QuantizeOptionsGiven& given) {
   QuantRequest request;
   request.method.clear();
   if (!given.request.recipe.empty()) applyRecipe(readRecipe(given.request.recipe), request);
@@ -83,7 +83,6 @@ QuantRequest requestOf(const QuantizeOptionsGiven& given, const ExporterInfo& ex
   for (const std::string& text : given.request.overrides)
     request.overrides.push_back(parseOverride(text, request.method));
   given.request.applyTo(request);
-  request.scaleType = exporter.scaleType;
   request.seed = given.common.seed;
   return request;
 }
@@ -253,8 +252,9 @@ void quantize(const QuantizeOptionsGiven& given, const Environment& environment)
     throw requestError("--best-so-far", "takes what an interrupted training had reached: give --resume too");
   const ExporterInfo& exporter = requireExporter(given.format);
   requireFormatOptions(given);
-  QuantRequest request = requestOf(given, exporter);
+  QuantRequest request = requestOf(given);
   const std::shared_ptr<const Checkpoint> model = openModel(given.model, environment.executableFolder);
+  request.scaleType = scaleTypeFor(exporter, *model);
   chooseTexts(given, *model, environment, request);
   validateRequest(request);
   for (const std::string& warning : model->contents().warnings) printNote("warning: " + warning);

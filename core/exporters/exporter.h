@@ -72,7 +72,8 @@ struct ExporterInfo {
   std::string loaders;  ///< who loads it
   std::string suffix;   ///< ".safetensors"; empty for a folder
   bool writesFolder = false;
-  ScaleType scaleType = ScaleType::F32;  ///< how a run should store scales for this format
+  /// The types of scales that it holds, its usual one first: a run keeps one of them for it (scaleTypeFor()).
+  std::vector<ScaleType> scaleTypes{ScaleType::F32};
   /// What the format can't hold, before any work: from the request and the model's shapes alone.
   std::function<std::vector<PreflightFinding>(const Checkpoint&, const QuantRequest&, const ExportOptions&)> preflight;
   /// Writes it, streaming, aside, reads it back and compares every tensor with what the run promised, and renames it.

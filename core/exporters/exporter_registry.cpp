@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/error.h"
@@ -11,6 +12,7 @@
 #include "core/exporters/formats/gguf_exporter.h"
 #include "core/exporters/formats/gptq_exporter.h"
 #include "core/exporters/formats/safetensors_exporter.h"
+#include "core/exporters/layer_preflight.h"
 #include "core/io/aside_name.h"
 #include "core/io/output_folder.h"
 
@@ -67,6 +69,11 @@ const ExporterInfo& requireExporter(std::string_view id) {
     known += (known.empty() ? "" : ", ") + exporter.id;
   }
   throw requestError("format", "'" + std::string(id) + "' is not known; there are " + known);
+}
+
+ScaleType scaleTypeFor(const ExporterInfo& exporter, const Checkpoint& model) {
+  const bool holdsBf16 = std::ranges::find(exporter.scaleTypes, ScaleType::BF16) != exporter.scaleTypes.end();
+  return holdsBf16 && hasBf16Weights(model) ? ScaleType::BF16 : exporter.scaleTypes.front();
 }
 
 void requireExportable(const ExporterInfo& exporter, const Checkpoint& model, const QuantRequest& request,

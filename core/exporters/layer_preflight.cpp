@@ -89,11 +89,11 @@ std::vector<PreflightLayer> preflightLayers(const Checkpoint& model, const Quant
 }
 
 std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const QuantRequest& request,
-                                             const std::vector<PreflightLayer>& layers) {
+                                             const std::vector<PreflightLayer>& layers, bool holdsBf16Scales) {
   std::vector<PreflightFinding> findings;
   if (model.contents().configJson.empty())
     findings.push_back({true, {}, "a whole model is written, and this one has no config.json: open its folder"});
-  if (request.scaleType != ScaleType::F16)
+  if (request.scaleType != ScaleType::F16 && !(holdsBf16Scales && request.scaleType == ScaleType::BF16))
     findings.push_back(
         {true, {}, "this format stores F16 scales, and the run keeps its own: run again for this format"});
   const bool scales =
@@ -110,8 +110,8 @@ std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const Quan
 
 std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const QuantRequest& request,
                                               const FolderRules& rules) {
-  const std::vector<PreflightLayer> layers = preflightLayers(model, request, ScaleType::F16);
-  std::vector<PreflightFinding> findings = preflightModel(model, request, layers);
+  const std::vector<PreflightLayer> layers = preflightLayers(model, request, request.scaleType);
+  std::vector<PreflightFinding> findings = preflightModel(model, request, layers, rules.holdsBf16Scales);
   for (const PreflightLayer& layer : layers) {
     std::string fault = layer.isEmbedding
                             ? "is an embedding: this format's loaders quantize linear layers only; skip it"
@@ -125,6 +125,12 @@ std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const Qua
   if (std::none_of(findings.begin(), findings.end(), [](const PreflightFinding& f) { return f.blocking; }))
     addAdvice(model, layers, rules, findings);
   return findings;
+}
+
+bool hasBf16Weights(const Checkpoint& model) {
+  const auto linear = std::ranges::find_if(
+      model.tensors(), [](const CheckpointTensor& tensor) { return tensorRole(tensor.info) == TensorRole::Linear; });
+  return linear != model.tensors().end() && linear->info.dtype == DType::BF16;
 }
 
 std::string groupFault(const PreflightLayer& layer) {

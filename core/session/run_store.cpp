@@ -86,7 +86,7 @@ std::vector<StoredRun> storedRuns(const fs::path& root) {
 // Made where it is missing; a file system without locks goes without.
 std::shared_ptr<const FileDescriptor> openLock(const fs::path& folder) {
   const fs::path file = folder / kLockFile;
-  std::ofstream(file, std::ios::app);
+  { const std::ofstream made(file, std::ios::app); }
   auto lock = std::make_shared<const FileDescriptor>(file, O_RDONLY);
   if (lock->fd() >= 0) flock(lock->fd(), LOCK_SH | LOCK_NB);  // fails where another process has claimed it
   return lock;

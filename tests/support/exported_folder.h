@@ -17,10 +17,11 @@ inline constexpr const char* kUp = "model.layers.0.mlp.up_proj";
 inline constexpr const char* kDown = "model.layers.0.mlp.down_proj";
 inline constexpr const char* kNorm = "model.norm.weight";
 
-inline void writeModel(const std::filesystem::path& folder, std::uint64_t rows, std::uint64_t cols) {
-  const std::vector<PlannedTensor> plan{{std::string(kUp) + ".weight", DType::F32, {rows, cols}},
-                                        {std::string(kDown) + ".weight", DType::F32, {cols, rows}},
-                                        {kNorm, DType::F32, {cols}}};
+inline void writeModel(const std::filesystem::path& folder, std::uint64_t rows, std::uint64_t cols,
+                       DType dtype = DType::F32) {
+  const std::vector<PlannedTensor> plan{{std::string(kUp) + ".weight", dtype, {rows, cols}},
+                                        {std::string(kDown) + ".weight", dtype, {cols, rows}},
+                                        {kNorm, dtype, {cols}}};
   writeRandomTensors(folder / "model.safetensors", plan, 7, 0.02F);
 }
 
@@ -32,10 +33,10 @@ struct Exported {
   std::unique_ptr<RunStore> store;
   QuantReport report;
 
-  void make(std::uint64_t rows, std::uint64_t cols) {
+  void make(std::uint64_t rows, std::uint64_t cols, DType dtype = DType::F32) {
     folder.write("in/config.json", R"({"model_type":"other","vocab_size":3})");
     folder.write("in/tokenizer.json", "{}");
-    writeModel(folder.path() / "in", rows, cols);
+    writeModel(folder.path() / "in", rows, cols, dtype);
     model = openCheckpoint(folder.path() / "in");
     request.scaleType = ScaleType::F16;
   }

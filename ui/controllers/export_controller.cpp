@@ -1,6 +1,7 @@
 #include "ui/controllers/export_controller.h"
 
 #include <QSaveFile>
+#include <algorithm>
 
 #include "core/base/error.h"
 #include "core/exporters/exporter_registry.h"
@@ -14,10 +15,11 @@ namespace qs {
 
 namespace {
 
-// A trained run was trained with F16 scales, which every format holds.
+// A run whose scales the format holds is written as it is; so is a trained one, whose F16 scales every format holds.
 QuantRequest requestFor(const FinishedRun& run, const ExporterInfo& exporter) {
   QuantRequest request = run.request;
-  if (!trainsModel(request)) request.scaleType = exporter.scaleType;
+  if (!trainsModel(request) && std::ranges::find(exporter.scaleTypes, request.scaleType) == exporter.scaleTypes.end())
+    request.scaleType = scaleTypeFor(exporter, *run.model);
   return request;
 }
 
@@ -33,7 +35,7 @@ std::vector<PreflightFinding> findingsOf(const FinishedRun& run, const ExporterI
   if (request.scaleType != run.request.scaleType)
     findings.push_back({false,
                         {},
-                        "the format stores F16 scales: the layers are quantized again with them before they are "
+                        "the format stores scales of 16 bits: the layers are quantized again with them before they are "
                         "written"});
   return findings;
 }

@@ -63,7 +63,7 @@ ExporterInfo awqExporter() {
           .name = "AWQ GEMM model folder",
           .loaders = "vLLM, SGLang, transformers with AutoAWQ kernels",
           .writesFolder = true,
-          .scaleType = ScaleType::F16,
+          .scaleTypes = {ScaleType::F16},
           .preflight = preflight,
           .write = write,
           .begin = begin};

@@ -27,7 +27,10 @@ const char* formatOf(CompressedForm form) {
 bool hasStaticInputs(const QuantizedTensor& head) { return head.activations && head.activations->isStatic; }
 
 // Inputs' static scales are F32, which F16 can't hold; the components of a layer share one type.
-DType scaleTypeOf(const QuantizedTensor& head) { return hasStaticInputs(head) ? DType::F32 : DType::F16; }
+DType scaleTypeOf(const QuantizedTensor& head) {
+  if (hasStaticInputs(head)) return DType::F32;
+  return head.scheme.scaleType == ScaleType::BF16 ? DType::BF16 : DType::F16;
+}
 
 std::vector<PlannedTensor> partsOf(const ExportUnit& unit, const QuantizedTensor& head) {
   const CompressedForm form = formOf(head.scheme, head.activations.has_value());
@@ -175,8 +178,12 @@ std::string kernelAdvice(const PreflightLayer& layer) {
 
 std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
                                         const ExportOptions& /*options*/) {
-  return preflightFolder(model, request,
-                         {.oneSetting = false, .fault = faultOf, .advice = {schemeAdvice, kernelAdvice}});
+  std::vector<PreflightFinding> findings = preflightFolder(
+      model, request,
+      {.oneSetting = false, .holdsBf16Scales = true, .fault = faultOf, .advice = {schemeAdvice, kernelAdvice}});
+  if (request.scaleType == ScaleType::F16 && hasBf16Weights(model))
+    findings.push_back({false, {}, "this run's scales are F16; loaders of a BF16 model round them to BF16"});
+  return findings;
 }
 
 }  // namespace
@@ -186,7 +193,7 @@ ExporterInfo compressedTensorsExporter() {
           .name = "compressed-tensors model folder",
           .loaders = "vLLM (4 or 8 bits symmetric; W8A8 per channel; FP8), transformers",
           .writesFolder = true,
-          .scaleType = ScaleType::F16,
+          .scaleTypes = {ScaleType::F16, ScaleType::BF16},
           .preflight = preflight,
           .write = write,
           .begin = begin};

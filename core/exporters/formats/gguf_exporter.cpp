@@ -136,7 +136,7 @@ ExporterInfo ggufExporter() {
           .name = "GGUF file",
           .loaders = "llama.cpp and what is built on it",
           .suffix = ".gguf",
-          .scaleType = ScaleType::F16,
+          .scaleTypes = {ScaleType::F16},
           .preflight = preflight,
           .write = write};
 }

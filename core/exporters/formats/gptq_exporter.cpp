@@ -175,7 +175,7 @@ ExporterInfo gptqExporter() {
           .name = "GPTQ model folder",
           .loaders = "transformers, GPTQModel, ExLlama; vLLM and SGLang where symmetric with 4 or 8 bits",
           .writesFolder = true,
-          .scaleType = ScaleType::F16,
+          .scaleTypes = {ScaleType::F16},
           .preflight = preflight,
           .write = write};
 }

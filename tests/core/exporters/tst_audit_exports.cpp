@@ -125,7 +125,7 @@ class TestAuditExports : public QObject {
     if (method == "rtn")
       request.settings =
           Settings({{"bits", std::int64_t{4}}, {"group_size", std::int64_t{32}}, {"symmetric", isSymmetric}});
-    request.scaleType = exporter.scaleType;
+    request.scaleType = scaleTypeFor(exporter, *model);
     const ExportOptions options{.path = folder.path() / ("out" + exporter.suffix)};
     std::string refusal;
     try {

@@ -249,6 +249,33 @@ class TestModelFolderExporters : public QObject {
     QVERIFY(!exporter.preflight(*bare, e.request, options).empty());
   }
 
+  // Its loaders keep scales in the model's own type: rounded there again they would fit the codes no longer.
+  void aBf16ModelsCompressedScalesAreBf16() {
+    Exported e;
+    e.make(64, 64, DType::BF16);
+    const ExporterInfo& exporter = requireExporter("compressed-tensors");
+    QVERIFY(scaleTypeFor(exporter, *e.model) == ScaleType::BF16);
+    QVERIFY(scaleTypeFor(requireExporter("gptq"), *e.model) == ScaleType::F16);
+    e.request.settings = rtn(4, 32, true);
+    e.request.scaleType = ScaleType::BF16;
+    e.run();
+    e.write("compressed-tensors");
+    const WeightsFile& file = rawFile(e.folder.path() / "out" / "model.safetensors");
+    const auto scales = std::ranges::find(file.tensors, std::string(kUp) + ".weight_scale",
+                                          [](const CheckpointTensor& tensor) { return tensor.info.name; });
+    QVERIFY(scales != file.tensors.end());
+    QCOMPARE(scales->info.dtype, DType::BF16);
+    std::vector<float> values(scales->info.elements);
+    scales->source->read(0, values);
+    QVERIFY(values == e.store->loadTensor(kUp)->scales);
+    QVERIFY(!requireExporter("gptq").preflight(*e.model, e.request, {.path = e.folder.path() / "out2"}).empty());
+    e.request.scaleType = ScaleType::F16;
+    const auto findings = exporter.preflight(*e.model, e.request, {.path = e.folder.path() / "out2"});
+    QVERIFY(std::ranges::any_of(findings, [](const PreflightFinding& finding) {
+      return !finding.blocking && finding.message.find("round them to BF16") != std::string::npos;
+    }));
+  }
+
   void layersWithOtherSettingsAreNamedInTheConfiguration() {
     Exported e;
     e.make(64, 64);
