@@ -18,8 +18,8 @@ bool isOn(const Settings& settings, std::string_view key) {
   return settings.contains(key) && std::holds_alternative<bool>(settings.value(key)) && settings.flag(key);
 }
 
-bool startsFromScaledInputs(const Settings& settings) {
-  return settings.contains("start") && settings.choice("start") == "awq";
+bool isChoice(const Settings& settings, std::string_view key, std::string_view choice) {
+  return settings.contains(key) && settings.choice(key) == choice;
 }
 
 PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor, const LayerPlan& plan,
@@ -31,7 +31,8 @@ PreflightLayer describe(const Checkpoint& model, const CheckpointTensor& tensor,
           .method = plan.method->id,
           .scheme = plan.method->scheme(plan.settings, scaleType),
           .quantizesInputs = plan.method->quantizesActivations || isOn(plan.settings, "quantize_inputs"),
-          .scalesInputs = plan.method->scalesInputs || startsFromScaledInputs(plan.settings),
+          .isDynamicPerTensor = isChoice(plan.settings, "activation", "per-tensor"),
+          .scalesInputs = plan.method->scalesInputs || isChoice(plan.settings, "start", "awq"),
           .isEmbedding = tensorRole(tensor.info) == TensorRole::Embedding,
           .mayReorderGroups = isOn(plan.settings, "act_order") && !isOn(plan.settings, "static_groups")};
 }

@@ -17,7 +17,8 @@ struct PreflightLayer {
   std::string method;
   QuantScheme scheme;
   bool quantizesInputs = false;
-  bool scalesInputs = false;  ///< may leave an input scale, which has to be folded
+  bool isDynamicPerTensor = false;  ///< the inputs' scale: found anew for each batch
+  bool scalesInputs = false;        ///< may leave an input scale, which has to be folded
   bool isEmbedding = false;
   bool mayReorderGroups = false;  ///< the method may leave a group index that isn't plain
 

@@ -162,10 +162,10 @@ std::string schemeAdvice(const PreflightLayer& layer) {
   const QuantScheme& scheme = layer.scheme;
   if (scheme.number == NumberFormat::Codebook)
     return scheme.groupSize > 0 ? "vLLM takes FP8 weights per channel or per tensor, not in groups" : "";
+  if (layer.quantizesInputs && (!scheme.symmetric || scheme.groupSize > 0))
+    return "vLLM takes W8A8 with symmetric weights per channel or per tensor only";
   if (layer.quantizesInputs)
-    return !scheme.symmetric || scheme.groupSize > 0
-               ? "vLLM takes W8A8 with symmetric weights per channel or per tensor only"
-               : "";
+    return layer.isDynamicPerTensor ? "vLLM takes dynamic input scales per token only, not per tensor" : "";
   if (scheme.bits != 4 && scheme.bits != 8)
     return "vLLM takes 4 or 8 bits for certain, not " + std::to_string(scheme.bits);
   if (scheme.groupSize == kPerTensor) return "vLLM takes packed weights in groups or per channel, not per tensor";

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "core/base/number_text.h"
 #include "core/quant/activation_quantizer.h"
 #include "core/quant/layer_loop.h"
 #include "core/quant/method_info.h"
@@ -29,6 +32,13 @@ std::vector<LayerOutcome> quantizeDynamic(std::span<const LayerTask> tasks, cons
   });
 }
 
+// Whether all batches had one and the same value.
+bool isConstant(const ActivationStats& stats) {
+  return !stats.batchRanges.empty() && std::ranges::all_of(stats.batchRanges, [&stats](const auto& range) {
+    return range.first == range.second && range.first == stats.batchRanges.front().first;
+  });
+}
+
 LayerOutcome quantizeStaticLayer(const LayerTask& task, const Settings& settings, ScaleType scaleType,
                                  const RunContext& context) {
   const ActivationStats& stats = requireActivations(task);
@@ -43,6 +53,10 @@ LayerOutcome quantizeStaticLayer(const LayerTask& task, const Settings& settings
   outcome.figures["input_scale"] = static_cast<double>(outcome.tensor->activations->scale);
   if (range.low == 0.0F && range.high == 0.0F)
     outcome.notes.emplace_back("the calibration inputs are all zero: the input scale is 1");
+  else if (isConstant(stats))
+    outcome.notes.push_back("the calibration inputs are all " +
+                            roundedText(static_cast<double>(stats.batchRanges.front().first), 3) +
+                            ": their range says nothing of other inputs");
   else if (!stats.sampleIsWhole && kind != ObserverKind::MinMax && kind != ObserverKind::MovingAverage)
     outcome.notes.push_back("the input range was found on " + std::to_string(stats.sample.rows()) + " of " +
                             std::to_string(stats.tokens) + " calibration rows");

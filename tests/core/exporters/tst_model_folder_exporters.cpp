@@ -276,6 +276,21 @@ class TestModelFolderExporters : public QObject {
     }));
   }
 
+  void inputsThatNoLoaderTakesAreAdvisedAgainst() {
+    Exported e;
+    e.make(64, 128);
+    e.request.method = "int8-dynamic";
+    const auto advice = [&e](const char* activation) {
+      e.request.settings = Settings({{"activation", std::string(activation)}});
+      std::string text;
+      for (const PreflightFinding& finding : requireExporter("compressed-tensors").preflight(*e.model, e.request, {}))
+        text += finding.message;
+      return text;
+    };
+    QCOMPARE(advice("per-token"), std::string());
+    QCOMPARE(advice("per-tensor"), std::string("vLLM takes dynamic input scales per token only, not per tensor"));
+  }
+
   void layersWithOtherSettingsAreNamedInTheConfiguration() {
     Exported e;
     e.make(64, 64);

@@ -9,6 +9,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
 #include "tests/support/project_paths.h"
+#include "tests/support/random_matrix.h"
 
 using qs::Matrix;
 using qs::QuantizedTensor;
@@ -89,6 +90,23 @@ double meanSquaredError(const Matrix& inputs, qs::ObservedRange range, bool symm
 class TestInt8 : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  void constantInputsAreTold() {
+    const qs::Matrix weights = qs::test::randomMatrix(8, 32, 1);
+    const auto notesOf = [&](float first, float value) {
+      qs::Matrix inputs(16, 32);
+      std::ranges::fill(inputs.values(), value);
+      inputs(0, 0) = first;
+      const qs::ActivationStats stats = qs::test::statsOf(inputs);
+      return qs::test::runMethod("int8-static", weights, {}, &stats).notes;
+    };
+    QVERIFY(notesOf(2.5F, 2.5F) ==
+            std::vector<std::string>{"the calibration inputs are all 2.5: their range says nothing of other inputs"});
+    QVERIFY(notesOf(-3.0F, -3.0F).size() == 1);
+    QVERIFY(notesOf(0.0F, 0.0F) ==
+            std::vector<std::string>{"the calibration inputs are all zero: the input scale is 1"});
+    QVERIFY(notesOf(2.0F, 2.5F).empty());
+  }
+
   void outputErrorIsTheGoldenOne_data() {
     QTest::addColumn<int>("index");
     int index = 0;
