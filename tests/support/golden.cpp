@@ -4,7 +4,10 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "core/quant/output_error.h"
 #include "core/tensor/half.h"
+#include "tests/support/method_run.h"
+#include "tests/support/project_paths.h"
 
 namespace qs::test {
 
@@ -71,6 +74,22 @@ const GoldenTensor& Golden::tensor(const std::string& name) const {
   const auto found = m_tensors.find(name);
   if (found == m_tensors.end()) throw std::runtime_error("golden data: no tensor " + name);
   return found->second;
+}
+
+const Golden& golden() {
+  static const Golden data(dataFolder() / "golden");
+  return data;
+}
+
+const ActivationStats& goldenStats(const std::string& layer) {
+  static std::map<std::string, ActivationStats> cache;
+  auto found = cache.find(layer);
+  if (found == cache.end()) found = cache.emplace(layer, statsOf(golden().inputs(layer))).first;
+  return found->second;
+}
+
+double goldenOutputError(const QuantizedTensor& tensor, const std::string& layer) {
+  return outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
 }
 
 }  // namespace qs::test

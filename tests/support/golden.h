@@ -7,7 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/stats/activation_stats.h"
 #include "core/tensor/matrix.h"
+#include "core/tensor/quantized_tensor.h"
 
 namespace qs::test {
 
@@ -40,5 +42,12 @@ class Golden {
   nlohmann::json m_expected;
   std::map<std::string, GoldenTensor> m_tensors;
 };
+
+/// The data, read once.
+[[nodiscard]] const Golden& golden();
+/// Calibration on a golden layer's inputs, made once.
+[[nodiscard]] const ActivationStats& goldenStats(const std::string& layer);
+/// ‖X Wᵀ − X Ŵᵀ‖² / ‖X Wᵀ‖² of a golden layer, over all rows of its inputs.
+[[nodiscard]] double goldenOutputError(const QuantizedTensor& tensor, const std::string& layer);
 
 }  // namespace qs::test

@@ -20,6 +20,15 @@ LayerOutcome runMethod(const std::string& method, const Matrix& weights, const S
   return outcomes.at(0);
 }
 
+std::vector<LayerOutcome> runLayers(const std::string& method, std::span<const LayerTask> tasks,
+                                    const Settings& overrides, int threads) {
+  const MethodInfo& info = requireMethod(method);
+  std::vector<LayerOutcome> outcomes;
+  const RunContext context{.threads = threads};
+  inWorkerArena(context, [&] { outcomes = info.quantize(tasks, resolveSettings(info, overrides), {}, context); });
+  return outcomes;
+}
+
 QuantizedTensor runMethodOk(const std::string& method, const Matrix& weights, const Settings& overrides,
                             const ActivationStats* activations, int threads, ScaleType scaleType) {
   LayerOutcome outcome = runMethod(method, weights, overrides, activations, threads, scaleType);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ namespace qs::test {
 [[nodiscard]] QuantizedTensor runMethodOk(const std::string& method, const Matrix& weights, const Settings& overrides,
                                           const ActivationStats* activations = nullptr, int threads = 1,
                                           ScaleType scaleType = ScaleType::F32);
+
+/// The outcomes of layers that are given to the method at once.
+[[nodiscard]] std::vector<LayerOutcome> runLayers(const std::string& method, std::span<const LayerTask> tasks,
+                                                  const Settings& overrides, int threads = 2);
 
 /// Calibration of inputs [tokens, in], computed plainly: every row in the sample, batches of `batchTokens` rows.
 [[nodiscard]] ActivationStats statsOf(const Matrix& inputs, std::size_t batchTokens = 64);

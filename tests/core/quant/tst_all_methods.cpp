@@ -18,23 +18,18 @@
 #include "core/stats/activation_accumulator.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::Matrix;
 using qs::MethodInfo;
 using qs::QuantizedTensor;
 using qs::Settings;
+using qs::test::golden;
 
 namespace {
 
 // At 4 bits in groups every published method stays well below; RTN, the plainest, is at 0.05 to 0.1 on these layers.
 constexpr double kLargestOutputError = 0.15;
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
 
 // Cheap settings where a method's defaults train for long.
 Settings quickSettings(const MethodInfo& method) {

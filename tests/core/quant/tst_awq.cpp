@@ -1,14 +1,12 @@
 #include <QtTest>
 
 #include <cmath>
-#include <map>
 
 #include "core/base/parallel.h"
 #include "core/quant/awq_search.h"
 #include "core/quant/output_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -17,36 +15,14 @@ using qs::LayerTask;
 using qs::Matrix;
 using qs::QuantizedTensor;
 using qs::Settings;
+using qs::test::golden;
+using qs::test::goldenOutputError;
+using qs::test::goldenStats;
 
 namespace {
 
 constexpr double kCurveTolerance = 1e-3;  // of the golden README, relative
 constexpr double kTie = 1.001;            // of the golden README: a neighbour within 0.1 % is as good
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
-
-const ActivationStats& statsOf(const std::string& layer) {
-  static std::map<std::string, ActivationStats> cache;
-  auto found = cache.find(layer);
-  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
-  return found->second;
-}
-
-double outputError(const QuantizedTensor& tensor, const std::string& layer) {
-  return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
-}
-
-std::vector<LayerOutcome> runGroup(std::span<const LayerTask> tasks, const Settings& overrides, int threads = 2) {
-  const qs::MethodInfo& method = qs::requireMethod("awq");
-  std::vector<LayerOutcome> outcomes;
-  const qs::RunContext context{.threads = threads};
-  qs::inWorkerArena(context,
-                    [&] { outcomes = method.quantize(tasks, qs::resolveSettings(method, overrides), {}, context); });
-  return outcomes;
-}
 
 }  // namespace
 
@@ -62,7 +38,8 @@ class TestAwq : public QObject {
                                {"group_size", entry["group_size"].get<std::int64_t>()},
                                {"symmetric", entry["symmetric"].get<bool>()},
                                {"clip_search", entry["clip"].get<bool>()}});
-      const LayerOutcome outcome = qs::test::runMethod("awq", golden().weights(layer), settings, &statsOf(layer), 2);
+      const LayerOutcome outcome =
+          qs::test::runMethod("awq", golden().weights(layer), settings, &goldenStats(layer), 2);
       QVERIFY2(outcome.tensor.has_value(), outcome.error.c_str());
       const auto expected = entry["unclipped_errors"].get<std::vector<double>>();
       const auto& curve = outcome.curves.at(0).y;
@@ -77,7 +54,7 @@ class TestAwq : public QObject {
                                 .arg(expected[k])));
       const auto chosen = static_cast<std::size_t>(std::lround(20.0 * outcome.figures.at("exponent")));
       QVERIFY(expected[chosen] <= kTie * *std::min_element(expected.begin(), expected.end()));
-      const double error = outputError(*outcome.tensor, layer);
+      const double error = goldenOutputError(*outcome.tensor, layer);
       const double limit = entry["max_ratio"].get<double>() * entry["metrics"]["rel_output_error"].get<double>();
       QVERIFY2(error <= limit, qPrintable(QString("%1: %2 > %3").arg(entry.dump().c_str()).arg(error).arg(limit)));
     }
@@ -97,14 +74,14 @@ class TestAwq : public QObject {
     const std::string name = layer.toStdString();
     const Settings settings({{"symmetric", symmetric}});
     const Matrix weights = golden().weights(name);
-    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, settings), name);
-    const double got = outputError(qs::test::runMethodOk("awq", weights, settings, &statsOf(name)), name);
+    const double rtn = goldenOutputError(qs::test::runMethodOk("rtn", weights, settings), name);
+    const double got = goldenOutputError(qs::test::runMethodOk("awq", weights, settings, &goldenStats(name)), name);
     QVERIFY2(got <= 0.35 * rtn, qPrintable(QString::number(got / rtn)));
   }
 
   void exponentZeroIsRtn() {
     const Matrix weights = golden().weights("odd.down_proj");
-    const LayerTask task{"layer", weights.view(), &statsOf("odd.down_proj")};
+    const LayerTask task{"layer", weights.view(), &goldenStats("odd.down_proj")};
     for (const std::int64_t group : {128, 100, -1, 0}) {
       const qs::QuantScheme scheme{.bits = 4, .groupSize = group};
       const auto candidates = qs::awqCandidates({&task, 1}, scheme, false);
@@ -113,7 +90,7 @@ class TestAwq : public QObject {
       const double relative = qs::roundingLoss({&task, 1}, candidates[0].scale, scheme, &metric, 1, {}) /
                               qs::referenceLoss({&task, 1}, &metric, 1, {});
       const double rtn =
-          outputError(qs::test::runMethodOk("rtn", weights, Settings({{"group_size", group}})), "odd.down_proj");
+          goldenOutputError(qs::test::runMethodOk("rtn", weights, Settings({{"group_size", group}})), "odd.down_proj");
       QVERIFY2(std::abs(relative - rtn) <= 1e-4 * rtn, qPrintable(QString::number(relative / rtn)));
     }
   }
@@ -137,7 +114,7 @@ class TestAwq : public QObject {
                              {"search", search.toStdString()},
                              {"clip_search", false},
                              {"group_size", std::int64_t{32}}});
-    const auto outcomes = runGroup(tasks, settings);
+    const auto outcomes = qs::test::runLayers("awq", tasks, settings);
     QVERIFY(outcomes[0].tensor->inputScale == outcomes[1].tensor->inputScale);
     double error = 0;
     double rtn = 0;
@@ -157,9 +134,9 @@ class TestAwq : public QObject {
       const Settings fast({{"search", std::string("fast")}, {"clip_search", false}});
       const Settings exact({{"clip_search", false}});
       const double quick =
-          outputError(qs::test::runMethodOk("awq", golden().weights(layer), fast, &statsOf(layer)), layer);
+          goldenOutputError(qs::test::runMethodOk("awq", golden().weights(layer), fast, &goldenStats(layer)), layer);
       const double full =
-          outputError(qs::test::runMethodOk("awq", golden().weights(layer), exact, &statsOf(layer)), layer);
+          goldenOutputError(qs::test::runMethodOk("awq", golden().weights(layer), exact, &goldenStats(layer)), layer);
       QVERIFY2(quick <= 1.005 * full, qPrintable(QString::number(quick / full)));  // half a percent of regret
     }
   }
@@ -179,16 +156,17 @@ class TestAwq : public QObject {
     for (const std::string layer : {"tiny.q_proj", "mid.up_proj"}) {
       const Settings off({{"clip_search", false}, {"bits", std::int64_t{3}}});
       const Settings on({{"bits", std::int64_t{3}}});
-      QVERIFY(outputError(qs::test::runMethodOk("awq", golden().weights(layer), on, &statsOf(layer)), layer) <=
-              outputError(qs::test::runMethodOk("awq", golden().weights(layer), off, &statsOf(layer)), layer));
+      QVERIFY(
+          goldenOutputError(qs::test::runMethodOk("awq", golden().weights(layer), on, &goldenStats(layer)), layer) <=
+          goldenOutputError(qs::test::runMethodOk("awq", golden().weights(layer), off, &goldenStats(layer)), layer));
     }
   }
 
   void threadsDontShow() {
     const Matrix weights = golden().weights("odd.down_proj");
-    const QuantizedTensor one = qs::test::runMethodOk("awq", weights, {}, &statsOf("odd.down_proj"), 1);
+    const QuantizedTensor one = qs::test::runMethodOk("awq", weights, {}, &goldenStats("odd.down_proj"), 1);
     for (const int threads : {2, 8})
-      QVERIFY(qs::test::runMethodOk("awq", weights, {}, &statsOf("odd.down_proj"), threads) == one);
+      QVERIFY(qs::test::runMethodOk("awq", weights, {}, &goldenStats("odd.down_proj"), threads) == one);
   }
 
   void uselessInputsLeaveRtn() {
@@ -197,8 +175,8 @@ class TestAwq : public QObject {
     const LayerOutcome outcome = qs::test::runMethod("awq", weights, {}, &zero);
     QVERIFY(outcome.tensor->codes == qs::test::runMethodOk("rtn", weights, {}).codes);
     QVERIFY(outcome.notes.at(0).find("all zero") != std::string::npos);
-    const LayerTask task{"q", weights.view(), &statsOf("tiny.q_proj"), false};
-    const LayerOutcome unscaled = runGroup({&task, 1}, Settings({{"clip_search", false}})).at(0);
+    const LayerTask task{"q", weights.view(), &goldenStats("tiny.q_proj"), false};
+    const LayerOutcome unscaled = qs::test::runLayers("awq", {&task, 1}, Settings({{"clip_search", false}})).at(0);
     QVERIFY(unscaled.tensor->inputScale.empty() && unscaled.notes.size() == 1);
     QVERIFY(unscaled.tensor->codes == outcome.tensor->codes);
   }
@@ -206,10 +184,10 @@ class TestAwq : public QObject {
   void oneGlobalFactorGainsNothing() {
     const Matrix weights = golden().weights("mid.up_proj");
     const LayerOutcome outcome =
-        qs::test::runMethod("awq", weights, Settings({{"global_factor", true}}), &statsOf("mid.up_proj"));
+        qs::test::runMethod("awq", weights, Settings({{"global_factor", true}}), &goldenStats("mid.up_proj"));
     QCOMPARE(outcome.curves.at(0).x.size(), std::size_t{100});
-    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, {}), "mid.up_proj");
-    QVERIFY(outputError(*outcome.tensor, "mid.up_proj") > 0.9 * rtn);
+    const double rtn = goldenOutputError(qs::test::runMethodOk("rtn", weights, {}), "mid.up_proj");
+    QVERIFY(goldenOutputError(*outcome.tensor, "mid.up_proj") > 0.9 * rtn);
   }
 };
 

@@ -1,17 +1,14 @@
 #include <QtTest>
 
 #include <cmath>
-#include <map>
 
 #include "core/base/parallel.h"
 #include "core/kernels/gptq_rows.h"
 #include "core/kernels/triangular.h"
 #include "core/quant/gptq_hessian.h"
-#include "core/quant/output_error.h"
 #include "core/quant/uniform_grid.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 #include "tests/support/vector_targets.h"
 
@@ -21,28 +18,15 @@ using qs::Matrix;
 using qs::QuantizedTensor;
 using qs::QuantScheme;
 using qs::Settings;
+using qs::test::golden;
+using qs::test::goldenOutputError;
+using qs::test::goldenStats;
 
 namespace {
 
 constexpr double kLossTolerance = 1e-9;    // the predicted loss against the exact one in F64, relative
 constexpr double kSingleTolerance = 1e-4;  // the same of the F32 kernel, for the codes that it chose
 constexpr double kCodeShare = 1e-3;        // codes of the F32 kernel that may differ from those of F64
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
-
-const ActivationStats& statsOf(const std::string& layer) {
-  static std::map<std::string, ActivationStats> cache;
-  auto found = cache.find(layer);
-  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
-  return found->second;
-}
-
-double outputError(const QuantizedTensor& tensor, const std::string& layer) {
-  return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
-}
 
 Settings gptqSettings(const nlohmann::json& entry) {
   return Settings({{"bits", entry["bits"].get<std::int64_t>()},
@@ -170,9 +154,9 @@ class TestGptq : public QObject {
     for (const auto& entry : entries) {
       const std::string layer = entry["layer"];
       const QuantizedTensor tensor =
-          qs::test::runMethodOk("gptq", golden().weights(layer), gptqSettings(entry), &statsOf(layer));
+          qs::test::runMethodOk("gptq", golden().weights(layer), gptqSettings(entry), &goldenStats(layer));
       const double expected = entry["metrics"]["rel_output_error"];
-      const double got = outputError(tensor, layer);
+      const double got = goldenOutputError(tensor, layer);
       QVERIFY2(
           got <= entry["max_ratio"].get<double>() * expected,
           qPrintable(QString("%1: %2 instead of %3").arg(QString::fromStdString(entry.dump())).arg(got).arg(expected)));
@@ -199,9 +183,10 @@ class TestGptq : public QObject {
     QFETCH(double, share);
     const std::string name = layer.toStdString();
     const Matrix weights = golden().weights(name);
-    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, Settings({{"symmetric", symmetric}})), name);
+    const double rtn =
+        goldenOutputError(qs::test::runMethodOk("rtn", weights, Settings({{"symmetric", symmetric}})), name);
     const Settings settings({{"symmetric", symmetric}, {"act_order", actOrder}});
-    const double got = outputError(qs::test::runMethodOk("gptq", weights, settings, &statsOf(name)), name);
+    const double got = goldenOutputError(qs::test::runMethodOk("gptq", weights, settings, &goldenStats(name)), name);
     QVERIFY2(got <= share * rtn, qPrintable(QString::number(got / rtn)));
   }
 
@@ -314,16 +299,16 @@ class TestGptq : public QObject {
 
   void theLossesAreReported() {
     const LayerOutcome outcome =
-        qs::test::runMethod("gptq", golden().weights("mid.up_proj"), {}, &statsOf("mid.up_proj"));
+        qs::test::runMethod("gptq", golden().weights("mid.up_proj"), {}, &goldenStats("mid.up_proj"));
     const double exact = outcome.figures.at("exact_loss");
-    QVERIFY(std::abs(exact - outputError(*outcome.tensor, "mid.up_proj")) <= 1e-4 * exact);
+    QVERIFY(std::abs(exact - goldenOutputError(*outcome.tensor, "mid.up_proj")) <= 1e-4 * exact);
     QVERIFY(outcome.figures.at("predicted_loss") >= exact);  // it also counts the damping
     QCOMPARE(outcome.figures.at("damping"), 0.01);
   }
 
   void deadInputsBecomeZero() {
     const LayerOutcome outcome =
-        qs::test::runMethod("gptq", golden().weights("mid.up_proj"), {}, &statsOf("mid.up_proj"));
+        qs::test::runMethod("gptq", golden().weights("mid.up_proj"), {}, &goldenStats("mid.up_proj"));
     const Matrix back = qs::dequantize(*outcome.tensor);
     for (const std::size_t dead : {88, 418})
       for (std::size_t r = 0; r < back.rows(); ++r) QCOMPARE(back(r, dead), 0.0F);
@@ -333,14 +318,14 @@ class TestGptq : public QObject {
   void activationOrderWithoutStaticGroupsHasAGroupIndex() {
     const Settings settings({{"static_groups", false}});
     const QuantizedTensor tensor =
-        qs::test::runMethodOk("gptq", golden().weights("mid.up_proj"), settings, &statsOf("mid.up_proj"));
+        qs::test::runMethodOk("gptq", golden().weights("mid.up_proj"), settings, &goldenStats("mid.up_proj"));
     QCOMPARE(tensor.groupIndex.size(), std::size_t{512});
     QCOMPARE(tensor.groupIndex[468], 0);  // the channel with the largest inputs
     std::vector<int> sizes(4, 0);
     for (const std::int32_t group : tensor.groupIndex) ++sizes.at(static_cast<std::size_t>(group));
     QVERIFY(sizes == std::vector<int>({128, 128, 128, 128}));
     const QuantizedTensor fixed =
-        qs::test::runMethodOk("gptq", golden().weights("mid.up_proj"), {}, &statsOf("mid.up_proj"));
+        qs::test::runMethodOk("gptq", golden().weights("mid.up_proj"), {}, &goldenStats("mid.up_proj"));
     QVERIFY(fixed.groupIndex.empty());
   }
 
@@ -351,8 +336,8 @@ class TestGptq : public QObject {
     for (const bool symmetric : {false, true}) {
       for (const bool staticGroups : {false, true}) {
         const Settings settings({{"symmetric", symmetric}, {"static_groups", staticGroups}});
-        const QuantizedTensor once = qs::test::runMethodOk("gptq", weights, settings, &statsOf("mid.up_proj"));
-        const QuantizedTensor twice = qs::test::runMethodOk("gptq", doubled, settings, &statsOf("mid.up_proj"));
+        const QuantizedTensor once = qs::test::runMethodOk("gptq", weights, settings, &goldenStats("mid.up_proj"));
+        const QuantizedTensor twice = qs::test::runMethodOk("gptq", doubled, settings, &goldenStats("mid.up_proj"));
         QVERIFY(once.codes == twice.codes && once.zeroPoints == twice.zeroPoints);
         for (std::size_t i = 0; i < once.scales.size(); ++i) QCOMPARE(twice.scales[i], 2.0F * once.scales[i]);
       }
@@ -362,7 +347,7 @@ class TestGptq : public QObject {
   void threadsDontShow() {
     const Settings settings({{"static_groups", false}, {"mse_range", true}});
     const Matrix weights = golden().weights("odd.down_proj");
-    const ActivationStats& stats = statsOf("odd.down_proj");
+    const ActivationStats& stats = goldenStats("odd.down_proj");
     const QuantizedTensor one = qs::test::runMethodOk("gptq", weights, settings, &stats, 1);
     for (const int threads : {2, 8}) QVERIFY(qs::test::runMethodOk("gptq", weights, settings, &stats, threads) == one);
   }
@@ -416,9 +401,9 @@ class TestGptq : public QObject {
   void theIntroductoryFormIsWorse() {
     const Settings settings({{"plain_inverse", true}});
     const Matrix weights = golden().weights("mid.up_proj");
-    const ActivationStats& stats = statsOf("mid.up_proj");
-    const double plain = outputError(qs::test::runMethodOk("gptq", weights, settings, &stats), "mid.up_proj");
-    const double published = outputError(qs::test::runMethodOk("gptq", weights, {}, &stats), "mid.up_proj");
+    const ActivationStats& stats = goldenStats("mid.up_proj");
+    const double plain = goldenOutputError(qs::test::runMethodOk("gptq", weights, settings, &stats), "mid.up_proj");
+    const double published = goldenOutputError(qs::test::runMethodOk("gptq", weights, {}, &stats), "mid.up_proj");
     QVERIFY(plain > 2.0 * published);
   }
 };

@@ -8,30 +8,19 @@
 #include "core/stats/observers.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::Matrix;
 using qs::QuantizedTensor;
 using qs::Settings;
+using qs::test::golden;
+using qs::test::goldenStats;
 
 namespace {
 
 constexpr double kScaleTolerance = 1e-6;   // of the golden README, relative
 constexpr double kOutputTolerance = 1e-5;  // of the golden README, of the largest output
 constexpr double kCodeShare = 1e-3;        // of the golden README: entries that may differ, by 1
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
-
-const qs::ActivationStats& statsOf(const std::string& layer) {
-  static std::map<std::string, qs::ActivationStats> cache;
-  auto found = cache.find(layer);
-  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
-  return found->second;
-}
 
 QuantizedTensor quantize(const nlohmann::json& entry) {
   const std::string layer = entry["layer"];
@@ -44,7 +33,7 @@ QuantizedTensor quantize(const nlohmann::json& entry) {
                            : observer == "mse"            ? std::string("mse")
                                                           : std::string("percentile"));
   if (observer.starts_with("percentile_")) settings.set("percentile", std::stod(observer.substr(11)));
-  return qs::test::runMethodOk("int8-static", golden().weights(layer), settings, &statsOf(layer));
+  return qs::test::runMethodOk("int8-static", golden().weights(layer), settings, &goldenStats(layer));
 }
 
 std::size_t codesThatDiffer(const std::vector<float>& got, const std::vector<float>& expected) {
@@ -123,7 +112,7 @@ class TestInt8 : public QObject {
     const auto& entry = golden().expected()["w8a8"][static_cast<std::size_t>(index)];
     const QuantizedTensor tensor = quantize(entry);
     const Matrix weights = golden().weights(entry["layer"]);
-    const qs::OutputError error = qs::measureOutputError(tensor, weights.view(), statsOf(entry["layer"]), {});
+    const qs::OutputError error = qs::measureOutputError(tensor, weights.view(), goldenStats(entry["layer"]), {});
     const double expected = entry["metrics"]["rel_output_error"];
     QVERIFY2(error.relative <= expected * entry["max_ratio"].get<double>(),
              qPrintable(QString("%1 against %2").arg(error.relative).arg(expected)));
@@ -232,7 +221,7 @@ class TestInt8 : public QObject {
     const auto errorWith = [&](const char* activation) {
       const QuantizedTensor tensor =
           qs::test::runMethodOk("int8-dynamic", weights, Settings({{"activation", std::string(activation)}}));
-      return qs::measureOutputError(tensor, weights.view(), statsOf("mid.up_proj"), {}).relative;
+      return qs::measureOutputError(tensor, weights.view(), goldenStats("mid.up_proj"), {}).relative;
     };
     QVERIFY(errorWith("per-token") < errorWith("per-tensor"));
   }
@@ -259,7 +248,7 @@ class TestInt8 : public QObject {
     QFETCH(int, index);
     const auto& result =
         golden().expected()["observers"][static_cast<std::size_t>(list)]["results"][static_cast<std::size_t>(index)];
-    const qs::ActivationStats& stats = statsOf(layer.toStdString());
+    const qs::ActivationStats& stats = goldenStats(layer.toStdString());
     const qs::ObserverOptions options = optionsOf(result);
     const qs::ObservedRange range = qs::observeRange({stats.sample.view(), stats.batchRanges}, options, {});
     const double tolerance = result["tolerance"];
@@ -303,7 +292,7 @@ class TestInt8 : public QObject {
     constexpr double kTolerance = 1e-5;  // F32 products against F64 ones
     const Matrix weights = golden().weights("mid.up_proj");
     const QuantizedTensor tensor = qs::test::runMethodOk("rtn", weights, {});
-    qs::ActivationStats stats = statsOf("mid.up_proj");
+    qs::ActivationStats stats = goldenStats("mid.up_proj");
     const double overRows = qs::measureOutputError(tensor, weights.view(), stats, {}).relative;
     stats.sampleIsWhole = false;  // leaves only the Gram matrix
     const double fromGram = qs::measureOutputError(tensor, weights.view(), stats, {}).relative;
@@ -313,7 +302,7 @@ class TestInt8 : public QObject {
   void heldOutRowsAreMeasuredByThemselves() {
     const Matrix weights = golden().weights("tiny.q_proj");
     const QuantizedTensor tensor = qs::test::runMethodOk("rtn", weights, {});
-    qs::ActivationStats stats = statsOf("tiny.q_proj");
+    qs::ActivationStats stats = goldenStats("tiny.q_proj");
     QVERIFY(!qs::measureOutputError(tensor, weights.view(), stats, {}).heldOut.has_value());
     stats.heldOut = stats.sample;
     const qs::OutputError error = qs::measureOutputError(tensor, weights.view(), stats, {});

@@ -1,14 +1,11 @@
 #include <QtTest>
 
 #include <cmath>
-#include <map>
 
 #include "core/quant/lsq.h"
-#include "core/quant/output_error.h"
 #include "core/quant/uniform_grid.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -17,6 +14,9 @@ using qs::LsqUnit;
 using qs::Matrix;
 using qs::QuantizedTensor;
 using qs::Settings;
+using qs::test::golden;
+using qs::test::goldenOutputError;
+using qs::test::goldenStats;
 
 namespace {
 
@@ -30,22 +30,6 @@ constexpr bool kSmallOnly = true;
 #else
 constexpr bool kSmallOnly = false;
 #endif
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
-
-const ActivationStats& statsOf(const std::string& layer) {
-  static std::map<std::string, ActivationStats> cache;
-  auto found = cache.find(layer);
-  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
-  return found->second;
-}
-
-double outputError(const QuantizedTensor& tensor, const std::string& layer) {
-  return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
-}
 
 // Relative above 1, absolute below.
 bool close(double got, double expected, double tolerance) {
@@ -97,8 +81,9 @@ class TestQat : public QObject {
                                {"group_size", entry["group_size"].get<std::int64_t>()},
                                {"symmetric", true},
                                {"steps", entry["steps"].get<std::int64_t>()}});
-      const LayerOutcome outcome = qs::test::runMethod("qat", golden().weights(layer), settings, &statsOf(layer), 2);
-      const double got = outputError(*outcome.tensor, layer);
+      const LayerOutcome outcome =
+          qs::test::runMethod("qat", golden().weights(layer), settings, &goldenStats(layer), 2);
+      const double got = goldenOutputError(*outcome.tensor, layer);
       const double limit = entry["max_ratio"].get<double>() * entry["metrics"]["rel_output_error"].get<double>();
       QVERIFY2(got <= limit, qPrintable(QString("%1: %2 > %3, start %4")
                                             .arg(entry.dump().c_str())
@@ -123,8 +108,8 @@ class TestQat : public QObject {
     const std::string name = layer.toStdString();
     const Settings settings({{"symmetric", symmetric}});
     const Matrix weights = golden().weights(name);
-    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, settings), name);
-    const double got = outputError(qs::test::runMethodOk("qat", weights, settings, &statsOf(name), 2), name);
+    const double rtn = goldenOutputError(qs::test::runMethodOk("rtn", weights, settings), name);
+    const double got = goldenOutputError(qs::test::runMethodOk("qat", weights, settings, &goldenStats(name), 2), name);
     QVERIFY2(got <= 0.35 * rtn, qPrintable(QString::number(got / rtn)));
   }
 
@@ -204,13 +189,13 @@ class TestQat : public QObject {
   void theCurveIsReportedAndTheBestStepKept() {
     const Matrix weights = golden().weights("tiny.q_proj");
     const LayerOutcome outcome =
-        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{80}}}), &statsOf("tiny.q_proj"));
+        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{80}}}), &goldenStats("tiny.q_proj"));
     const auto& curve = outcome.curves.at(0);
     QCOMPARE(curve.y.size(), std::size_t{81});
     const double best = *std::min_element(curve.y.begin(), curve.y.end());
     QCOMPARE(outcome.figures.at("best_loss"), best);
     QCOMPARE(outcome.figures.at("start_loss"), curve.y[0]);
-    const double error = outputError(*outcome.tensor, "tiny.q_proj");
+    const double error = goldenOutputError(*outcome.tensor, "tiny.q_proj");
     QVERIFY2(std::abs(error - best) <= 1e-4 * best, qPrintable(QString::number(error / best)));
     QVERIFY(best < curve.y[0]);
   }
@@ -218,16 +203,16 @@ class TestQat : public QObject {
   void noStepsKeepTheStart() {
     const Matrix weights = golden().weights("tiny.q_proj");
     const LayerOutcome outcome =
-        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{0}}}), &statsOf("tiny.q_proj"));
+        qs::test::runMethod("qat", weights, Settings({{"steps", std::int64_t{0}}}), &goldenStats("tiny.q_proj"));
     QCOMPARE(outcome.figures.at("best_step"), 0.0);
-    const double rtn = outputError(qs::test::runMethodOk("rtn", weights, {}), "tiny.q_proj");
-    QVERIFY(outputError(*outcome.tensor, "tiny.q_proj") < 1.5 * rtn);
+    const double rtn = goldenOutputError(qs::test::runMethodOk("rtn", weights, {}), "tiny.q_proj");
+    QVERIFY(goldenOutputError(*outcome.tensor, "tiny.q_proj") < 1.5 * rtn);
   }
 
   void theObserverSeesTheCurveGrow() {
     const Matrix weights = golden().weights("tiny.q_proj");
     const qs::MethodInfo& method = qs::requireMethod("qat");
-    const qs::LayerTask task{"q", weights.view(), &statsOf("tiny.q_proj")};
+    const qs::LayerTask task{"q", weights.view(), &goldenStats("tiny.q_proj")};
     std::size_t longest = 0;
     qs::QuantizeOptions options;
     options.curveObserver = [&](const std::string& layer, const qs::MethodCurve& curve) {
@@ -243,15 +228,15 @@ class TestQat : public QObject {
   void threadsDontShow() {
     const Settings settings({{"steps", std::int64_t{40}}});
     const Matrix weights = golden().weights("odd.down_proj");
-    const QuantizedTensor one = qs::test::runMethodOk("qat", weights, settings, &statsOf("odd.down_proj"), 1);
+    const QuantizedTensor one = qs::test::runMethodOk("qat", weights, settings, &goldenStats("odd.down_proj"), 1);
     for (const int threads : {2, 8})
-      QVERIFY(qs::test::runMethodOk("qat", weights, settings, &statsOf("odd.down_proj"), threads) == one);
+      QVERIFY(qs::test::runMethodOk("qat", weights, settings, &goldenStats("odd.down_proj"), threads) == one);
   }
 
   void oneScaleForTheMatrixTrainsToo() {
     const Settings settings({{"group_size", std::int64_t{0}}, {"steps", std::int64_t{60}}});
     const LayerOutcome outcome =
-        qs::test::runMethod("qat", golden().weights("tiny.q_proj"), settings, &statsOf("tiny.q_proj"));
+        qs::test::runMethod("qat", golden().weights("tiny.q_proj"), settings, &goldenStats("tiny.q_proj"));
     QCOMPARE(outcome.tensor->scales.size(), std::size_t{1});
     QVERIFY(outcome.figures.at("best_loss") < outcome.figures.at("start_loss"));
   }
@@ -259,7 +244,7 @@ class TestQat : public QObject {
   void codesComeFromTheScaleAsStored() {
     const Settings settings({{"steps", std::int64_t{20}}});
     const QuantizedTensor tensor = qs::test::runMethodOk("qat", golden().weights("tiny.q_proj"), settings,
-                                                         &statsOf("tiny.q_proj"), 1, qs::ScaleType::F16);
+                                                         &goldenStats("tiny.q_proj"), 1, qs::ScaleType::F16);
     for (const float scale : tensor.scales) QCOMPARE(qs::roundToScaleType(scale, qs::ScaleType::F16), scale);
   }
 

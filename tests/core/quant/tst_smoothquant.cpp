@@ -1,13 +1,11 @@
 #include <QtTest>
 
 #include <cmath>
-#include <map>
 
 #include "core/base/parallel.h"
 #include "core/quant/output_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/method_run.h"
-#include "tests/support/project_paths.h"
 #include "tests/support/random_matrix.h"
 
 using qs::ActivationStats;
@@ -16,35 +14,9 @@ using qs::LayerTask;
 using qs::Matrix;
 using qs::QuantizedTensor;
 using qs::Settings;
-
-namespace {
-
-const qs::test::Golden& golden() {
-  static const qs::test::Golden data(qs::test::dataFolder() / "golden");
-  return data;
-}
-
-const ActivationStats& statsOf(const std::string& layer) {
-  static std::map<std::string, ActivationStats> cache;
-  auto found = cache.find(layer);
-  if (found == cache.end()) found = cache.emplace(layer, qs::test::statsOf(golden().inputs(layer))).first;
-  return found->second;
-}
-
-double outputError(const QuantizedTensor& tensor, const std::string& layer) {
-  return qs::outputErrorOverRows(tensor, golden().weights(layer).view(), golden().inputs(layer).view(), {}).relative();
-}
-
-std::vector<LayerOutcome> runGroup(std::span<const LayerTask> tasks, const Settings& overrides) {
-  const qs::MethodInfo& method = qs::requireMethod("smoothquant");
-  std::vector<LayerOutcome> outcomes;
-  const qs::RunContext context{.threads = 2};
-  qs::inWorkerArena(context,
-                    [&] { outcomes = method.quantize(tasks, qs::resolveSettings(method, overrides), {}, context); });
-  return outcomes;
-}
-
-}  // namespace
+using qs::test::golden;
+using qs::test::goldenOutputError;
+using qs::test::goldenStats;
 
 class TestSmoothquant : public QObject {
   Q_OBJECT
@@ -56,15 +28,16 @@ class TestSmoothquant : public QObject {
       const std::string layer = entry["layer"];
       Settings settings({{"alpha", entry["alpha"].get<double>()}});
       const QuantizedTensor dynamic =
-          qs::test::runMethodOk("smoothquant", golden().weights(layer), settings, &statsOf(layer));
+          qs::test::runMethodOk("smoothquant", golden().weights(layer), settings, &goldenStats(layer));
       compareScale(dynamic.inputScale, entry, layer);
       const double ratio = entry["max_ratio"];
-      QVERIFY2(outputError(dynamic, layer) <= ratio * entry["dynamic_per_token"]["rel_output_error"].get<double>(),
-               layer.c_str());
+      QVERIFY2(
+          goldenOutputError(dynamic, layer) <= ratio * entry["dynamic_per_token"]["rel_output_error"].get<double>(),
+          layer.c_str());
       settings.set("activation", std::string("static"));
       const QuantizedTensor frozen =
-          qs::test::runMethodOk("smoothquant", golden().weights(layer), settings, &statsOf(layer));
-      QVERIFY2(outputError(frozen, layer) <=
+          qs::test::runMethodOk("smoothquant", golden().weights(layer), settings, &goldenStats(layer));
+      QVERIFY2(goldenOutputError(frozen, layer) <=
                    ratio * entry["static_per_tensor_affine_minmax"]["rel_output_error"].get<double>(),
                layer.c_str());
     }
@@ -78,9 +51,9 @@ class TestSmoothquant : public QObject {
   void smoothingIsATenthOfPlainDynamic() {
     QFETCH(QString, layer);
     const std::string name = layer.toStdString();
-    const double plain = outputError(qs::test::runMethodOk("int8-dynamic", golden().weights(name), {}), name);
+    const double plain = goldenOutputError(qs::test::runMethodOk("int8-dynamic", golden().weights(name), {}), name);
     const double got =
-        outputError(qs::test::runMethodOk("smoothquant", golden().weights(name), {}, &statsOf(name)), name);
+        goldenOutputError(qs::test::runMethodOk("smoothquant", golden().weights(name), {}, &goldenStats(name)), name);
     QVERIFY2(got <= 0.1 * plain, qPrintable(QString::number(got / plain)));
   }
 
@@ -88,7 +61,7 @@ class TestSmoothquant : public QObject {
   void theUnquantizedOutputStays() {
     const Matrix weights = golden().weights("mid.up_proj");
     const Matrix inputs = golden().inputs("mid.up_proj");
-    const auto scale = qs::test::runMethodOk("smoothquant", weights, {}, &statsOf("mid.up_proj")).inputScale;
+    const auto scale = qs::test::runMethodOk("smoothquant", weights, {}, &goldenStats("mid.up_proj")).inputScale;
     double error = 0;
     double reference = 0;
     for (std::size_t t = 0; t < 32; ++t)
@@ -109,9 +82,9 @@ class TestSmoothquant : public QObject {
     const Matrix q = golden().weights("tiny.q_proj");
     Matrix k = qs::test::randomMatrix(32, 128);
     k(3, 7) = 5.0F;  // the largest weight of input 7 is another layer's
-    const ActivationStats& stats = statsOf("tiny.q_proj");
+    const ActivationStats& stats = goldenStats("tiny.q_proj");
     const std::vector<LayerTask> tasks{{"q", q.view(), &stats}, {"k", k.view(), &stats}};
-    const auto outcomes = runGroup(tasks, {});
+    const auto outcomes = qs::test::runLayers("smoothquant", tasks, {});
     QVERIFY(outcomes[0].tensor->inputScale == outcomes[1].tensor->inputScale);
     const double expected = std::sqrt(static_cast<double>(stats.absMax[7]) / 5.0);
     QVERIFY(std::abs(static_cast<double>(outcomes[0].tensor->inputScale[7]) - expected) <= 1e-5 * expected);
@@ -119,23 +92,24 @@ class TestSmoothquant : public QObject {
 
   void automaticAlphaIsTheBestOfItsCurve() {
     const LayerOutcome outcome = qs::test::runMethod("smoothquant", golden().weights("mid.up_proj"),
-                                                     Settings({{"auto_alpha", true}}), &statsOf("mid.up_proj"));
+                                                     Settings({{"auto_alpha", true}}), &goldenStats("mid.up_proj"));
     QCOMPARE(outcome.curves.size(), std::size_t{1});
     const auto& curve = outcome.curves[0];
     QCOMPARE(curve.x.size(), std::size_t{21});
     const auto best = std::min_element(curve.y.begin(), curve.y.end());
     QCOMPARE(outcome.figures.at("alpha"), curve.x[static_cast<std::size_t>(best - curve.y.begin())]);
-    const double error = outputError(*outcome.tensor, "mid.up_proj");
+    const double error = goldenOutputError(*outcome.tensor, "mid.up_proj");
     QVERIFY(std::abs(error - *best) <= 1e-6 * error);  // the 512 rows are all of them
     for (const double alpha : {0.25, 0.5, 0.75})
-      QVERIFY(error <= outputError(qs::test::runMethodOk("smoothquant", golden().weights("mid.up_proj"),
-                                                         Settings({{"alpha", alpha}}), &statsOf("mid.up_proj")),
-                                   "mid.up_proj"));
+      QVERIFY(error <=
+              goldenOutputError(qs::test::runMethodOk("smoothquant", golden().weights("mid.up_proj"),
+                                                      Settings({{"alpha", alpha}}), &goldenStats("mid.up_proj")),
+                                "mid.up_proj"));
   }
 
   void deadInputsKeepTheirScale() {
     const LayerOutcome outcome =
-        qs::test::runMethod("smoothquant", golden().weights("mid.up_proj"), {}, &statsOf("mid.up_proj"));
+        qs::test::runMethod("smoothquant", golden().weights("mid.up_proj"), {}, &goldenStats("mid.up_proj"));
     QCOMPARE(outcome.tensor->inputScale[88], 1.0F);
     QCOMPARE(outcome.tensor->inputScale[418], 1.0F);
     const ActivationStats zero = qs::test::statsOf(Matrix(8, 512));
@@ -146,8 +120,8 @@ class TestSmoothquant : public QObject {
 
   void whereNothingCanBeFoldedNothingIsScaled() {
     const Matrix weights = golden().weights("tiny.q_proj");
-    const LayerTask task{"q", weights.view(), &statsOf("tiny.q_proj"), false};
-    const auto outcome = runGroup({&task, 1}, Settings({{"auto_alpha", true}})).at(0);
+    const LayerTask task{"q", weights.view(), &goldenStats("tiny.q_proj"), false};
+    const auto outcome = qs::test::runLayers("smoothquant", {&task, 1}, Settings({{"auto_alpha", true}})).at(0);
     QVERIFY(outcome.tensor->inputScale.empty() && outcome.notes.size() == 1);
     QVERIFY(outcome.tensor->codes == qs::test::runMethodOk("int8-dynamic", weights, {}).codes);
   }
@@ -168,8 +142,10 @@ class TestSmoothquant : public QObject {
 
   void missingCalibrationFailsEachLayer() {
     const Matrix weights = golden().weights("tiny.q_proj");
-    const std::vector<LayerTask> tasks{{"q", weights.view(), &statsOf("tiny.q_proj")}, {"k", weights.view(), nullptr}};
-    for (const LayerOutcome& outcome : runGroup(tasks, {})) QVERIFY(!outcome.tensor && !outcome.error.empty());
+    const std::vector<LayerTask> tasks{{"q", weights.view(), &goldenStats("tiny.q_proj")},
+                                       {"k", weights.view(), nullptr}};
+    for (const LayerOutcome& outcome : qs::test::runLayers("smoothquant", tasks, {}))
+      QVERIFY(!outcome.tensor && !outcome.error.empty());
   }
 
  private:
@@ -178,7 +154,7 @@ class TestSmoothquant : public QObject {
     const double tolerance = entry["scale_tolerance"];
     QCOMPARE(got.size(), expected.size());
     for (std::size_t c = 0; c < got.size(); ++c) {
-      if (statsOf(layer).absMax[c] == 0.0F) continue;  // dead channels are free
+      if (goldenStats(layer).absMax[c] == 0.0F) continue;  // dead channels are free
       QVERIFY(std::abs(static_cast<double>(got[c]) / static_cast<double>(expected[c]) - 1.0) <= tolerance);
     }
   }
