@@ -181,6 +181,12 @@ void ViewArea::setPinned(const LayerReportPtr& report, const MethodStyle& style)
   m_distribution->setComparison(report, style);
 }
 
+void ViewArea::setPinnedRun(const std::vector<LayerReportPtr>& reports, const MethodStyle& style) {
+  m_layers->setPinned(reports, style);
+}
+
+void ViewArea::setDifference(bool shown) { m_layers->setDifference(shown); }
+
 void ViewArea::setPreviewBusy(bool busy) {
   for (PlotView* view : layerViews()) {
     if (view->state() == PlotState::Empty && busy) view->setBusy(tr("Reading the layer"));
@@ -204,6 +210,8 @@ void ViewArea::setRunLayers(const QStringList& layers) { m_layers->setLayers(lay
 void ViewArea::setReports(const std::vector<LayerReportPtr>& reports, const MethodStyle& style) {
   m_layers->setReports(reports, style);
 }
+
+void ViewArea::setRunStyle(const MethodStyle& style) { m_layers->setStyle(style); }
 
 void ViewArea::addReports(const std::vector<LayerReportPtr>& reports) {
   for (const LayerReportPtr& report : reports) m_layers->addReport(report);

@@ -48,6 +48,9 @@ class ViewArea : public QWidget {
   void setWeights(const qs::LayerWeightsPtr& weights);
   void setPreview(const qs::LayerPreviewPtr& preview, const qs::MethodStyle& style);
   void setPinned(const qs::LayerReportPtr& report, const qs::MethodStyle& style);
+  /// All layers of the pinned run B; none where none is pinned, or it is the one that is shown.
+  void setPinnedRun(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
+  void setDifference(bool shown);
   void setPreviewBusy(bool busy);
   void setPreviewFailed(const QString& reason);
   /// A tensor that is no matrix: nothing to draw.
@@ -55,6 +58,8 @@ class ViewArea : public QWidget {
   /// The layers that the next reports are of.
   void setRunLayers(const QStringList& layers);
   void setReports(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
+  /// How the run is called, and its colour.
+  void setRunStyle(const qs::MethodStyle& style);
   void addReports(const std::vector<qs::LayerReportPtr>& reports);
   void setTradeoff(const std::vector<qs::TradeoffPoint>& points, const QString& valueTitle);
   void setLiveCurves(const QString& layer, const std::vector<qs::MethodCurve>& curves, const qs::MethodStyle& style);

@@ -149,6 +149,24 @@ class TestChartLooks : public QObject {
     QVERIFY(occurs(image, colors().failure, 40));
   }
 
+  void differencesDivergeFromZero_data() { themeRows(); }
+  void differencesDivergeFromZero() {
+    AllLayersView view;
+    prepare(view);
+    auto pinned = test::buildModel(4);
+    for (std::size_t i = 0; i < pinned.size(); i += 2) pinned[i] = test::withError(*pinned[i], 0.012);
+    pinned[9] = test::withError(*pinned[9], 0.05);
+    pinned[16] = test::buildFailure(pinned[16]->name);
+    view.setReports(test::buildModel(4), {"GPTQ 4-bit", 4});
+    view.setPinned(pinned, {"RTN 4-bit", 1});
+    view.setDifference(true);
+    view.setCrosshair(QPointF(9.5, 0));
+    const QImage image = picture(view, named("layers-difference"));
+    QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[0])));
+    QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[255])));
+    QVERIFY(occurs(image, colors().failure, 40));
+  }
+
   void tradeoffAndCurves_data() { themeRows(); }
   void tradeoffAndCurves() {
     TradeoffView tradeoff;

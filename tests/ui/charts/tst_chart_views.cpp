@@ -218,6 +218,46 @@ class TestChartViews : public QObject {
     QCOMPARE(spy.count(), 2);
   }
 
+  void theDifferenceOfTwoRunsIsSigned() {
+    AllLayersView view;
+    auto pinned = test::buildModel(2);
+    pinned[3] = test::withError(*pinned[3], 0.05);   // there A is better
+    pinned[6] = test::withError(*pinned[6], 0.001);  // and there it is worse
+    pinned.erase(pinned.begin() + 9);
+    view.setReports(test::buildModel(2), {"GPTQ 4-bit", 4});
+    view.setDifference(true);
+    QVERIFY(!view.showsDifference());  // there is no B
+    QCOMPARE(view.heading(), QString("GPTQ 4-bit  ·  14 layers"));
+    view.setPinned(pinned, {"RTN 4-bit", 1});
+    QVERIFY(view.showsDifference());
+    QCOMPARE(view.heading(), QString("A − B: GPTQ 4-bit − RTN 4-bit  ·  14 layers"));
+    QCOMPARE(view.yAxis().title, QString("A − B: weight error (% points)"));
+    QCOMPARE(view.yAxis().view.low, -view.yAxis().view.high);
+    QCOMPARE(view.worstFirst().first(), QString("model.layers.0.mlp.down_proj"));
+    QCOMPARE(view.worstFirst().last(), QString("model.layers.0.self_attn.o_proj"));
+    view.setCrosshair(QPointF(3.5, 0));
+    QCOMPARE(view.readoutText().replace(QChar(0xa0), ' '),
+             QString("model.layers.0.self_attn.o_proj, relative weight error, A: GPTQ 4-bit 1.30 %, "
+                     "B: RTN 4-bit 5.00 %, A − B −3.70 % points"));
+    view.setCrosshair(QPointF(9.5, 0));
+    QVERIFY2(view.readoutText().contains("B: RTN 4-bit not in this run"), qPrintable(view.readoutText()));
+    const PlotTable table = view.tableData();
+    QCOMPARE(table.headers[3], QString("A − B: relative weight error"));
+    QCOMPARE(std::get<double>(table.rows[3][3]), 0.013 - 0.05);
+    QVERIFY(std::holds_alternative<std::monostate>(table.rows[9][3]));
+    view.setMetric(LayerMetric::Sqnr);
+    QCOMPARE(view.worstFirst().first(), QString("model.layers.0.mlp.down_proj"));
+    view.setPinned({});
+    QCOMPARE(view.heading(), QString("GPTQ 4-bit  ·  14 layers"));
+  }
+
+  void withAPinnedRunTheShownOneIsCalledA() {
+    AllLayersView view;
+    view.setReports(test::buildModel(1), {"GPTQ 4-bit", 4});
+    view.setPinned(test::buildModel(1), {"RTN 4-bit", 1});
+    QCOMPARE(view.heading(), QString("A: GPTQ 4-bit  ·  7 layers"));
+  }
+
   void anExactLayerIsDrawn() {
     auto exact = std::make_shared<LayerReport>(*test::buildModel(1).front());
     exact->metrics.weightSqnrDb = std::numeric_limits<double>::infinity();

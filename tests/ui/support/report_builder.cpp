@@ -123,13 +123,18 @@ std::vector<LayerReportPtr> buildModel(int blocks) {
     for (std::size_t kind = 0; kind < kLinears.size(); ++kind) {
       LayerReport report;
       report.name = "model.layers." + std::to_string(block) + "." + kLinears[kind];
-      report.metrics.weightRelativeError = 0.01 + 0.0004 * block + 0.001 * static_cast<double>(kind);
-      if (block == blocks / 2 && kind == 6) report.metrics.weightRelativeError = 0.09;
-      report.metrics.weightSqnrDb = -10 * std::log10(report.metrics.weightRelativeError);
       report.bitsPerWeight = 4.16;
-      reports.push_back(std::make_shared<LayerReport>(report));
+      const bool standsOut = block == blocks / 2 && kind == 6;
+      const double error = 0.01 + 0.0004 * block + 0.001 * static_cast<double>(kind);
+      reports.push_back(withError(std::move(report), standsOut ? 0.09 : error));
     }
   return reports;
+}
+
+LayerReportPtr withError(LayerReport report, double error) {
+  report.metrics.weightRelativeError = error;
+  report.metrics.weightSqnrDb = -10 * std::log10(error);
+  return std::make_shared<LayerReport>(std::move(report));
 }
 
 LayerReportPtr buildFailure(const std::string& name) {

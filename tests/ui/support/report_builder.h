@@ -23,6 +23,8 @@ struct BuiltReport {
 [[nodiscard]] LayerReportPtr buildReport(const BuiltReport& what = {});
 /// Reports of `blocks` blocks of 7 linears; errors rise with the block, and one layer stands out.
 [[nodiscard]] std::vector<LayerReportPtr> buildModel(int blocks);
+/// The same report with another relative weight error, and the SQNR that belongs to it.
+[[nodiscard]] LayerReportPtr withError(LayerReport report, double error);
 [[nodiscard]] LayerReportPtr buildFailure(const std::string& name);
 
 }  // namespace qs::test

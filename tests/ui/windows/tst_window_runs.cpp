@@ -5,6 +5,7 @@
 #include <QTableView>
 #include <QThread>
 #include <QToolButton>
+#include <QTreeView>
 
 #include <algorithm>
 
@@ -108,6 +109,38 @@ class TestWindowRuns : public QObject {
     QVERIFY(f.run());  // the same again comes from the store
     QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
                              kPatience);
+  }
+
+  void theDifferenceOfTheShownAndThePinnedRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    const QAction* difference = f.window.actions().difference;
+    QVERIFY(f.run());
+    f.window.actions().pin->trigger();
+    QVERIFY(!difference->isEnabled());  // A is B
+    qs::QuantRequest request = f.bench().request.request();
+    request.settings.set("bits", std::int64_t{3});
+    f.bench().request.edit(request);
+    QVERIFY(f.run());
+    QTRY_VERIFY_WITH_TIMEOUT(difference->isEnabled(), kPatience);
+    f.window.views().setView(View::AllLayers);
+    auto* layers = f.window.views().plot(View::AllLayers);
+    QVERIFY2(layers->heading().startsWith(QStringLiteral("A: RTN 3-bit")), qPrintable(layers->heading()));
+    const auto* tree = f.child<QTreeView>("tensorTree");
+    QVERIFY(tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+    layers->setFocus();
+    QTest::keyClick(layers, Qt::Key_D);
+    QVERIFY2(layers->heading().startsWith(QStringLiteral("A − B: RTN 3-bit − RTN 4-bit")),
+             qPrintable(layers->heading()));
+    QVERIFY(layers->yAxis().view.low < 0);
+    QVERIFY(!tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+    const QModelIndex layer = f.bench().tree.indexOfLayer(QStringLiteral("model.layers.0.mlp.down_proj"));
+    QVERIFY(layer.siblingAtColumn(qs::ModelTreeModel::DifferenceColumn).data().toString().startsWith(QLatin1Char('+')));
+    f.window.actions().pin->trigger();  // A becomes B
+    QVERIFY(!difference->isEnabled());
+    QVERIFY(layers->heading().startsWith(QStringLiteral("RTN 3-bit")));
+    QVERIFY(tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
   }
 
   void afterAFailedRunTheRowBeforeIsShownByAClick() {
