@@ -1,7 +1,6 @@
 #include "ui/charts/all_layers_view.h"
 
 #include <QComboBox>
-#include <QFontMetricsF>
 #include <QPainter>
 #include <QSignalBlocker>
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <set>
 
 #include "ui/charts/plot_painter.h"
+#include "ui/charts/report_text.h"
 #include "ui/support/number_format.h"
 
 namespace qs {
@@ -31,11 +31,6 @@ PlotCell cellOf(const std::optional<double>& value) { return value ? PlotCell(*v
 
 PlotCell failureCell(const LayerReportPtr& report) {
   return report && !report->error.empty() ? PlotCell(QString::fromStdString(report->error)) : PlotCell();
-}
-
-/// The unit stands with the value.
-QString metricLabel(LayerMetric metric) {
-  return metric == LayerMetric::Sqnr ? AllLayersView::tr("SQNR") : metricName(metric);
 }
 
 /// Colour of a difference of −1…1. The root keeps small ones apart from none.
@@ -296,25 +291,10 @@ std::optional<PlotReadout> AllLayersView::readoutAt(const QPointF& at) const {
   if (!index) return {};
   PlotReadout readout{m_layers.name(*index), {}, {static_cast<double>(*index) + 0.5, at.y()}};
   const LayerReportPtr& report = m_layers.report(*index);
-  if (!report) {
-    readout.entries = {{.label = tr("not computed yet")}};
-  } else if (!report->error.empty()) {
-    const QString reason = QString::fromStdString(report->error);
-    readout.entries = {{.label = tr("failed"), .value = QFontMetricsF(font()).elidedText(reason, Qt::ElideRight, 320)}};
-  } else {
-    readout.entries = showsDifference() ? comparisonOf(*index) : metricsOf(*index);
-  }
+  const bool compares = showsDifference() && report && report->error.empty();
+  readout.entries = compares ? comparisonOf(*index) : layerEntries(report, font());
+  if (isFlagged(*index)) readout.entries.push_back({.label = tr("flagged"), .value = flagText()});
   return readout;
-}
-
-std::vector<PlotEntry> AllLayersView::metricsOf(std::size_t index) const {
-  std::vector<PlotEntry> entries;
-  for (const LayerMetric metric :
-       {LayerMetric::RelativeError, LayerMetric::OutputError, LayerMetric::Sqnr, LayerMetric::Bits})
-    entries.push_back(
-        {.label = metricLabel(metric), .value = valueText(metric, valueOf(m_layers.report(index), metric))});
-  if (isFlagged(index)) entries.push_back({.label = tr("flagged"), .value = flagText()});
-  return entries;
 }
 
 std::vector<PlotEntry> AllLayersView::comparisonOf(std::size_t index) const {

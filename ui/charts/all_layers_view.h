@@ -76,7 +76,6 @@ class AllLayersView final : public PlotView {
   [[nodiscard]] QColor barColor(std::size_t index, const Palette& colors) const;
   [[nodiscard]] std::vector<PlotEntry> kindEntries(const Palette& colors) const;
   [[nodiscard]] std::vector<PlotEntry> differenceEntries(const Palette& colors) const;
-  [[nodiscard]] std::vector<PlotEntry> metricsOf(std::size_t index) const;
   [[nodiscard]] std::vector<PlotEntry> comparisonOf(std::size_t index) const;
   [[nodiscard]] PlotTable differenceTable() const;
 

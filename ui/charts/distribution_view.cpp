@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/quant/method_registry.h"
+#include "ui/charts/mini_histogram.h"
 #include "ui/charts/report_text.h"
 #include "ui/charts/series_layer.h"
 #include "ui/support/number_format.h"
@@ -52,11 +53,6 @@ bool areLevelsShown(const LayerReport& report) {
   constexpr std::size_t kMostLevels = 64;
   const MethodInfo* method = findMethod(report.method);
   return !report.levels.empty() && report.levels.size() <= kMostLevels && (method == nullptr || !method->scalesInputs);
-}
-
-double largestCount(const Histogram& histogram) {
-  const auto top = std::max_element(histogram.counts.begin(), histogram.counts.end());
-  return top == histogram.counts.end() ? 0.0 : static_cast<double>(*top);
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ QString metricName(LayerMetric metric) {
   return {};
 }
 
+QString metricLabel(LayerMetric metric) { return metric == LayerMetric::Sqnr ? translate("SQNR") : metricName(metric); }
+
 QString metricTitle(LayerMetric metric) {
   if (metric == LayerMetric::RelativeError) return translate("weight error (%)");
   if (metric == LayerMetric::OutputError) return translate("output error (%)");

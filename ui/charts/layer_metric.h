@@ -15,6 +15,8 @@ enum class LayerMetric : std::uint8_t { RelativeError, OutputError, Sqnr, MeanSq
 [[nodiscard]] std::optional<double> valueOf(const LayerReportPtr& report, LayerMetric metric);
 /// "relative weight error"
 [[nodiscard]] QString metricName(LayerMetric metric);
+/// The same where the unit stands with the value: "SQNR".
+[[nodiscard]] QString metricLabel(LayerMetric metric);
 /// Title of an axis, with its unit: "weight error (%)".
 [[nodiscard]] QString metricTitle(LayerMetric metric);
 /// Title of an axis of differences between two runs: "A − B: weight error (% points)".

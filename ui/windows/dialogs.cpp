@@ -117,7 +117,10 @@ QDialog* makeShortcutsDialog(const std::vector<const QAction*>& actions, QWidget
         QStringLiteral("| %1 | %2 |\n")
             .arg(cell(action->text().remove(QLatin1Char('&'))), action->shortcut().toString(QKeySequence::NativeText));
   }
-  text += tr("\nIn a plot: arrows step the crosshair, Shift+arrows move the view, + − 0 zoom, Enter chooses.\n");
+  text +=
+      tr("\nIn a plot: arrows step the crosshair, Shift+arrows move the view, + − 0 zoom, Enter chooses. In the grid "
+         "arrows "
+         "choose a layer, and Enter opens it.\n");
   return framed(tr("Shortcuts"), browser(text), {460, 560}, parent);
 }
 

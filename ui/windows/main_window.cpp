@@ -16,6 +16,7 @@
 #include "core/io/reader_registry.h"
 #include "core/session/recipe.h"
 #include "ui/charts/distribution_view.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
@@ -130,6 +131,13 @@ void MainWindow::joinEditActions() {
   });
 }
 
+template <typename View>
+void MainWindow::joinLogCounts(View* view) {
+  view->addAction(m_actions.logCounts);
+  connect(m_actions.logCounts, &QAction::toggled, view, &View::setLogarithmic);
+  connect(view, &View::logarithmicChanged, m_actions.logCounts, &QAction::setChecked);
+}
+
 void MainWindow::joinViewActions() {
   for (std::size_t i = 0; i < m_actions.views.size(); ++i) {
     connect(m_actions.views[i], &QAction::triggered, this, [this, view = ViewArea::allViews()[i]] {
@@ -151,10 +159,8 @@ void MainWindow::joinViewActions() {
   });
   connect(m_actions.nextPane, &QAction::triggered, this, [this] { focusPane(1); });
   connect(m_actions.previousPane, &QAction::triggered, this, [this] { focusPane(-1); });
-  auto* counts = qobject_cast<DistributionView*>(m_views->plot(ViewArea::View::Distribution));
-  counts->addAction(m_actions.logCounts);
-  connect(m_actions.logCounts, &QAction::toggled, counts, &DistributionView::setLogarithmic);
-  connect(counts, &DistributionView::logarithmicChanged, m_actions.logCounts, &QAction::setChecked);
+  joinLogCounts(qobject_cast<DistributionView*>(m_views->plot(ViewArea::View::Distribution)));
+  joinLogCounts(qobject_cast<HistogramGridView*>(m_views->plot(ViewArea::View::Grid)));
   for (const QDockWidget* dock :
        {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock, m_docks.promptDock}) {
     m_actions.panels->addAction(dock->toggleViewAction());

@@ -53,6 +53,9 @@ class MainWindow : public QMainWindow {
   void joinFileActions();
   void joinEditActions();
   void joinViewActions();
+  /// A view of histograms follows the action, and the other way round.
+  template <typename View>
+  void joinLogCounts(View* view);
   void joinHelpActions();
   void keepSettings() const;
   void fillRecent();

@@ -18,6 +18,7 @@ class ChannelsView;
 class CurveView;
 class DistributionView;
 class HeatmapView;
+class HistogramGridView;
 class StartPage;
 
 /// The middle of the window: the start page, or the views in tabs. Hands data on to the views and joins their
@@ -26,7 +27,7 @@ class ViewArea : public QWidget {
   Q_OBJECT
 
  public:
-  enum class View { Distribution, Channels, Heatmap, AllLayers, Tradeoff, Curves };
+  enum class View { Distribution, Channels, Heatmap, AllLayers, Tradeoff, Curves, Grid };
 
   explicit ViewArea(QWidget* parent = nullptr);
 
@@ -76,6 +77,8 @@ class ViewArea : public QWidget {
  private:
   void addViews();
   void joinSelections();
+  /// Selects a layer and shows its distribution.
+  void openLayer(const QString& layer);
   [[nodiscard]] std::vector<PlotView*> layerViews() const;
 
   QStackedWidget* m_stack = nullptr;
@@ -87,6 +90,7 @@ class ViewArea : public QWidget {
   AllLayersView* m_layers = nullptr;
   TradeoffView* m_tradeoff = nullptr;
   CurveView* m_curves = nullptr;
+  HistogramGridView* m_grid = nullptr;
 };
 
 }  // namespace qs

@@ -12,9 +12,11 @@
 #include "ui/charts/curve_view.h"
 #include "ui/charts/distribution_view.h"
 #include "ui/charts/heatmap_view.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/charts/tradeoff_view.h"
 
 using namespace qs;
+using qs::test::occurs;
 
 namespace {
 
@@ -25,17 +27,6 @@ QImage picture(QWidget& view, const QString& name) {
     image.save(folder + QLatin1Char('/') + name + QStringLiteral(".png"));
   }
   return image;
-}
-
-bool occurs(const QImage& image, const QColor& color, int tolerance = 6) {
-  for (int y = 0; y < image.height(); ++y)
-    for (int x = 0; x < image.width(); ++x) {
-      const QRgb pixel = image.pixel(x, y);
-      if (std::abs(qRed(pixel) - color.red()) <= tolerance && std::abs(qGreen(pixel) - color.green()) <= tolerance &&
-          std::abs(qBlue(pixel) - color.blue()) <= tolerance)
-        return true;
-    }
-  return false;
 }
 
 std::vector<TradeoffPoint> fewPoints() {
@@ -165,6 +156,25 @@ class TestChartLooks : public QObject {
     QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[0])));
     QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[255])));
     QVERIFY(occurs(image, colors().failure, 40));
+  }
+
+  void theGridShowsEveryHistogram_data() { themeRows(); }
+  void theGridShowsEveryHistogram() {
+    HistogramGridView view;
+    prepare(view);
+    auto reports = test::buildModelWithHistograms(32);
+    reports[3] = test::buildFailure(reports[3]->name);
+    view.setReports(reports, {"GPTQ 4-bit", 4});
+    view.selectLayer("model.layers.0.self_attn.k_proj");
+    view.setCrosshair(QPointF(2.5, 0.5));
+    const QImage image = picture(view, named("grid"));
+    QVERIFY(occurs(image, colors().before));
+    QVERIFY(occurs(image, colors().method(4), 60));
+    QVERIFY(occurs(image, colors().selection, 40));
+    QVERIFY(occurs(image, colors().failure, 40));
+    view.setLogarithmic(false);
+    view.setSameRange(false);
+    picture(view, named("grid-linear"));
   }
 
   void tradeoffAndCurves_data() { themeRows(); }

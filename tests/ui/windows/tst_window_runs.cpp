@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "tests/ui/windows/window_fixture.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/charts/plot_view.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
@@ -141,6 +142,33 @@ class TestWindowRuns : public QObject {
     QVERIFY(!difference->isEnabled());
     QVERIFY(layers->heading().startsWith(QStringLiteral("RTN 3-bit")));
     QVERIFY(tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+  }
+
+  void theGridIsLinkedWithTheTreeAndOpensADistribution() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    QTest::keyClick(&f.window, Qt::Key_7, Qt::AltModifier);
+    auto* grid = qobject_cast<qs::HistogramGridView*>(f.window.views().currentPlot());
+    QVERIFY(grid != nullptr);
+    QCOMPARE(grid->state(), qs::PlotState::Empty);
+    QTest::mouseClick(grid->findChild<QPushButton*>(), Qt::LeftButton);  // it offers the run
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().shownRun() != nullptr, kPatience);
+    QVERIFY(!grid->tableData().rows.empty());
+    const QString layer = QStringLiteral("model.layers.1.mlp.up_proj");
+    QTest::mouseClick(grid, Qt::LeftButton, {}, grid->cellOf(layer).center().toPoint());
+    QCOMPARE(f.child<QTreeView>("tensorTree")->currentIndex().data(qs::LayerRole).toString(), layer);
+    f.bench().selectTensor(QStringLiteral("model.layers.0.mlp.up_proj.weight"),
+                           QStringLiteral("model.layers.0.mlp.up_proj"));
+    QCOMPARE(grid->selectedLayer(), QStringLiteral("model.layers.0.mlp.up_proj"));
+    grid->setFocus();
+    QTest::keyClick(grid, Qt::Key_L);
+    QVERIFY(!grid->isLogarithmic() && !f.window.actions().logCounts->isChecked());
+    QTest::keyClick(grid, Qt::Key_Right);
+    const QString chosen = grid->selectedLayer();
+    QTest::keyClick(grid, Qt::Key_Return);
+    QCOMPARE(f.window.views().currentPlot(), f.window.views().plot(View::Distribution));
+    QTRY_COMPARE_WITH_TIMEOUT(f.bench().preview.layer(), chosen, kPatience);
   }
 
   void afterAFailedRunTheRowBeforeIsShownByAClick() {
