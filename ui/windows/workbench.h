@@ -3,6 +3,7 @@
 #include <QObject>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "ui/controllers/audit_controller.h"
 #include "ui/controllers/compare_controller.h"
@@ -64,8 +65,8 @@ class Workbench : public QObject {
     m_calibrationText = std::move(calibration);
     m_trainingText = std::move(training);
   }
-  /// Whether a row's run can be asked for again: not that of a comparison.
-  [[nodiscard]] bool canRetry(int id) const { return m_asked.contains(id); }
+  /// Whether a row failed or was cancelled, and can be asked for again now.
+  [[nodiscard]] bool canRetry(int id) const;
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   /// Every layer that can be looked at: all linears.
@@ -83,7 +84,7 @@ class Workbench : public QObject {
   void showRun(int id);
   void pinRun(int id);
   void removeRun(int id);
-  /// Runs what a failed row was asked for again, in its place.
+  /// Runs what a failed or cancelled row was asked for again, in its place: a run, or one method of a comparison.
   void retryRun(int id);
   /// A row of a comparison, as far as it is measured: a run like others once it is finished.
   void takeCompared(std::size_t index, const qs::ComparisonRow& row);
@@ -107,6 +108,8 @@ class Workbench : public QObject {
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();
   void beginComparison();
+  /// The row's number in the last comparison.
+  [[nodiscard]] std::optional<std::size_t> comparedIndex(int id) const;
 
   QString m_tensor;
   std::map<int, FinishedRunPtr> m_runs;
