@@ -27,6 +27,7 @@
 #include "ui/support/file_dialogs.h"
 #include "ui/windows/appearance.h"
 #include "ui/windows/export_menu.h"
+#include "ui/windows/session_keeper.h"
 #include "ui/windows/view_area.h"
 #include "ui/windows/window_links.h"
 
@@ -47,6 +48,10 @@ int storedNumber(const QSettings& settings, const QString& key, int most, int ot
 template <typename Choice>
 Choice storedChoice(const QSettings& settings, const QString& key, Choice last, Choice otherwise) {
   return static_cast<Choice>(storedNumber(settings, key, static_cast<int>(last), static_cast<int>(otherwise)));
+}
+
+std::filesystem::path sessionFile(const ProgramFolders& folders) {
+  return folders.config.empty() ? std::filesystem::path() : folders.config / "session.json";
 }
 
 QWidget* column(QWidget* top, QWidget* body, QWidget* parent) {
@@ -70,7 +75,8 @@ MainWindow::MainWindow(const ProgramFolders& folders, QWidget* parent)
       m_actions(this, m_workbench->request.undoStack()),
       m_messages(new MessageBar(this)),
       m_progress(new ProgressStrip(this)),
-      m_exports(new ExportMenu(*this)) {
+      m_exports(new ExportMenu(*this)),
+      m_session(new SessionKeeper(sessionFile(folders), this)) {
   setCentralWidget(column(m_messages, m_views, this));
   setAcceptDrops(true);
   setMinimumSize(kLeastSize);
@@ -317,10 +323,17 @@ void MainWindow::restoreWindowState() {
   restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
   restoreState(settings.value(QStringLiteral("docks")).toByteArray(), kStateVersion);
   setTheme(m_theme);
+  m_session->read();
+}
+
+void MainWindow::setKeepsSettings(bool keeps) {
+  m_keepsSettings = keeps;
+  m_session->setKeeps(keeps);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
   if (m_keepsSettings) keepSettings();
+  m_session->save();
   QMainWindow::closeEvent(event);
 }
 

@@ -14,6 +14,7 @@ namespace qs {
 class ExportMenu;
 class MessageBar;
 class ProgressStrip;
+class SessionKeeper;
 class ViewArea;
 
 /// The window: docks around the views, menus, the message bar and the progress strip. What it shows and does lies in
@@ -33,16 +34,17 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] ProgressStrip& progress() { return *m_progress; }
   [[nodiscard]] const ProgramFolders& folders() const { return m_folders; }
   [[nodiscard]] ExportMenu& exports() { return *m_exports; }
+  [[nodiscard]] SessionKeeper& session() { return *m_session; }
 
  public Q_SLOTS:
   void open(const QString& path);
   void askForFile();
   void askForFolder();
   void setTheme(qs::Theme theme);
-  /// Brings back the size and the docks of the last time.
+  /// Brings back the size and the docks of the last time, and offers to continue what was done then.
   void restoreWindowState();
-  /// Whether closing stores the settings: not where the window is only made for its pictures.
-  void setKeepsSettings(bool keeps) { m_keepsSettings = keeps; }
+  /// Whether the settings and the session are stored: not where the window is only made for its pictures.
+  void setKeepsSettings(bool keeps);
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -75,6 +77,7 @@ class MainWindow : public QMainWindow {
   MessageBar* m_messages;
   ProgressStrip* m_progress;
   ExportMenu* m_exports;
+  SessionKeeper* m_session;
   Preferences m_preferences;
   Theme m_theme = Theme::System;
   bool m_keepsSettings = true;

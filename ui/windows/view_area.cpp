@@ -61,6 +61,7 @@ void ViewArea::addViews() {
 }
 
 void ViewArea::joinSelections() {
+  connect(m_tabs, &QTabWidget::currentChanged, this, &ViewArea::viewChanged);
   connect(m_channels, &ChannelsView::channelSelected, this, &ViewArea::highlightChannel);
   connect(m_heatmap, &HeatmapView::channelSelected, this, &ViewArea::highlightChannel);
   connect(m_layers, &AllLayersView::layerSelected, this, &ViewArea::layerSelected);
@@ -145,6 +146,8 @@ PlotView* ViewArea::currentPlot() const {
   if (m_stack->currentWidget() != m_tabs) return nullptr;
   return qobject_cast<PlotView*>(m_tabs->currentWidget());
 }
+
+ViewArea::View ViewArea::view() const { return allViews()[static_cast<std::size_t>(m_tabs->currentIndex())]; }
 
 std::vector<PlotView*> ViewArea::layerViews() const { return {m_distribution, m_channels, m_heatmap}; }
 

@@ -33,6 +33,8 @@ class ViewArea : public QWidget {
 
   [[nodiscard]] StartPage* startPage() const { return m_start; }
   [[nodiscard]] PlotView* currentPlot() const;
+  /// The view whose tab is chosen.
+  [[nodiscard]] View view() const;
   [[nodiscard]] PlotView* plot(View view) const;
   /// File name of a view's picture, without ending: "all-layers".
   [[nodiscard]] static QString fileName(View view);
@@ -68,6 +70,7 @@ class ViewArea : public QWidget {
   void highlightChannel(quint32 channel);
 
  Q_SIGNALS:
+  void viewChanged();
   void layerSelected(const QString& layer);
   void runSelected(const QString& id);
   void runRequested();

@@ -21,6 +21,7 @@
 #include "ui/windows/pin_links.h"
 #include "ui/windows/prompt_links.h"
 #include "ui/windows/run_description.h"
+#include "ui/windows/session_links.h"
 #include "ui/windows/view_area.h"
 
 namespace qs {
@@ -319,6 +320,7 @@ void linkWindow(MainWindow& window) {
   linkComparison(window);
   linkPrompt(window);
   linkAudit(window);
+  linkSession(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
   QObject::connect(&window.workbench(), &Workbench::messagesOutdated, &window.messages(), &MessageBar::dismissAbout);
   window.progress().setIdleText(idleText(window.workbench()));

@@ -23,8 +23,9 @@ namespace qs {
 
 /// Where the program finds and keeps its files.
 struct ProgramFolders {
-  std::filesystem::path executable;  ///< folder of the program: the demo model is found from it
-  std::filesystem::path runs;        ///< root of the stored runs
+  std::filesystem::path executable;   ///< folder of the program: the demo model is found from it
+  std::filesystem::path runs;         ///< root of the stored runs
+  std::filesystem::path config = {};  ///< what is kept from one start to the next; empty keeps nothing
 };
 
 /// The window without its widgets: the controllers and item models, joined. It knows which tensor is selected, which
