@@ -61,19 +61,25 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_tree->setAllColumnsShowFocus(true);
   m_tree->setAutoScroll(false);
   m_tree->viewport()->installEventFilter(this);
+  m_noHits = new QLabel(this);
+  m_noHits->setObjectName(QStringLiteral("noTensors"));
+  m_noHits->setProperty("textStyle", QLatin1String("muted"));
+  m_noHits->setTextFormat(Qt::PlainText);
+  m_noHits->setWordWrap(true);
+  m_noHits->hide();
   m_count = new QLabel(this);
   m_count->setProperty("textStyle", QLatin1String("muted"));
 
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, kMargin, 0, 6);
   layout->setSpacing(6);
-  for (QWidget* inset : {static_cast<QWidget*>(m_filter), static_cast<QWidget*>(m_count)}) {
+  for (QWidget* inset : std::initializer_list<QWidget*>{m_filter, m_noHits, m_count}) {
     auto* row = new QHBoxLayout;
     row->setContentsMargins(kMargin, 0, kMargin, 0);
     row->addWidget(inset);
     layout->addLayout(row);
   }
-  layout->insertWidget(1, m_tree, 1);
+  layout->insertWidget(2, m_tree, 1);
   layout->addStretch();
 
   m_filterTimer.setSingleShot(true);
@@ -156,7 +162,9 @@ void ModelPanel::updateCount() {
                                            number::count(static_cast<std::uint64_t>(all))));
   if (all == 0) m_count->setText(tr("No model open"));
   m_filter->setVisible(all > 0);
-  m_tree->setVisible(all > 0);
+  m_tree->setVisible(shown > 0);
+  m_noHits->setText(tr("No tensor's name holds “%1”.").arg(m_filter->text().simplified()));
+  m_noHits->setVisible(all > 0 && shown == 0);
 }
 
 void ModelPanel::tellCurrent() {

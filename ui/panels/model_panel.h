@@ -48,6 +48,7 @@ class ModelPanel : public QWidget {
 
   QLineEdit* m_filter = nullptr;
   QTreeView* m_tree = nullptr;
+  QLabel* m_noHits = nullptr;  ///< in the tree's place where the filter leaves nothing
   QLabel* m_count = nullptr;
   QSortFilterProxyModel* m_proxy = nullptr;
   std::function<void(const QString&)> m_setFilter;

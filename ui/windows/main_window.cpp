@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDialog>
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QFileInfo>
@@ -331,7 +332,21 @@ void MainWindow::setKeepsSettings(bool keeps) {
   m_session->setKeeps(keeps);
 }
 
+bool MainWindow::asksBeforeClosing() {
+  const bool isAtWork = m_workbench->isRunning() || m_workbench->exports.isBusy();
+  if (!isAtWork || m_quits || !m_keepsSettings) return false;
+  if (m_quitQuestion) return true;
+  const auto quit = [this] {
+    m_quits = true;
+    close();
+  };
+  m_quitQuestion = makeQuitQuestion(quit, this);
+  m_quitQuestion->open();
+  return true;
+}
+
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (asksBeforeClosing()) return event->ignore();
   if (m_keepsSettings) keepSettings();
   m_session->save();
   QMainWindow::closeEvent(event);

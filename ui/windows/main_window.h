@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <QPointer>
 #include <memory>
 
 #include "ui/support/palette.h"
@@ -43,7 +44,8 @@ class MainWindow : public QMainWindow {
   void setTheme(qs::Theme theme);
   /// Brings back the size and the docks of the last time, and offers to continue what was done then.
   void restoreWindowState();
-  /// Whether the settings and the session are stored: not where the window is only made for its pictures.
+  /// Whether the settings and the session are stored, and closing may ask: not where the window is only made for its
+  /// pictures.
   void setKeepsSettings(bool keeps);
 
  protected:
@@ -60,6 +62,8 @@ class MainWindow : public QMainWindow {
   void joinLogCounts(View* view);
   void joinHelpActions();
   void keepSettings() const;
+  /// Whether closing has to wait for an answer: a job is at work.
+  [[nodiscard]] bool asksBeforeClosing();
   void fillRecent();
   void openRecipe();
   void saveRecipe();
@@ -81,6 +85,8 @@ class MainWindow : public QMainWindow {
   Preferences m_preferences;
   Theme m_theme = Theme::System;
   bool m_keepsSettings = true;
+  bool m_quits = false;  ///< whatever is at work
+  QPointer<QDialog> m_quitQuestion;
 };
 
 }  // namespace qs

@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "core/session/layer_filter.h"
 #include "ui/panels/start_page.h"
 #include "ui/windows/main_window.h"
 #include "ui/windows/run_description.h"
@@ -40,19 +39,13 @@ void offerSession(MainWindow& window) {
       isThere ? QString() : MainWindow::tr("%1 isn't there any more").arg(session->model));
 }
 
-void selectTensor(Workbench& bench, const QString& tensor) {
-  if (bench.model.model()->find(tensor.toStdString()) == nullptr) return;
-  const QString layer = QString::fromStdString(layerName(tensor.toStdString()));
-  bench.selectTensor(tensor, bench.tree.indexOfLayer(layer).isValid() ? layer : QString());
-}
-
 /// Brings back what was done with the model that has just been opened.
 void takeUp(MainWindow& window, const StoredSession& session) {
   Workbench& bench = window.workbench();
   QuantRequest request = bench.request.request();
   applyRecipe(session.recipe, request);
   bench.request.replace(request, MainWindow::tr("Continue"));
-  selectTensor(bench, session.tensor);
+  bench.selectNamed(session.tensor);
   for (const ViewArea::View view : ViewArea::allViews())
     if (ViewArea::fileName(view) == session.view) window.views().setView(view);
 }

@@ -205,6 +205,12 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
   preview.setLayer(layer);
 }
 
+void Workbench::selectNamed(const QString& tensor) {
+  if (!model.model() || model.model()->find(tensor.toStdString()) == nullptr) return;
+  const QString layer = QString::fromStdString(layerName(tensor.toStdString()));
+  selectTensor(tensor, tree.indexOfLayer(layer).isValid() ? layer : QString());
+}
+
 void Workbench::startRun() {
   if (isRunning() || !model.model()) return;
   if (lacksCalibration(request.request())) return tellCalibrationLacked();

@@ -81,6 +81,8 @@ class Workbench : public QObject {
 
  public Q_SLOTS:
   void selectTensor(const QString& tensor, const QString& layer);
+  /// A tensor of the opened model; one that it hasn't is left alone.
+  void selectNamed(const QString& tensor);
   void startRun();
   void showRun(int id);
   void pinRun(int id);

@@ -7,6 +7,7 @@
 #include <QToolButton>
 #include <QWheelEvent>
 #include <QtTest>
+#include <algorithm>
 #include <limits>
 
 #include "core/base/error.h"
@@ -321,6 +322,24 @@ class TestChartViews : public QObject {
     QVERIFY(plotImage(view, {.scale = 1}).height() < 8200);
     const QTemporaryDir folder;
     exportPlot(view, folder.filePath("grid.svg"), {});
+  }
+
+  void theLegendStandsInTheOrderOfTheBars() {
+    auto reports = test::buildModel(2);
+    std::ranges::reverse(reports);
+    AllLayersView view;
+    view.resize(900, 300);
+    view.setReports(reports);
+    const QRect legend(0, 0, view.width(), static_cast<int>(view.plotRect().top()));
+    const QImage image = view.grab().toImage().copy(legend);
+    std::vector<int> swatches;
+    for (const int kind : {6, 5, 4, 3, 2, 1, 0}) {
+      const QColor color = Palette::of(view.palette()).linear(kind);
+      int x = 0;
+      while (x < image.width() && !test::occurs(image.copy(x, 0, 1, image.height()), color, 2)) ++x;
+      swatches.push_back(x);
+    }
+    QVERIFY(std::ranges::is_sorted(swatches) && swatches.back() < image.width());
   }
 
   void anExactLayerIsDrawn() {
