@@ -21,6 +21,7 @@ namespace {
 
 constexpr double kLeastCell = 92;  ///< width in which a caption is read
 constexpr double kShape = 0.55;    ///< height of a histogram to its width
+constexpr double kHighest = 0.9;   ///< the same where there is room
 constexpr double kCaption = 18;
 constexpr double kGap = 3;              ///< around what a cell shows
 constexpr double kMostExported = 8000;  ///< height of a picture, in logical pixels
@@ -163,6 +164,8 @@ void HistogramGridView::placeControls() {
 void HistogramGridView::arrange() {
   const QRectF plot = plotRect();
   m_grid = gridFor(plot.width());
+  const double highest = kCaption + kHighest * m_grid.cell.width();
+  m_grid.cell.setHeight(std::clamp(std::floor(plot.height() / m_grid.rows), m_grid.cell.height(), highest));
   const double rows = plot.height() / m_grid.cell.height();
   horizontal().full = horizontal().view = {0, static_cast<double>(m_grid.columns)};
   vertical().full = {0, std::max<double>(m_grid.rows, rows)};
