@@ -79,8 +79,10 @@ QString readScreenshot(const QCommandLineParser& parser, qs::ScreenshotOptions& 
 
 qs::ProgramFolders programFolders() {
   const QString cache = QStandardPaths::writableLocation(QStandardPaths::GenericCacheLocation);
+  const QString config = QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation);
   return {.executable = QCoreApplication::applicationDirPath().toStdString(),
-          .runs = std::filesystem::path(cache.toStdString()) / "quantscope" / "runs"};
+          .runs = std::filesystem::path(cache.toStdString()) / "quantscope" / "runs",
+          .config = std::filesystem::path(config.toStdString()) / "quantscope"};
 }
 
 int takeScreenshots(qs::MainWindow& window, const qs::ScreenshotOptions& options) {

@@ -1,21 +1,19 @@
 #pragma once
 
-#include <QHash>
 #include <QStringList>
-#include <cstdint>
 
 #include "core/session/quant_report.h"
+#include "ui/charts/layer_metric.h"
 #include "ui/charts/plot_view.h"
-#include "ui/charts/report_text.h"
+#include "ui/charts/run_layers.h"
 
 class QComboBox;
 
 namespace qs {
 
-enum class LayerMetric : std::uint8_t { RelativeError, OutputError, Sqnr, MeanSquaredError, Bits };
-
 /// Which layer breaks? A bar for every layer, shaded by the kind of linear, the worst ones flagged. Grows while layers
-/// arrive.
+/// arrive. With a pinned run B it can show the difference A − B instead: bars from zero, blue where the figure is lower
+/// than that of B, orange where it is higher.
 class AllLayersView final : public PlotView {
   Q_OBJECT
  public:
@@ -25,19 +23,26 @@ class AllLayersView final : public PlotView {
   void setLayers(const QStringList& names);
   /// Replaces all reports. Layers not named by setLayers are appended.
   void setReports(const std::vector<LayerReportPtr>& reports, const MethodStyle& style = {});
+  /// How the run is called.
+  void setStyle(const MethodStyle& style);
   /// Adds one finished layer.
   void addReport(const LayerReportPtr& report);
+  /// The pinned run B, or none.
+  void setPinned(const std::vector<LayerReportPtr>& reports, const MethodStyle& style = {});
   [[nodiscard]] LayerMetric metric() const { return m_metric; }
   [[nodiscard]] QString selectedLayer() const { return m_selected; }
-  [[nodiscard]] int layerCount() const { return static_cast<int>(m_names.size()); }
-  [[nodiscard]] int reportCount() const;
-  /// Layers by the metric, worst first; failed ones before all.
+  [[nodiscard]] int layerCount() const { return static_cast<int>(m_layers.size()); }
+  [[nodiscard]] int reportCount() const { return m_layers.reportCount(); }
+  /// Whether A − B is shown: it is asked for, and there is a B.
+  [[nodiscard]] bool showsDifference() const { return m_wantsDifference && !m_pinned.isEmpty(); }
+  /// Layers by what is shown, worst first; failed ones before all.
   [[nodiscard]] QStringList worstFirst() const;
   [[nodiscard]] PlotTable tableData() const override;
-  [[nodiscard]] bool hasData() const override { return !m_names.isEmpty(); }
+  [[nodiscard]] bool hasData() const override { return !m_layers.isEmpty(); }
 
  public Q_SLOTS:
   void setMetric(qs::LayerMetric metric);
+  void setDifference(bool shown);
   /// Marks a layer selected elsewhere; no signal.
   void selectLayer(const QString& name);
 
@@ -52,23 +57,36 @@ class AllLayersView final : public PlotView {
   void activate(const QPointF& at) override;
 
  private:
-  void place(const LayerReportPtr& report);
   void refresh();
+  [[nodiscard]] QString headingText() const;
   void updateAxes();
-  [[nodiscard]] std::optional<double> valueOf(const LayerReportPtr& report) const;
+  void setVerticalRange(const std::vector<double>& values);
+  [[nodiscard]] LayerReportPtr pinnedReport(std::size_t index) const { return m_pinned.reportOf(m_layers.name(index)); }
+  /// What the bar stands for: the metric, or its difference.
+  [[nodiscard]] std::optional<double> shownValue(std::size_t index) const;
+  [[nodiscard]] bool isFailed(std::size_t index) const;
   [[nodiscard]] AxisTicks blockTicks(const AxisRange& view, int most) const;
   [[nodiscard]] bool isFlagged(std::size_t index) const;
+  [[nodiscard]] QString flagText() const;
   [[nodiscard]] std::optional<std::size_t> indexAt(double x) const;
   [[nodiscard]] QRectF barRect(std::size_t index, const QRectF& rect) const;
+  void drawBlocks(QPainter& painter, const PlotFrame& frame) const;
+  void drawSelection(QPainter& painter, const PlotFrame& frame, const QRectF& bar) const;
   void drawBar(QPainter& painter, const PlotFrame& frame, std::size_t index) const;
+  [[nodiscard]] QColor barColor(std::size_t index, const Palette& colors) const;
+  [[nodiscard]] std::vector<PlotEntry> kindEntries(const Palette& colors) const;
+  [[nodiscard]] std::vector<PlotEntry> differenceEntries(const Palette& colors) const;
+  [[nodiscard]] std::vector<PlotEntry> comparisonOf(std::size_t index) const;
+  [[nodiscard]] PlotTable differenceTable() const;
 
-  QStringList m_names;
-  QHash<QString, int> m_indexOf;
-  std::vector<LayerReportPtr> m_reports;  ///< by place; null until it has come
+  RunLayers m_layers;
   MethodStyle m_style;
+  RunLayers m_pinned;
+  MethodStyle m_pinnedStyle;
+  bool m_wantsDifference = false;
   LayerMetric m_metric = LayerMetric::RelativeError;
+  double m_largest = 1;  ///< magnitude of the differences shown
   std::optional<double> m_flagLimit;
-  std::vector<LayerPlace> m_places;
   QString m_selected;
   QComboBox* m_choice = nullptr;
 };

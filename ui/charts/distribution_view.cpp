@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/quant/method_registry.h"
+#include "ui/charts/mini_histogram.h"
 #include "ui/charts/report_text.h"
 #include "ui/charts/series_layer.h"
 #include "ui/support/number_format.h"
@@ -52,11 +53,6 @@ bool areLevelsShown(const LayerReport& report) {
   constexpr std::size_t kMostLevels = 64;
   const MethodInfo* method = findMethod(report.method);
   return !report.levels.empty() && report.levels.size() <= kMostLevels && (method == nullptr || !method->scalesInputs);
-}
-
-double largestCount(const Histogram& histogram) {
-  const auto top = std::max_element(histogram.counts.begin(), histogram.counts.end());
-  return top == histogram.counts.end() ? 0.0 : static_cast<double>(*top);
 }
 
 }  // namespace
@@ -188,6 +184,10 @@ void DistributionView::drawLevels(QPainter& painter, const PlotFrame& frame) con
   painter.strokePath(marks, QPen(frame.colors.mutedText, 1));
 }
 
+QString DistributionView::pinnedLabel() const {
+  return m_pinnedStyle.name.isEmpty() ? tr("B after") : tr("B after: %1").arg(m_pinnedStyle.name);
+}
+
 std::vector<PlotEntry> DistributionView::legend(const Palette& colors) const {
   if (!hasData()) return {};
   std::vector<PlotEntry> entries{{.color = colors.before, .label = tr("before"), .swatch = Swatch::Area}};
@@ -195,7 +195,7 @@ std::vector<PlotEntry> DistributionView::legend(const Palette& colors) const {
     entries.push_back({.color = colors.method(m_style.slot), .label = m_pinned ? tr("A after") : tr("after")});
   if (m_pinned && !m_pinned->after.counts.empty())
     entries.push_back(
-        {.color = colors.method(m_pinnedStyle.slot), .label = tr("B after"), .swatch = Swatch::DashedLine});
+        {.color = colors.method(m_pinnedStyle.slot), .label = pinnedLabel(), .swatch = Swatch::DashedLine});
   if (areLevelsShown(*m_report))
     entries.push_back({.label = tr("%1 levels of a typical group (ticks at the top)").arg(m_report->levels.size())});
   return entries;

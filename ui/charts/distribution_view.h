@@ -45,6 +45,7 @@ class DistributionView final : public PlotView {
   void updateAxes();
   void drawPaths(QPainter& painter, const PlotFrame& frame) const;
   void drawLevels(QPainter& painter, const PlotFrame& frame) const;
+  [[nodiscard]] QString pinnedLabel() const;
 
   LayerReportPtr m_report, m_pinned;
   MethodStyle m_style, m_pinnedStyle;

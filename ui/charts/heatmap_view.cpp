@@ -163,8 +163,11 @@ void HeatmapView::drawDecoration(QPainter& painter, const PlotFrame& frame) cons
     const double baseline = std::clamp(y + metrics.ascent() / 2 - 1, bar.top() + metrics.ascent() - 2, bar.bottom());
     painter.drawText(QPointF(bar.right() + 8, baseline), number::significant(value, 2));
   }
-  const QString title = scale.isSigned ? tr("ŵ − w") : tr("|w|");
-  painter.drawText(QRectF(bar.left() - 4, frame.rect.bottom() + metrics.height() + 10, 120, metrics.height()), title);
+  QRectF line(bar.left() - 4, frame.rect.bottom() + 6, 120, metrics.height());
+  for (const QString& text : {scale.isSigned ? tr("ŵ − w") : tr("|w|"), tr("√ scale")}) {
+    painter.drawText(line, text);
+    line.translate(0, metrics.height() + 2);
+  }
 }
 
 std::optional<PlotReadout> HeatmapView::readoutAt(const QPointF& at) const {

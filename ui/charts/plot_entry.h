@@ -35,6 +35,7 @@ struct PlotFrame {
   Palette colors;
   bool vector = false;  ///< for SVG or PDF: draw paths, one a series
   bool moving = false;  ///< the user drags: quick drawing will do
+  bool whole = false;   ///< for a picture: also what is scrolled out of view
 };
 
 }  // namespace qs

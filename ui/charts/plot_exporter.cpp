@@ -29,19 +29,19 @@ double captionHeight(const PlotView& view, const PlotExportOptions& options) {
 }
 
 QSizeF fullSize(const PlotView& view, const PlotExportOptions& options) {
-  return options.size + QSizeF(0, captionHeight(view, options));
+  return view.exportSize(options.size) + QSizeF(0, captionHeight(view, options));
 }
 
 void draw(QPainter& painter, const PlotView& view, const PlotExportOptions& options, bool vector) {
   const Palette colors = exportColors(options);
   painter.setFont(view.font());
   if (!options.transparent) painter.fillRect(QRectF(QPointF(0, 0), fullSize(view, options)), colors.base);
-  if (view.hasData()) view.drawForExport(painter, options.size, colors, vector);
+  const QSizeF size = view.exportSize(options.size);
+  if (view.hasData()) view.drawForExport(painter, size, colors, vector);
   if (options.caption.isEmpty()) return;
   painter.setFont(view.font());
   painter.setPen(colors.mutedText);
-  const QRectF line(kPlotMargin, options.size.height(), options.size.width() - 2 * kPlotMargin,
-                    captionHeight(view, options) - 6);
+  const QRectF line(kPlotMargin, size.height(), size.width() - 2 * kPlotMargin, captionHeight(view, options) - 6);
   painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
                    QFontMetricsF(view.font()).elidedText(options.caption, Qt::ElideMiddle, line.width()));
 }

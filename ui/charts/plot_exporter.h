@@ -9,7 +9,7 @@ namespace qs {
 
 /// How a plot is written to a file.
 struct PlotExportOptions {
-  QSizeF size{960, 540};     ///< logical pixels, without the caption
+  QSizeF size{960, 540};     ///< logical pixels, without the caption; higher where all of the data needs it
   double scale = 2;          ///< 1…4, PNG only
   bool transparent = false;  ///< PNG only: no ground
   bool dark = false;         ///< the light colours are the default whatever the window shows

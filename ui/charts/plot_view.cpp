@@ -143,8 +143,8 @@ void PlotView::zoomIn() { zoomAt(m_crosshair.value_or(QPointF(m_x.valueAt(0.5), 
 void PlotView::zoomOut() { zoomAt(m_crosshair.value_or(QPointF(m_x.valueAt(0.5), m_y.valueAt(0.5))), 2); }
 
 void PlotView::resetZoom() {
-  m_x.view = m_x.full;
-  m_y.view = m_y.full;
+  for (PlotAxis* axis : {&m_x, &m_y})
+    if (axis->zoomable) axis->view = axis->full;
   update();
 }
 
@@ -162,6 +162,8 @@ QPointF PlotView::stepFrom(const QPointF& at, int dx, int dy) const {
 }
 
 void PlotView::activate(const QPointF& /*at*/) {}
+
+double PlotView::heightOfAll(double /*width*/) const { return 0; }
 
 double PlotView::rightMargin(const QFontMetricsF& /*metrics*/) const { return 0; }
 
@@ -182,8 +184,14 @@ void PlotView::drawAll(QPainter& painter, const PlotLayout& layout, PlotFrame fr
   painter.restore();
 }
 
+QSizeF PlotView::exportSize(const QSizeF& wanted) const {
+  const QRectF plot = layoutFor(wanted, {}, m_colors).plot;
+  const double height = heightOfAll(plot.width());
+  return height > 0 ? QSizeF(wanted.width(), wanted.height() - plot.height() + height) : wanted;
+}
+
 void PlotView::drawForExport(QPainter& painter, const QSizeF& size, const Palette& colors, bool vector) const {
-  drawAll(painter, layoutFor(size, {}, colors), {.colors = colors, .vector = vector});
+  drawAll(painter, layoutFor(size, {}, colors), {.colors = colors, .vector = vector, .whole = true});
 }
 
 void PlotView::paintEvent(QPaintEvent* /*event*/) {
@@ -219,11 +227,10 @@ void PlotView::drawCrosshair(QPainter& painter, const PlotLayout& layout) const 
   if (!readout) return;
   const QPointF at = mapped(readout->anchor, layout.plot);
   if (!layout.plot.adjusted(-1, -1, 1, 1).contains(QPointF(at.x(), layout.plot.center().y()))) return;
-  QPen pen(m_colors.axis, 1, Qt::DashLine);
-  painter.setPen(pen);
-  painter.drawLine(QPointF(at.x(), layout.plot.top()), QPointF(at.x(), layout.plot.bottom()));
+  painter.setPen(QPen(m_colors.axis, 1, Qt::DashLine));
+  if (hasAxes()) painter.drawLine(QPointF(at.x(), layout.plot.top()), QPointF(at.x(), layout.plot.bottom()));
   if (m_y.zoomable) painter.drawLine(QPointF(layout.plot.left(), at.y()), QPointF(layout.plot.right(), at.y()));
-  const double y = m_y.zoomable ? at.y() : layout.plot.top() + layout.plot.height() * 0.3;
+  const double y = m_y.zoomable || !hasAxes() ? at.y() : layout.plot.top() + layout.plot.height() * 0.3;
   drawTooltip(painter, {at.x(), y}, QRectF(rect()).adjusted(4, 4, -4, -4), *readout, layout.labelFont, m_colors);
 }
 

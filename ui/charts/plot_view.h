@@ -44,6 +44,8 @@ class PlotView : public QWidget {
   [[nodiscard]] QString heading() const { return m_heading; }
   [[nodiscard]] virtual PlotTable tableData() const = 0;
   [[nodiscard]] virtual bool hasData() const = 0;
+  /// The size of a picture that was asked for, made as high as all of the data needs.
+  [[nodiscard]] QSizeF exportSize(const QSizeF& wanted) const;
   /// Draws header, legend, axes and data without controls into a size in logical pixels.
   void drawForExport(QPainter& painter, const QSizeF& size, const Palette& colors, bool vector) const;
 
@@ -80,7 +82,12 @@ class PlotView : public QWidget {
   /// Room to the right of the data, for a colour bar.
   [[nodiscard]] virtual double rightMargin(const QFontMetricsF& metrics) const;
   virtual void drawDecoration(QPainter& painter, const PlotFrame& frame) const;
+  /// Axes, and the crosshair's lines.
   [[nodiscard]] virtual bool hasAxes() const { return true; }
+  /// How high all of the data is at a width; 0 where it is drawn into any height.
+  [[nodiscard]] virtual double heightOfAll(double width) const;
+  /// Called whenever the room for them may have changed.
+  virtual void placeControls();
 
   void setHeading(const QString& heading, const QString& what);
   void addControl(QWidget* control);
@@ -114,7 +121,6 @@ class PlotView : public QWidget {
   void hover(const QPointF& position);
   void stepCrosshair(int dx, int dy);
   void setState(PlotState state, const QString& message, const QString& button);
-  void placeControls();
   void zoomAt(const QPointF& at, double factor);
 
   PlotAxis m_x, m_y;

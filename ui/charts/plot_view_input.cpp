@@ -87,7 +87,7 @@ void PlotView::mousePressEvent(QMouseEvent* event) {
   if (event->button() != Qt::LeftButton || showsMessage()) return QWidget::mousePressEvent(event);
   if (!plotRect().contains(event->position())) return;
   m_pressed = m_last = event->position();
-  m_boxing = event->modifiers().testFlag(Qt::ShiftModifier);
+  m_boxing = event->modifiers().testFlag(Qt::ShiftModifier) && (m_x.zoomable || m_y.zoomable);
 }
 
 void PlotView::mouseMoveEvent(QMouseEvent* event) {

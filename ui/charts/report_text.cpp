@@ -1,7 +1,11 @@
 #include "ui/charts/report_text.h"
 
+#include <QCoreApplication>
+#include <QFontMetricsF>
 #include <QStringList>
 #include <array>
+
+#include "ui/charts/layer_metric.h"
 
 namespace qs {
 namespace {
@@ -39,6 +43,8 @@ constexpr std::array<KindWord, 26> kWords{{{"q_proj", 0},
                                            {"w2", 6},
                                            {"Wqkv", 0}}};
 
+QString translate(const char* text) { return QCoreApplication::translate("ReportText", text); }
+
 }  // namespace
 
 QString layerHeading(const LayerReport& report, const MethodStyle& style) {
@@ -48,6 +54,21 @@ QString layerHeading(const LayerReport& report, const MethodStyle& style) {
   if (!method.isEmpty() && !report.after.counts.empty())
     text += QStringLiteral("  ·  ") + method + QStringLiteral(", ") + QString::fromStdString(report.scheme.toText());
   return text;
+}
+
+std::vector<PlotEntry> layerEntries(const LayerReportPtr& report, const QFont& font) {
+  constexpr double kMostReason = 320;  // pixels
+  if (!report) return {{.label = translate("not computed yet")}};
+  if (!report->error.empty()) {
+    const QString reason = QString::fromStdString(report->error);
+    return {
+        {.label = translate("failed"), .value = QFontMetricsF(font).elidedText(reason, Qt::ElideRight, kMostReason)}};
+  }
+  std::vector<PlotEntry> entries;
+  for (const LayerMetric metric :
+       {LayerMetric::RelativeError, LayerMetric::OutputError, LayerMetric::Sqnr, LayerMetric::Bits})
+    entries.push_back({.label = metricLabel(metric), .value = valueText(metric, valueOf(report, metric))});
+  return entries;
 }
 
 LayerPlace placeOf(const QString& layer) {

@@ -15,9 +15,23 @@ CompareController::CompareController(std::filesystem::path storeRoot, QObject* p
 
 void CompareController::start(const CheckpointPtr& model, const ComparisonPlan& plan) {
   if (!model || isBusy()) return;
-  m_changes = std::make_shared<Mailbox<Change>>();
-  m_isAbandoned = false;
+  m_plan = plan;
   Q_EMIT started(plan);
+  run(model, plan, 0);
+}
+
+void CompareController::retry(const CheckpointPtr& model, std::size_t index) {
+  if (!model || isBusy() || index >= m_plan.request.methods.size()) return;
+  ComparisonPlan one = m_plan;
+  one.request.methods = {m_plan.request.methods[index]};
+  Q_EMIT retried(index);
+  run(model, one, index);
+}
+
+void CompareController::run(const CheckpointPtr& model, const ComparisonPlan& plan, std::size_t firstRow) {
+  m_changes = std::make_shared<Mailbox<Change>>();
+  m_firstRow = firstRow;
+  m_isAbandoned = false;
   m_runner.start(
       [model, plan, changes = m_changes, root = m_storeRoot](const RunContext& context) {
         ComparisonRequest request = plan.request;
@@ -44,7 +58,7 @@ void CompareController::take(const ComparisonPlan& plan, const JobOutcome<Compar
 
 void CompareController::deliverRows() {
   if (m_isAbandoned) return;
-  for (const auto& [index, row] : m_changes->take()) Q_EMIT rowChanged(index, row);
+  for (const auto& [index, row] : m_changes->take()) Q_EMIT rowChanged(m_firstRow + index, row);
 }
 
 }  // namespace qs

@@ -5,6 +5,7 @@
 #include <QRegularExpression>
 #include <QSet>
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/session/layer_filter.h"
@@ -25,6 +26,7 @@ struct ModelTreeModel::Node {
   bool quantizable = false;
   bool leftOut = false;
   std::optional<double> error;
+  std::optional<double> pinnedError;
   QString failure;
   Node* parent = nullptr;
   int row = 0;
@@ -163,7 +165,7 @@ void ModelTreeModel::setLayerReports(const std::vector<LayerReportPtr>& reports)
   if (changed.empty()) return;
   noticeLargest();
   for (const Node* node : changed) {
-    Q_EMIT dataChanged(indexOf(*node, ErrorColumn), indexOf(*node, ErrorColumn));
+    Q_EMIT dataChanged(indexOf(*node, ErrorColumn), indexOf(*node, DifferenceColumn));
   }
   if (before != m_largestError && !m_root->children.empty()) {  // every bar has another length now
     Q_EMIT dataChanged(index(0, ErrorColumn), index(rowCount() - 1, ErrorColumn), {ShareRole});
@@ -176,13 +178,40 @@ void ModelTreeModel::clearReports() {
     node->error.reset();
     node->failure.clear();
   }
-  for (Node* block : std::as_const(m_blocks)) {
-    block->error.reset();
+  for (Node* block : std::as_const(m_blocks)) block->error.reset();
+  tellErrorsChanged();
+}
+
+void ModelTreeModel::setPinnedReports(const std::vector<LayerReportPtr>& reports) {
+  for (Node* node : std::as_const(m_layers)) node->pinnedError.reset();
+  for (const LayerReportPtr& report : reports) {
+    Node* node = m_layers.value(QString::fromStdString(report->name));
+    if (node != nullptr && report->error.empty()) node->pinnedError = report->metrics.weightRelativeError;
+  }
+  tellErrorsChanged();
+}
+
+void ModelTreeModel::tellErrorsChanged() {
+  for (const Node* block : std::as_const(m_blocks)) {
     const int last = static_cast<int>(block->children.size()) - 1;
     if (last < 0) continue;
-    Q_EMIT dataChanged(indexOf(*block->children.front(), ErrorColumn), index(last, ErrorColumn, indexOf(*block, 0)));
+    Q_EMIT dataChanged(indexOf(*block->children.front(), ErrorColumn),
+                       index(last, DifferenceColumn, indexOf(*block, 0)));
   }
-  if (rowCount() > 0) Q_EMIT dataChanged(index(0, ErrorColumn), index(rowCount() - 1, ErrorColumn));
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, ErrorColumn), index(rowCount() - 1, DifferenceColumn));
+}
+
+std::optional<double> ModelTreeModel::difference(const Node& node) {
+  if (node.children.empty()) {
+    if (!node.error || !node.pinnedError) return {};
+    return *node.error - *node.pinnedError;
+  }
+  std::optional<double> largest;
+  for (const auto& child : node.children) {
+    const auto own = difference(*child);
+    if (own && std::abs(*own) >= std::abs(largest.value_or(0))) largest = own;
+  }
+  return largest;
 }
 
 void ModelTreeModel::setChosenLayers(const QStringList& layers) {
@@ -272,6 +301,10 @@ QVariant ModelTreeModel::display(const Node& node, int column) const {
     case ErrorColumn:
       if (!node.failure.isEmpty()) return tr("failed");
       return node.error ? shortPercent(*node.error) : QString();
+    case DifferenceColumn: {
+      const auto value = difference(node);
+      return value ? number::difference(100 * *value) : QString();
+    }
     default:
       return {};
   }
@@ -287,6 +320,8 @@ QVariant ModelTreeModel::sortValue(const Node& node, int column) const {
     case ErrorColumn:
       if (!node.failure.isEmpty()) return std::numeric_limits<double>::infinity();
       return node.error.value_or(-1.0);
+    case DifferenceColumn:
+      return difference(node).value_or(-std::numeric_limits<double>::infinity());
     case TypeColumn:
       return node.type;
     default:
@@ -303,6 +338,9 @@ QString ModelTreeModel::toolTip(const Node& node, int column) const {
                                   : tr("Relative weight error of the block's worst layer: %1 %"))
         .arg(value);
   }
+  if (column == DifferenceColumn && difference(node))
+    return node.children.empty() ? tr("Relative weight error of A minus that of B, in % points")
+                                 : tr("Of the block's layers, the one whose error differs most: A − B in % points");
   if (node.children.empty() && !node.quantizable) return tr("%1\nNot quantized: no linear weight").arg(node.fullName);
   if (node.leftOut) return tr("%1\nNot quantized: the layers of the run leave it out").arg(node.fullName);
   return column == NameColumn ? node.fullName : display(node, column).toString();
@@ -319,6 +357,8 @@ QVariant ModelTreeModel::headerData(int section, Qt::Orientation orientation, in
       return tr("Tensor");
     case ErrorColumn:
       return tr("Error");
+    case DifferenceColumn:
+      return tr("A − B");
     case ShapeColumn:
       return tr("Shape");
     case TypeColumn:

@@ -12,12 +12,22 @@
 namespace qs {
 
 /// The tensors of an opened model as a tree: blocks, and the tensors outside blocks, at the top; a block's tensors
-/// below it. Errors of a run's layers come in one by one; a block shows its worst layer.
+/// below it. Errors of a run's layers (A) come in one by one; a block shows its worst layer. Beside them stands their
+/// difference to those of a pinned run (B), where there is one.
 class ModelTreeModel : public QAbstractItemModel {
   Q_OBJECT
 
  public:
-  enum Column { NameColumn, ErrorColumn, ShapeColumn, TypeColumn, ParametersColumn, BytesColumn, ColumnCount };
+  enum Column {
+    NameColumn,
+    ErrorColumn,
+    DifferenceColumn,
+    ShapeColumn,
+    TypeColumn,
+    ParametersColumn,
+    BytesColumn,
+    ColumnCount
+  };
 
   explicit ModelTreeModel(QObject* parent = nullptr);
   ~ModelTreeModel() override;
@@ -26,6 +36,8 @@ class ModelTreeModel : public QAbstractItemModel {
   void setCheckpoint(std::shared_ptr<const Checkpoint> model);
   void setLayerReports(const std::vector<LayerReportPtr>& reports);
   void clearReports();
+  /// The run that errors are compared with, or none.
+  void setPinnedReports(const std::vector<LayerReportPtr>& reports);
   /// The layers that a run quantizes; all other tensors are marked with LeftOutRole. Before the first call none is.
   void setChosenLayers(const QStringList& layers);
   [[nodiscard]] QModelIndex indexOfLayer(const QString& layer) const;
@@ -46,6 +58,9 @@ class ModelTreeModel : public QAbstractItemModel {
   [[nodiscard]] QVariant sortValue(const Node& node, int column) const;
   [[nodiscard]] QString toolTip(const Node& node, int column) const;
   void takeReport(Node& node, const LayerReportPtr& report);
+  /// A layer's error minus that of the pinned run; a block's is that of the layer with the largest one.
+  [[nodiscard]] static std::optional<double> difference(const Node& node);
+  void tellErrorsChanged();
   void addTensor(const CheckpointTensor& tensor);
   /// "self_attn.q_proj" becomes "q_proj" where no other tensor of the block would be called so.
   void shortenNames();

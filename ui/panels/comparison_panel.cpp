@@ -242,8 +242,7 @@ void ComparisonPanel::showMenu(const QPoint& position) {
   if (id < 0) return;
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
-  if (m_table->currentIndex().data(FailedRole).toBool() && m_canRetry && m_canRetry(id))
-    menu->addAction(tr("Retry"), this, [this, id] { Q_EMIT retryRequested(id); });
+  if (m_canRetry && m_canRetry(id)) menu->addAction(tr("Retry"), this, [this, id] { Q_EMIT retryRequested(id); });
   menu->addAction(tr("Pin as B"), this, [this, id] { Q_EMIT pinRequested(id); });
   menu->addAction(tr("Remove row"), this, [this, id] { Q_EMIT removeRequested(id); });
   menu->popup(m_table->viewport()->mapToGlobal(position));

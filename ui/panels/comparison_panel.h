@@ -21,7 +21,7 @@ class ComparisonPanel : public QWidget {
 
   /// A table with the roles of item_roles.h; NameRole is the row's id. Not owned.
   void setModel(QAbstractItemModel* model);
-  /// Which failed rows can be asked for again.
+  /// Which rows can be asked for again.
   void setCanRetry(std::function<bool(int id)> canRetry);
   /// The id of the chosen row, or −1.
   [[nodiscard]] int currentId() const;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/quant/method_registry.h"
 #include "core/session/layer_filter.h"
 #include "ui/panels/bar_delegate.h"
 #include "ui/support/item_roles.h"
@@ -26,7 +27,50 @@ QString readable(std::string key) {
   return text;
 }
 
+/// "GPTQ, 4-bit asymmetric, groups of 128"
+QString runText(const LayerReport& report) {
+  const MethodInfo* method = findMethod(report.method);
+  const std::string& name = method == nullptr ? report.method : method->name;
+  return QString::fromStdString(name) + QStringLiteral(", ") + QString::fromStdString(report.scheme.toText());
+}
+
 }  // namespace
+
+/// One of the errors of a layer: its name, its definition, and how it is read and told.
+struct InspectorPanel::ErrorFigure {
+  QString name;
+  QString help;
+  std::optional<double> (*value)(const LayerMetrics&);
+  QString (*text)(double);
+  double scale = 1;  ///< of a difference
+
+  [[nodiscard]] static std::vector<ErrorFigure> all();
+};
+
+std::vector<InspectorPanel::ErrorFigure> InspectorPanel::ErrorFigure::all() {
+  using Value = std::optional<double>;
+  constexpr double kPercent = 100;
+  const auto percent = [](double value) { return number::percent(value); };
+  const auto significant = [](double value) { return number::significant(value); };
+  return {
+      {tr("Relative error"), tr("Σ(ŵ − w)² / Σw²: the share of the weights' energy that was lost"),
+       [](const LayerMetrics& metrics) -> Value { return metrics.weightRelativeError; }, percent, kPercent},
+      {tr("SQNR"),
+       tr("Signal to quantization noise: 10·log₁₀(Σw² / Σ(ŵ − w)²). 6 dB more is half the noise amplitude."),
+       [](const LayerMetrics& metrics) -> Value { return metrics.weightSqnrDb; }, number::decibels},
+      {tr("Mean squared error"), tr("Mean of (ŵ − w)²"),
+       [](const LayerMetrics& metrics) -> Value { return metrics.weightMse; }, significant},
+      {tr("Largest error"), tr("max |ŵ − w|"),
+       [](const LayerMetrics& metrics) -> Value { return metrics.weightMaxAbsError; }, significant},
+      {tr("Cosine"), tr("Cosine of the angle between the weights before and after; 1 is the same direction"),
+       [](const LayerMetrics& metrics) -> Value { return metrics.weightCosine; },
+       [](double value) { return number::fixed(value, 6); }},
+      {tr("Output error"), tr("‖X Wᵀ − X Ŵᵀ‖² / ‖X Wᵀ‖² over the calibration inputs X"),
+       [](const LayerMetrics& metrics) { return metrics.outputRelativeError; }, percent, kPercent},
+      {tr("Held-out output error"), tr("The same over inputs that took no part in calibration"),
+       [](const LayerMetrics& metrics) { return metrics.heldOutOutputRelativeError; }, percent, kPercent},
+  };
+}
 
 InspectorPanel::InspectorPanel(QWidget* parent) : QWidget(parent) {
   m_title = new QLabel(this);
@@ -76,6 +120,7 @@ void InspectorPanel::setTensor(const TensorInfo& tensor, const QString& file, bo
   m_isTransposed = isTransposed;
   m_file = file;
   m_report.reset();
+  m_pinned.reset();
   refresh();
 }
 
@@ -84,9 +129,16 @@ void InspectorPanel::setReport(const LayerReportPtr& report) {
   refresh();
 }
 
+void InspectorPanel::setPinned(const LayerReportPtr& report) {
+  if (m_pinned == report) return;
+  m_pinned = report;
+  refresh();
+}
+
 void InspectorPanel::clear() {
   m_tensor = {};
   m_report.reset();
+  m_pinned.reset();
   refresh();
 }
 
@@ -185,23 +237,21 @@ void InspectorPanel::addErrors() {
     fact(part, tr("Failed"), QString::fromStdString(m_report->error));
     return;
   }
-  const LayerMetrics& metrics = m_report->metrics;
-  fact(part, tr("Relative error"), number::percent(metrics.weightRelativeError),
-       tr("Σ(ŵ − w)² / Σw²: the share of the weights' energy that was lost"));
-  fact(part, tr("SQNR"), number::decibels(metrics.weightSqnrDb),
-       tr("Signal to quantization noise: 10·log₁₀(Σw² / Σ(ŵ − w)²). 6 dB more is half the noise amplitude."));
-  fact(part, tr("Mean squared error"), number::significant(metrics.weightMse), tr("Mean of (ŵ − w)²"));
-  fact(part, tr("Largest error"), number::significant(metrics.weightMaxAbsError), tr("max |ŵ − w|"));
-  fact(part, tr("Cosine"), number::fixed(metrics.weightCosine, 6),
-       tr("Cosine of the angle between the weights before and after; 1 is the same direction"));
-  if (metrics.outputRelativeError) {
-    fact(part, tr("Output error"), number::percent(metrics.outputRelativeError),
-         tr("‖X Wᵀ − X Ŵᵀ‖² / ‖X Wᵀ‖² over the calibration inputs X"));
+  if (m_pinned) {
+    line(part, tr("A: %1").arg(runText(*m_report)));
+    line(part, tr("B: %1").arg(runText(*m_pinned)));
   }
-  if (metrics.heldOutOutputRelativeError) {
-    fact(part, tr("Held-out output error"), number::percent(metrics.heldOutOutputRelativeError),
-         tr("The same over inputs that took no part in calibration"));
-  }
+  for (const ErrorFigure& figure : ErrorFigure::all()) error(part, figure);
+}
+
+void InspectorPanel::error(QTreeWidgetItem* section, const ErrorFigure& figure) {
+  const auto own = figure.value(m_report->metrics);
+  if (!own) return;
+  fact(section, figure.name, figure.text(*own), figure.help);
+  const auto pinned = m_pinned ? figure.value(m_pinned->metrics) : std::nullopt;
+  if (pinned)
+    line(section,
+         tr("   B %1,  A − B %2").arg(figure.text(*pinned), number::difference(figure.scale * (*own - *pinned))));
 }
 
 void InspectorPanel::addOutliers() {

@@ -24,6 +24,8 @@ class InspectorPanel : public QWidget {
   void setTensor(const qs::TensorInfo& tensor, const QString& file, bool isTransposed = false);
   /// Adds what quantizing it gave; null takes it away. A report without a method describes the weights alone.
   void setReport(const qs::LayerReportPtr& report);
+  /// What the pinned run B gave for the layer: stands under each error, with the difference. Null takes it away.
+  void setPinned(const qs::LayerReportPtr& report);
   void clear();
 
  Q_SIGNALS:
@@ -33,6 +35,8 @@ class InspectorPanel : public QWidget {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  struct ErrorFigure;
+
   void refresh();
   /// The name on one line: what of it doesn't fit is elided in the middle, and in the tooltip.
   void fitTitle();
@@ -43,6 +47,8 @@ class InspectorPanel : public QWidget {
   void addTensor();
   void addSize();
   void addErrors();
+  /// An error figure, under it that of the pinned run.
+  void error(QTreeWidgetItem* section, const ErrorFigure& figure);
   void addOutliers();
   void addMethod();
 
@@ -51,6 +57,7 @@ class InspectorPanel : public QWidget {
   QString m_file;
   QString m_name;
   LayerReportPtr m_report;
+  LayerReportPtr m_pinned;
   QLabel* m_title = nullptr;
   QLabel* m_subtitle = nullptr;
   QTreeWidget* m_facts = nullptr;

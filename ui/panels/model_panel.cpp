@@ -21,6 +21,8 @@ namespace {
 constexpr int kFilterDelay = 60;  ///< ms of quiet before the filter acts
 constexpr int kLeastNameWidth = 80;
 constexpr int kMargin = 8;
+constexpr int kErrorColumn = 1;
+constexpr int kDifferenceColumn = 2;
 
 /// Room for the longest number of the error column, its margins and the sort arrow beside the title.
 int errorWidth(const QTreeView& tree) {
@@ -59,19 +61,25 @@ ModelPanel::ModelPanel(QWidget* parent) : QWidget(parent) {
   m_tree->setAllColumnsShowFocus(true);
   m_tree->setAutoScroll(false);
   m_tree->viewport()->installEventFilter(this);
+  m_noHits = new QLabel(this);
+  m_noHits->setObjectName(QStringLiteral("noTensors"));
+  m_noHits->setProperty("textStyle", QLatin1String("muted"));
+  m_noHits->setTextFormat(Qt::PlainText);
+  m_noHits->setWordWrap(true);
+  m_noHits->hide();
   m_count = new QLabel(this);
   m_count->setProperty("textStyle", QLatin1String("muted"));
 
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, kMargin, 0, 6);
   layout->setSpacing(6);
-  for (QWidget* inset : {static_cast<QWidget*>(m_filter), static_cast<QWidget*>(m_count)}) {
+  for (QWidget* inset : std::initializer_list<QWidget*>{m_filter, m_noHits, m_count}) {
     auto* row = new QHBoxLayout;
     row->setContentsMargins(kMargin, 0, kMargin, 0);
     row->addWidget(inset);
     layout->addLayout(row);
   }
-  layout->insertWidget(1, m_tree, 1);
+  layout->insertWidget(2, m_tree, 1);
   layout->addStretch();
 
   m_filterTimer.setSingleShot(true);
@@ -86,6 +94,7 @@ void ModelPanel::setModel(QSortFilterProxyModel* proxy, std::function<void(const
   m_setFilter = std::move(setFilter);
   m_tree->setModel(m_proxy);
   m_tree->sortByColumn(-1, Qt::AscendingOrder);
+  m_tree->setColumnHidden(kDifferenceColumn, true);
   showAll();
 }
 
@@ -94,10 +103,12 @@ void ModelPanel::showAll() {
   m_tree->expandAll();
   m_tree->header()->setStretchLastSection(false);
   if (m_tree->header()->count() > 1) {
-    m_tree->header()->resizeSection(1, errorWidth(*m_tree));
+    for (const int column : {kErrorColumn, kDifferenceColumn})
+      m_tree->header()->resizeSection(column, errorWidth(*m_tree));
     m_tree->resizeColumnToContents(0);
     m_nameWidth = m_tree->header()->sectionSize(0);
-    for (int column = 2; column < m_tree->header()->count(); ++column) m_tree->resizeColumnToContents(column);
+    for (int column = kDifferenceColumn + 1; column < m_tree->header()->count(); ++column)
+      m_tree->resizeColumnToContents(column);
     fitName();
   }
   if (m_tree->selectionModel() != nullptr) {
@@ -109,9 +120,10 @@ void ModelPanel::showAll() {
 
 void ModelPanel::fitName() {
   if (m_tree->header()->count() < 2) return;
-  int room = m_tree->viewport()->width() - errorWidth(*m_tree);
+  const int numbers = m_tree->isColumnHidden(kDifferenceColumn) ? 1 : 2;
+  int room = m_tree->viewport()->width() - numbers * errorWidth(*m_tree);
   // Columns that fit beside the name are shown, and the name gets what the next one would only show a part of.
-  for (int column = 2; column < m_tree->header()->count(); ++column) {
+  for (int column = kDifferenceColumn + 1; column < m_tree->header()->count(); ++column) {
     const int width = m_tree->header()->sectionSize(column);
     if (room - width < m_nameWidth) break;
     room -= width;
@@ -150,7 +162,9 @@ void ModelPanel::updateCount() {
                                            number::count(static_cast<std::uint64_t>(all))));
   if (all == 0) m_count->setText(tr("No model open"));
   m_filter->setVisible(all > 0);
-  m_tree->setVisible(all > 0);
+  m_tree->setVisible(shown > 0);
+  m_noHits->setText(tr("No tensor's name holds “%1”.").arg(m_filter->text().simplified()));
+  m_noHits->setVisible(all > 0 && shown == 0);
 }
 
 void ModelPanel::tellCurrent() {
@@ -176,6 +190,13 @@ void ModelPanel::selectLayer(const QString& layer) {
   m_tree->scrollTo(index);
   m_tree->horizontalScrollBar()->setValue(0);
   m_quiet = false;
+}
+
+void ModelPanel::setDifferenceShown(bool shown) {
+  if (m_tree->isColumnHidden(kDifferenceColumn) != shown) return;
+  m_tree->setColumnHidden(kDifferenceColumn, !shown);
+  m_tree->header()->resizeSection(kDifferenceColumn, errorWidth(*m_tree));
+  fitName();
 }
 
 void ModelPanel::focusFilter() {

@@ -11,7 +11,8 @@ class QTreeView;
 
 namespace qs {
 
-/// The tensors of the model with a filter above them. Gives the name of the one that is chosen.
+/// The tensors of the model with a filter above them: names, errors, differences of errors, and facts as far as there
+/// is room. Gives the name of the one that is chosen.
 class ModelPanel : public QWidget {
   Q_OBJECT
 
@@ -27,6 +28,8 @@ class ModelPanel : public QWidget {
  public Q_SLOTS:
   /// Chooses a layer that was chosen elsewhere; gives no signal.
   void selectLayer(const QString& layer);
+  /// Shows or hides the column of differences, which stands beside the errors.
+  void setDifferenceShown(bool shown);
 
  Q_SIGNALS:
   /// The tensor that is chosen now; `layer` is empty where it is no matrix. Choosing a block tells nothing.
@@ -45,6 +48,7 @@ class ModelPanel : public QWidget {
 
   QLineEdit* m_filter = nullptr;
   QTreeView* m_tree = nullptr;
+  QLabel* m_noHits = nullptr;  ///< in the tree's place where the filter leaves nothing
   QLabel* m_count = nullptr;
   QSortFilterProxyModel* m_proxy = nullptr;
   std::function<void(const QString&)> m_setFilter;

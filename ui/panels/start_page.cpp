@@ -9,6 +9,8 @@
 #include <QVBoxLayout>
 
 #include "ui/support/item_roles.h"
+#include "ui/support/palette.h"
+#include "ui/support/tool_tip.h"
 
 namespace qs {
 namespace {
@@ -26,7 +28,7 @@ class RecentDelegate : public QStyledItemDelegate {
     QStyledItemDelegate::initStyleOption(option, index);
     const bool missing = index.data(MissingRole).toBool();
     if (missing) {
-      option->palette.setColor(QPalette::Text, option->palette.color(QPalette::Disabled, QPalette::Text));
+      option->palette.setColor(QPalette::Text, Palette::of(option->palette).mutedText);
       option->text = StartPage::tr("%1 (missing)").arg(option->text);
     }
   }
@@ -48,6 +50,12 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent) {
   auto* text = label(tr("Open a model, pick a method and its settings, and watch every layer change: weights, error, "
                         "size and speed."),
                      "muted", column);
+  m_continue = new QPushButton(column);
+  m_continue->setObjectName(QStringLiteral("continueSession"));
+  m_continue->hide();
+  m_whyNot = label({}, "muted", column);
+  m_whyNot->setObjectName(QStringLiteral("whyNotContinue"));
+  m_whyNot->hide();
   m_open = new QPushButton(tr("Open model…"), column);
   m_open->setObjectName(QStringLiteral("openButton"));
   m_open->setProperty("primary", true);
@@ -61,7 +69,7 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent) {
   m_dropHint = label(tr("or drop a model file (.safetensors, .gguf, .pt, .npz) or folder anywhere in the window"),
                      "drop", column);
   m_dropHint->setAlignment(Qt::AlignCenter);
-  m_dropHint->setMinimumHeight(88);
+  m_dropHint->setMinimumHeight(64);
   m_recentTitle = label(tr("Recent"), "heading", column);
   m_recent = new QListView(column);
   m_recent->setObjectName(QStringLiteral("recentList"));
@@ -74,6 +82,8 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent) {
   inner->addWidget(title);
   inner->addWidget(text);
   inner->addSpacing(4);
+  inner->addWidget(m_continue);
+  inner->addWidget(m_whyNot);
   inner->addLayout(buttons);
   inner->addWidget(m_dropHint);
   inner->addSpacing(4);
@@ -84,6 +94,7 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent) {
   outer->addWidget(column, 100, Qt::AlignVCenter);
   outer->addStretch(1);
 
+  connect(m_continue, &QPushButton::clicked, this, &StartPage::continueRequested);
   connect(m_open, &QPushButton::clicked, this, &StartPage::openRequested);
   connect(m_demo, &QPushButton::clicked, this, &StartPage::demoRequested);
   connect(m_recent, &QListView::activated, this, [this](const QModelIndex& index) {
@@ -98,7 +109,20 @@ void StartPage::setRecentModel(QAbstractItemModel* model) {
   updateRecent();
 }
 
+void StartPage::setSession(const QString& text, const QString& details, const QString& whyNot) {
+  constexpr int kMargins = 40;
+  m_continue->setText(m_continue->fontMetrics().elidedText(text, Qt::ElideMiddle, kColumnWidth - kMargins));
+  m_continue->setAccessibleName(text);
+  m_continue->setToolTip(wrappedToolTip(details));
+  m_canContinue = whyNot.isEmpty();
+  m_continue->setEnabled(m_canContinue);
+  m_continue->show();
+  m_whyNot->setText(whyNot);
+  m_whyNot->setVisible(!m_canContinue);
+}
+
 void StartPage::setBusy(bool busy) {
+  m_continue->setEnabled(m_canContinue && !busy);
   m_open->setEnabled(!busy);
   m_demo->setEnabled(!busy);
   m_demo->setText(busy ? tr("Opening…") : tr("Open demo model"));
@@ -109,7 +133,8 @@ void StartPage::updateRecent() {
   m_recentTitle->setVisible(count > 0);
   m_recent->setVisible(count > 0);
   const int rowHeight = m_recent->fontMetrics().height() + 10;
-  m_recent->setFixedHeight(std::min(count, kShownFiles) * rowHeight + 4);
+  m_recent->setMinimumHeight(rowHeight);  // a small window scrolls them
+  m_recent->setMaximumHeight(std::min(count, kShownFiles) * rowHeight + 4);
 }
 
 }  // namespace qs

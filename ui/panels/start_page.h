@@ -9,7 +9,8 @@ class QPushButton;
 
 namespace qs {
 
-/// What stands in the middle while no model is open: open one, open the demo, drop a file, or take a recent one.
+/// What stands in the middle while no model is open: go on with the last session, open one, open the demo, drop a file,
+/// or take a recent one.
 class StartPage : public QWidget {
   Q_OBJECT
 
@@ -18,10 +19,13 @@ class StartPage : public QWidget {
 
   /// Recent files: NameRole is the path, MissingRole greys one out. Not owned.
   void setRecentModel(QAbstractItemModel* model);
+  /// Offers to continue; greyed where `whyNot` says why that can't be. `details` is the tooltip.
+  void setSession(const QString& text, const QString& details, const QString& whyNot);
   /// Shows that a model is being opened.
   void setBusy(bool busy);
 
  Q_SIGNALS:
+  void continueRequested();
   void openRequested();
   void demoRequested();
   void recentRequested(const QString& path);
@@ -29,11 +33,14 @@ class StartPage : public QWidget {
  private:
   void updateRecent();
 
+  QPushButton* m_continue = nullptr;
+  QLabel* m_whyNot = nullptr;
   QPushButton* m_open = nullptr;
   QPushButton* m_demo = nullptr;
   QLabel* m_dropHint = nullptr;
   QLabel* m_recentTitle = nullptr;
   QListView* m_recent = nullptr;
+  bool m_canContinue = false;
 };
 
 }  // namespace qs

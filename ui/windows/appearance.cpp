@@ -19,7 +19,7 @@ QStatusBar { background: @window; border-top: 1px solid @divider; }
 QStatusBar::item { border: none; }
 QTabWidget::pane { border: none; border-top: 1px solid @divider; }
 QTabBar { background: @window; }
-QTabBar::tab { background: transparent; color: @muted; padding: 8px 11px 6px 11px; border: none;
+QTabBar::tab { background: transparent; color: @muted; padding: 8px 7px 6px 7px; border: none;
                border-bottom: 2px solid transparent; }
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }

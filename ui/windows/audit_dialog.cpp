@@ -148,7 +148,11 @@ void AuditDialog::setReport(const AuditReportPtr& report) {
   update();
 }
 
-void AuditDialog::setFailed(const QString& text) { m_summary->setText(text); }
+void AuditDialog::setFailed(const QString& text) {
+  m_model.setReport(nullptr);
+  m_summary->setText(text);
+  update();
+}
 
 void AuditDialog::done(int result) {
   if (m_isBusy) Q_EMIT cancelRequested();

@@ -31,7 +31,7 @@ class AuditDialog : public QDialog {
  public Q_SLOTS:
   void setBusy(bool busy);
   void setReport(const qs::AuditReportPtr& report);
-  /// Why there is no result.
+  /// Why there is no result; that of an earlier audit goes.
   void setFailed(const QString& text);
   /// However the dialog is closed (Esc, Close, its frame): nobody could cancel the audit afterwards.
   void done(int result) override;

@@ -3,7 +3,6 @@
 #include <QAction>
 #include <QPointer>
 
-#include "core/session/layer_filter.h"
 #include "ui/panels/audit_table.h"
 #include "ui/panels/progress_strip.h"
 #include "ui/windows/audit_dialog.h"
@@ -12,21 +11,12 @@
 namespace qs {
 namespace {
 
-/// Selects a tensor in the window; one that its model hasn't is left alone.
-void selectTensor(Workbench& bench, const QString& tensor) {
-  const CheckpointPtr& model = bench.model.model();
-  if (!model || model->find(tensor.toStdString()) == nullptr) return;
-  const QModelIndex index = bench.tree.indexOfLayer(QString::fromStdString(layerName(tensor.toStdString())));
-  if (index.isValid()) bench.selectTensor(tensor, QString::fromStdString(layerName(tensor.toStdString())));
-}
-
 void joinDialog(Workbench& bench, AuditDialog& dialog) {
   AuditController& audit = bench.audit;
   QObject::connect(&dialog, &AuditDialog::auditRequested, &audit, &AuditController::start);
   QObject::connect(&dialog, &AuditDialog::cancelRequested, &audit, &AuditController::cancel);
   QObject::connect(&dialog, &AuditDialog::exportRequested, &bench.exports, &ExportController::exportText);
-  QObject::connect(&dialog, &AuditDialog::tensorChosen, &bench,
-                   [&bench](const QString& tensor) { selectTensor(bench, tensor); });
+  QObject::connect(&dialog, &AuditDialog::tensorChosen, &bench, &Workbench::selectNamed);
   QObject::connect(&bench.model, &ModelController::modelChanged, &dialog, &AuditDialog::setOpened);
   QObject::connect(&audit, &AuditController::busyChanged, &dialog, &AuditDialog::setBusy);
   QObject::connect(&audit, &AuditController::progressPolled, dialog.progress(), &ProgressStrip::setProgress);

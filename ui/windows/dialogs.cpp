@@ -10,6 +10,7 @@
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QMessageBox>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QTableView>
@@ -117,7 +118,10 @@ QDialog* makeShortcutsDialog(const std::vector<const QAction*>& actions, QWidget
         QStringLiteral("| %1 | %2 |\n")
             .arg(cell(action->text().remove(QLatin1Char('&'))), action->shortcut().toString(QKeySequence::NativeText));
   }
-  text += tr("\nIn a plot: arrows step the crosshair, Shift+arrows move the view, + − 0 zoom, Enter chooses.\n");
+  text +=
+      tr("\nIn a plot: arrows step the crosshair, Shift+arrows move the view, + − 0 zoom, Enter chooses. In the grid "
+         "arrows "
+         "choose a layer, and Enter opens it.\n");
   return framed(tr("Shortcuts"), browser(text), {460, 560}, parent);
 }
 
@@ -161,6 +165,21 @@ QDialog* makeTableDialog(const PlotTable& table, QWidget* parent) {
   view->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
   view->verticalHeader()->hide();
   return framed(table.title, view, {680, 480}, parent);
+}
+
+QDialog* makeQuitQuestion(std::function<void()> quit, QWidget* parent) {
+  auto* box = new QMessageBox(QMessageBox::Question, tr("Quit"), tr("A job is at work. Quit?"), {}, parent);
+  box->setObjectName(QStringLiteral("quitQuestion"));
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  box->setInformativeText(tr("Quitting stops it. Finished layers stay in the store; an export leaves no file."));
+  QPushButton* keep = box->addButton(tr("Keep running"), QMessageBox::RejectRole);
+  keep->setProperty("primary", true);
+  QPushButton* leave = box->addButton(tr("Quit"), QMessageBox::DestructiveRole);
+  leave->setObjectName(QStringLiteral("quitAnyway"));
+  box->setDefaultButton(keep);
+  box->setEscapeButton(keep);
+  QObject::connect(leave, &QPushButton::clicked, box, std::move(quit));
+  return box;
 }
 
 QDialog* makePreferencesDialog(const Preferences& now, std::function<void(const Preferences&)> changed,

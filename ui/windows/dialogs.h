@@ -29,6 +29,9 @@ struct Preferences {
 [[nodiscard]] QDialog* makeAboutDialog(QWidget* parent);
 [[nodiscard]] QDialog* makeTableDialog(const PlotTable& table, QWidget* parent);
 
+/// Whether to quit while a job is at work; keeping it is the default.
+[[nodiscard]] QDialog* makeQuitQuestion(std::function<void()> quit, QWidget* parent);
+
 /// The preferences, changed at once as the person changes them.
 [[nodiscard]] QDialog* makePreferencesDialog(const Preferences& now, std::function<void(const Preferences&)> changed,
                                              QWidget* parent);

@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDialog>
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QFileInfo>
@@ -16,6 +17,7 @@
 #include "core/io/reader_registry.h"
 #include "core/session/recipe.h"
 #include "ui/charts/distribution_view.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/controllers/error_message.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/inspector_panel.h"
@@ -26,6 +28,7 @@
 #include "ui/support/file_dialogs.h"
 #include "ui/windows/appearance.h"
 #include "ui/windows/export_menu.h"
+#include "ui/windows/session_keeper.h"
 #include "ui/windows/view_area.h"
 #include "ui/windows/window_links.h"
 
@@ -46,6 +49,10 @@ int storedNumber(const QSettings& settings, const QString& key, int most, int ot
 template <typename Choice>
 Choice storedChoice(const QSettings& settings, const QString& key, Choice last, Choice otherwise) {
   return static_cast<Choice>(storedNumber(settings, key, static_cast<int>(last), static_cast<int>(otherwise)));
+}
+
+std::filesystem::path sessionFile(const ProgramFolders& folders) {
+  return folders.config.empty() ? std::filesystem::path() : folders.config / "session.json";
 }
 
 QWidget* column(QWidget* top, QWidget* body, QWidget* parent) {
@@ -69,7 +76,8 @@ MainWindow::MainWindow(const ProgramFolders& folders, QWidget* parent)
       m_actions(this, m_workbench->request.undoStack()),
       m_messages(new MessageBar(this)),
       m_progress(new ProgressStrip(this)),
-      m_exports(new ExportMenu(*this)) {
+      m_exports(new ExportMenu(*this)),
+      m_session(new SessionKeeper(sessionFile(folders), this)) {
   setCentralWidget(column(m_messages, m_views, this));
   setAcceptDrops(true);
   setMinimumSize(kLeastSize);
@@ -130,6 +138,13 @@ void MainWindow::joinEditActions() {
   });
 }
 
+template <typename View>
+void MainWindow::joinLogCounts(View* view) {
+  view->addAction(m_actions.logCounts);
+  connect(m_actions.logCounts, &QAction::toggled, view, &View::setLogarithmic);
+  connect(view, &View::logarithmicChanged, m_actions.logCounts, &QAction::setChecked);
+}
+
 void MainWindow::joinViewActions() {
   for (std::size_t i = 0; i < m_actions.views.size(); ++i) {
     connect(m_actions.views[i], &QAction::triggered, this, [this, view = ViewArea::allViews()[i]] {
@@ -151,10 +166,8 @@ void MainWindow::joinViewActions() {
   });
   connect(m_actions.nextPane, &QAction::triggered, this, [this] { focusPane(1); });
   connect(m_actions.previousPane, &QAction::triggered, this, [this] { focusPane(-1); });
-  auto* counts = qobject_cast<DistributionView*>(m_views->plot(ViewArea::View::Distribution));
-  counts->addAction(m_actions.logCounts);
-  connect(m_actions.logCounts, &QAction::toggled, counts, &DistributionView::setLogarithmic);
-  connect(counts, &DistributionView::logarithmicChanged, m_actions.logCounts, &QAction::setChecked);
+  joinLogCounts(qobject_cast<DistributionView*>(m_views->plot(ViewArea::View::Distribution)));
+  joinLogCounts(qobject_cast<HistogramGridView*>(m_views->plot(ViewArea::View::Grid)));
   for (const QDockWidget* dock :
        {m_docks.modelDock, m_docks.methodDock, m_docks.inspectorDock, m_docks.comparisonDock, m_docks.promptDock}) {
     m_actions.panels->addAction(dock->toggleViewAction());
@@ -311,10 +324,31 @@ void MainWindow::restoreWindowState() {
   restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
   restoreState(settings.value(QStringLiteral("docks")).toByteArray(), kStateVersion);
   setTheme(m_theme);
+  m_session->read();
+}
+
+void MainWindow::setKeepsSettings(bool keeps) {
+  m_keepsSettings = keeps;
+  m_session->setKeeps(keeps);
+}
+
+bool MainWindow::asksBeforeClosing() {
+  const bool isAtWork = m_workbench->isRunning() || m_workbench->exports.isBusy();
+  if (!isAtWork || m_quits || !m_keepsSettings) return false;
+  if (m_quitQuestion) return true;
+  const auto quit = [this] {
+    m_quits = true;
+    close();
+  };
+  m_quitQuestion = makeQuitQuestion(quit, this);
+  m_quitQuestion->open();
+  return true;
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (asksBeforeClosing()) return event->ignore();
   if (m_keepsSettings) keepSettings();
+  m_session->save();
   QMainWindow::closeEvent(event);
 }
 

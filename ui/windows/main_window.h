@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <QPointer>
 #include <memory>
 
 #include "ui/support/palette.h"
@@ -14,6 +15,7 @@ namespace qs {
 class ExportMenu;
 class MessageBar;
 class ProgressStrip;
+class SessionKeeper;
 class ViewArea;
 
 /// The window: docks around the views, menus, the message bar and the progress strip. What it shows and does lies in
@@ -33,16 +35,18 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] ProgressStrip& progress() { return *m_progress; }
   [[nodiscard]] const ProgramFolders& folders() const { return m_folders; }
   [[nodiscard]] ExportMenu& exports() { return *m_exports; }
+  [[nodiscard]] SessionKeeper& session() { return *m_session; }
 
  public Q_SLOTS:
   void open(const QString& path);
   void askForFile();
   void askForFolder();
   void setTheme(qs::Theme theme);
-  /// Brings back the size and the docks of the last time.
+  /// Brings back the size and the docks of the last time, and offers to continue what was done then.
   void restoreWindowState();
-  /// Whether closing stores the settings: not where the window is only made for its pictures.
-  void setKeepsSettings(bool keeps) { m_keepsSettings = keeps; }
+  /// Whether the settings and the session are stored, and closing may ask: not where the window is only made for its
+  /// pictures.
+  void setKeepsSettings(bool keeps);
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -53,8 +57,13 @@ class MainWindow : public QMainWindow {
   void joinFileActions();
   void joinEditActions();
   void joinViewActions();
+  /// A view of histograms follows the action, and the other way round.
+  template <typename View>
+  void joinLogCounts(View* view);
   void joinHelpActions();
   void keepSettings() const;
+  /// Whether closing has to wait for an answer: a job is at work.
+  [[nodiscard]] bool asksBeforeClosing();
   void fillRecent();
   void openRecipe();
   void saveRecipe();
@@ -72,9 +81,12 @@ class MainWindow : public QMainWindow {
   MessageBar* m_messages;
   ProgressStrip* m_progress;
   ExportMenu* m_exports;
+  SessionKeeper* m_session;
   Preferences m_preferences;
   Theme m_theme = Theme::System;
   bool m_keepsSettings = true;
+  bool m_quits = false;  ///< whatever is at work
+  QPointer<QDialog> m_quitQuestion;
 };
 
 }  // namespace qs

@@ -39,6 +39,10 @@ QString settingText(const ParamSpec& spec, const ParamValue& value) {
   return label + QLatin1Char(' ') + valueText(spec, value);
 }
 
+const ParamValue& valueOf(const QuantRequest& request, const ParamSpec& spec) {
+  return request.settings.contains(spec.key) ? request.settings.value(spec.key) : spec.defaultValue;
+}
+
 /// How scales are stored, where it isn't in full: two rows of the same settings differ by that alone.
 QString scaleText(const MethodInfo& method, ScaleType type) {
   if (method.parameter("group_size") == nullptr && method.parameter("bits") == nullptr) return {};
@@ -99,13 +103,28 @@ MethodStyle styleOf(const std::string& method) {
   return {QString::fromStdString(info->name), info->colorSlot, Palette::marker(info->colorSlot, kindWithinSlot(*info))};
 }
 
+MethodStyle runStyle(const QuantRequest& request) {
+  MethodStyle style = styleOf(request.method);
+  const MethodInfo* method = findMethod(request.method);
+  const ParamSpec* bits = method == nullptr ? nullptr : method->parameter("bits");
+  if (bits != nullptr) style.name += QLatin1Char(' ') + settingText(*bits, valueOf(request, *bits));
+  return style;
+}
+
+std::pair<MethodStyle, MethodStyle> runStyles(const QuantRequest& a, const QuantRequest& b) {
+  std::pair styles{runStyle(a), runStyle(b)};
+  if (styles.first.name != styles.second.name) return styles;
+  styles.first.name = styleOf(a.method).name + QLatin1Char(' ') + settingsText(a);
+  styles.second.name = styleOf(b.method).name + QLatin1Char(' ') + settingsText(b);
+  return styles;
+}
+
 QString settingsText(const QuantRequest& request) {
   const MethodInfo* method = findMethod(request.method);
   if (method == nullptr) return {};
   QStringList parts;
   for (const ParamSpec& spec : method->parameters) {
-    const bool isSet = request.settings.contains(spec.key);
-    const ParamValue& value = isSet ? request.settings.value(spec.key) : spec.defaultValue;
+    const ParamValue& value = valueOf(request, spec);
     if (isAlwaysTold(spec.key) || value != spec.defaultValue) parts << settingText(spec, value);
   }
   if (const QString scales = scaleText(*method, request.scaleType); !scales.isEmpty()) parts << scales;

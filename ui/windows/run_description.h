@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QString>
+#include <utility>
 #include <vector>
 
 #include "core/io/checkpoint.h"
@@ -15,6 +16,10 @@ namespace qs {
 
 /// Name, fixed colour and fixed marker of a method by its id.
 [[nodiscard]] MethodStyle styleOf(const std::string& method);
+/// A run's name, colour and marker: "GPTQ 4-bit".
+[[nodiscard]] MethodStyle runStyle(const QuantRequest& request);
+/// The same for two runs; where they would be called the same, by their settings: "GPTQ 4-bit, groups of 64".
+[[nodiscard]] std::pair<MethodStyle, MethodStyle> runStyles(const QuantRequest& a, const QuantRequest& b);
 /// The settings in few words: "4-bit, groups of 128, symmetric", and whatever else differs from the defaults.
 [[nodiscard]] QString settingsText(const QuantRequest& request);
 /// Bytes of a whole model as stored.

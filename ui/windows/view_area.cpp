@@ -9,6 +9,7 @@
 #include "ui/charts/curve_view.h"
 #include "ui/charts/distribution_view.h"
 #include "ui/charts/heatmap_view.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/panels/start_page.h"
 
 namespace qs {
@@ -45,28 +46,39 @@ void ViewArea::addViews() {
   m_layers = new AllLayersView(m_tabs);
   m_tradeoff = new TradeoffView(m_tabs);
   m_curves = new CurveView(m_tabs);
+  m_grid = new HistogramGridView(m_tabs);
   for (const View view : allViews()) {
     PlotView* made = plot(view);
     made->setAccessibleName(title(view));
     const int index = m_tabs->addTab(made, title(view));
-    m_tabs->setTabToolTip(index, tr("%1 (Alt+%2)").arg(title(view)).arg(index + 1));
+    const QString what = view == View::Grid ? tr("Histograms of all layers") : title(view);
+    m_tabs->setTabToolTip(index, tr("%1 (Alt+%2)").arg(what).arg(index + 1));
     connect(made, &PlotView::readoutChanged, this, &ViewArea::readoutChanged);
   }
-  connect(m_layers, &PlotView::actionRequested, this, &ViewArea::runRequested);
-  connect(m_tradeoff, &PlotView::actionRequested, this, &ViewArea::runRequested);
+  for (const PlotView* view : std::initializer_list<PlotView*>{m_layers, m_tradeoff, m_grid})
+    connect(view, &PlotView::actionRequested, this, &ViewArea::runRequested);
   for (PlotView* view : layerViews()) connect(view, &PlotView::actionRequested, this, &ViewArea::nextLayerRequested);
 }
 
 void ViewArea::joinSelections() {
+  connect(m_tabs, &QTabWidget::currentChanged, this, &ViewArea::viewChanged);
   connect(m_channels, &ChannelsView::channelSelected, this, &ViewArea::highlightChannel);
   connect(m_heatmap, &HeatmapView::channelSelected, this, &ViewArea::highlightChannel);
   connect(m_layers, &AllLayersView::layerSelected, this, &ViewArea::layerSelected);
+  connect(m_grid, &HistogramGridView::layerSelected, this, &ViewArea::layerSelected);
+  connect(m_grid, &HistogramGridView::layerOpened, this, &ViewArea::openLayer);
   connect(m_tradeoff, &TradeoffView::pointSelected, this, &ViewArea::runSelected);
 }
 
+void ViewArea::openLayer(const QString& layer) {
+  Q_EMIT layerSelected(layer);
+  setView(View::Distribution);
+  m_distribution->setFocus();
+}
+
 const std::vector<ViewArea::View>& ViewArea::allViews() {
-  static const std::vector<View> views = {View::Distribution, View::Channels, View::Heatmap,
-                                          View::AllLayers,    View::Tradeoff, View::Curves};
+  static const std::vector<View> views = {View::Distribution, View::Channels, View::Heatmap, View::AllLayers,
+                                          View::Tradeoff,     View::Curves,   View::Grid};
   return views;
 }
 
@@ -84,6 +96,8 @@ PlotView* ViewArea::plot(View view) const {
       return m_tradeoff;
     case View::Curves:
       return m_curves;
+    case View::Grid:
+      return m_grid;
   }
   return nullptr;
 }
@@ -102,6 +116,8 @@ QString ViewArea::title(View view) {
       return tr("Trade-off");
     case View::Curves:
       return tr("Curves");
+    case View::Grid:
+      return tr("Grid");
   }
   return {};
 }
@@ -120,6 +136,8 @@ QString ViewArea::fileName(View view) {
       return QStringLiteral("trade-off");
     case View::Curves:
       return QStringLiteral("curves");
+    case View::Grid:
+      return QStringLiteral("grid");
   }
   return {};
 }
@@ -128,6 +146,8 @@ PlotView* ViewArea::currentPlot() const {
   if (m_stack->currentWidget() != m_tabs) return nullptr;
   return qobject_cast<PlotView*>(m_tabs->currentWidget());
 }
+
+ViewArea::View ViewArea::view() const { return allViews()[static_cast<std::size_t>(m_tabs->currentIndex())]; }
 
 std::vector<PlotView*> ViewArea::layerViews() const { return {m_distribution, m_channels, m_heatmap}; }
 
@@ -146,8 +166,11 @@ void ViewArea::setLayers(const QStringList& layers) {
   m_heatmap->setWeights({});
   m_layers->setLayers(layers);
   m_layers->setReports({});
-  m_layers->setEmpty(tr("No run yet: run a method over all layers to see which of them suffer."),
-                     layers.isEmpty() ? QString() : tr("Run on all layers"));
+  m_grid->setLayers(layers);
+  m_grid->setReports({});
+  const QString run = layers.isEmpty() ? QString() : tr("Run on all layers");
+  m_layers->setEmpty(tr("No run yet: run a method over all layers to see which of them suffer."), run);
+  m_grid->setEmpty(tr("No run yet: run a method over all layers to see a histogram of each."), run);
   for (PlotView* view : layerViews()) {
     view->setEmpty(tr("No layer selected: pick one in the model tree."),
                    layers.isEmpty() ? QString() : tr("Show the first layer"));
@@ -181,6 +204,13 @@ void ViewArea::setPinned(const LayerReportPtr& report, const MethodStyle& style)
   m_distribution->setComparison(report, style);
 }
 
+void ViewArea::setPinnedRun(const std::vector<LayerReportPtr>& reports, const MethodStyle& style) {
+  m_layers->setPinned(reports, style);
+  m_grid->setIsA(!reports.empty());
+}
+
+void ViewArea::setDifference(bool shown) { m_layers->setDifference(shown); }
+
 void ViewArea::setPreviewBusy(bool busy) {
   for (PlotView* view : layerViews()) {
     if (view->state() == PlotState::Empty && busy) view->setBusy(tr("Reading the layer"));
@@ -199,14 +229,24 @@ void ViewArea::setNoMatrix() {
   }
 }
 
-void ViewArea::setRunLayers(const QStringList& layers) { m_layers->setLayers(layers); }
+void ViewArea::setRunLayers(const QStringList& layers) {
+  m_layers->setLayers(layers);
+  m_grid->setLayers(layers);
+}
 
 void ViewArea::setReports(const std::vector<LayerReportPtr>& reports, const MethodStyle& style) {
   m_layers->setReports(reports, style);
+  m_grid->setReports(reports, style);
+}
+
+void ViewArea::setRunStyle(const MethodStyle& style) {
+  m_layers->setStyle(style);
+  m_grid->setStyle(style);
 }
 
 void ViewArea::addReports(const std::vector<LayerReportPtr>& reports) {
   for (const LayerReportPtr& report : reports) m_layers->addReport(report);
+  m_grid->addReports(reports);
 }
 
 void ViewArea::setTradeoff(const std::vector<TradeoffPoint>& points, const QString& valueTitle) {
@@ -221,7 +261,10 @@ void ViewArea::setLiveCurves(const QString& layer, const std::vector<MethodCurve
   m_curves->setCurves(curves, layer, style);
 }
 
-void ViewArea::selectLayer(const QString& layer) { m_layers->selectLayer(layer); }
+void ViewArea::selectLayer(const QString& layer) {
+  m_layers->selectLayer(layer);
+  m_grid->selectLayer(layer);
+}
 
 void ViewArea::highlightChannel(quint32 channel) {
   m_channels->highlightChannel(channel);

@@ -18,6 +18,7 @@ class ChannelsView;
 class CurveView;
 class DistributionView;
 class HeatmapView;
+class HistogramGridView;
 class StartPage;
 
 /// The middle of the window: the start page, or the views in tabs. Hands data on to the views and joins their
@@ -26,12 +27,14 @@ class ViewArea : public QWidget {
   Q_OBJECT
 
  public:
-  enum class View { Distribution, Channels, Heatmap, AllLayers, Tradeoff, Curves };
+  enum class View { Distribution, Channels, Heatmap, AllLayers, Tradeoff, Curves, Grid };
 
   explicit ViewArea(QWidget* parent = nullptr);
 
   [[nodiscard]] StartPage* startPage() const { return m_start; }
   [[nodiscard]] PlotView* currentPlot() const;
+  /// The view whose tab is chosen.
+  [[nodiscard]] View view() const;
   [[nodiscard]] PlotView* plot(View view) const;
   /// File name of a view's picture, without ending: "all-layers".
   [[nodiscard]] static QString fileName(View view);
@@ -48,6 +51,9 @@ class ViewArea : public QWidget {
   void setWeights(const qs::LayerWeightsPtr& weights);
   void setPreview(const qs::LayerPreviewPtr& preview, const qs::MethodStyle& style);
   void setPinned(const qs::LayerReportPtr& report, const qs::MethodStyle& style);
+  /// All layers of the pinned run B; none where none is pinned, or it is the one that is shown.
+  void setPinnedRun(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
+  void setDifference(bool shown);
   void setPreviewBusy(bool busy);
   void setPreviewFailed(const QString& reason);
   /// A tensor that is no matrix: nothing to draw.
@@ -55,6 +61,8 @@ class ViewArea : public QWidget {
   /// The layers that the next reports are of.
   void setRunLayers(const QStringList& layers);
   void setReports(const std::vector<qs::LayerReportPtr>& reports, const qs::MethodStyle& style);
+  /// How the run is called, and its colour.
+  void setRunStyle(const qs::MethodStyle& style);
   void addReports(const std::vector<qs::LayerReportPtr>& reports);
   void setTradeoff(const std::vector<qs::TradeoffPoint>& points, const QString& valueTitle);
   void setLiveCurves(const QString& layer, const std::vector<qs::MethodCurve>& curves, const qs::MethodStyle& style);
@@ -62,6 +70,7 @@ class ViewArea : public QWidget {
   void highlightChannel(quint32 channel);
 
  Q_SIGNALS:
+  void viewChanged();
   void layerSelected(const QString& layer);
   void runSelected(const QString& id);
   void runRequested();
@@ -71,6 +80,8 @@ class ViewArea : public QWidget {
  private:
   void addViews();
   void joinSelections();
+  /// Selects a layer and shows its distribution.
+  void openLayer(const QString& layer);
   [[nodiscard]] std::vector<PlotView*> layerViews() const;
 
   QStackedWidget* m_stack = nullptr;
@@ -82,6 +93,7 @@ class ViewArea : public QWidget {
   AllLayersView* m_layers = nullptr;
   TradeoffView* m_tradeoff = nullptr;
   CurveView* m_curves = nullptr;
+  HistogramGridView* m_grid = nullptr;
 };
 
 }  // namespace qs

@@ -85,6 +85,9 @@ void WindowActions::addView() {
   logCounts->setShortcutContext(Qt::WidgetShortcut);  // a letter acts in the plot only
   logCounts->setCheckable(true);
   logCounts->setChecked(true);
+  difference = add(view, tr("&Difference of A and B"), QKeySequence(Qt::Key_D));
+  difference->setShortcutContext(Qt::WidgetShortcut);
+  difference->setCheckable(true);
   showTable = add(view, tr("Show as &table…"), QKeySequence(Qt::Key_F7));
   view->addSeparator();
   panels = view->addMenu(tr("&Panels"));

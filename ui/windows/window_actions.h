@@ -21,8 +21,8 @@ struct WindowActions {
   QAction *open, *openFolder, *openDemo, *reload, *close, *openRecipe, *saveRecipe, *modelInformation, *quit;
   QAction *undo, *redo, *copy, *copyCommand, *find, *resetSettings, *preferences;
   std::vector<QAction*> views;
-  QAction *zoomIn, *zoomOut, *zoomReset, *showTable, *logCounts, *nextPane, *previousPane, *themeSystem, *themeLight,
-      *themeDark, *resetLayout, *fullScreen;
+  QAction *zoomIn, *zoomOut, *zoomReset, *showTable, *logCounts, *difference, *nextPane, *previousPane, *themeSystem,
+      *themeLight, *themeDark, *resetLayout, *fullScreen;
   QAction *start, *cancel, *compareMethods, *chooseMethods;
   QAction *pin, *worse, *better;
   QAction *exportPlot, *exportAllPlots, *exportData, *exportModel;

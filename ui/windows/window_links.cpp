@@ -18,8 +18,10 @@
 #include "ui/windows/audit_links.h"
 #include "ui/windows/compare_links.h"
 #include "ui/windows/main_window.h"
+#include "ui/windows/pin_links.h"
 #include "ui/windows/prompt_links.h"
 #include "ui/windows/run_description.h"
+#include "ui/windows/session_links.h"
 #include "ui/windows/view_area.h"
 
 namespace qs {
@@ -167,13 +169,6 @@ void linkSelection(MainWindow& window) {
                    [&bench, &views] { stepLayer(bench, views, -1); });
 }
 
-void showPinned(MainWindow& window) {
-  Workbench& bench = window.workbench();
-  const FinishedRunPtr run = bench.finishedRun(bench.pinnedId());
-  window.views().setPinned(bench.pinnedReport(bench.preview.layer()),
-                           run ? styleOf(run->request.method) : MethodStyle{});
-}
-
 void linkPreview(MainWindow& window) {
   Workbench& bench = window.workbench();
   ViewArea& views = window.views();
@@ -197,11 +192,10 @@ void linkPreview(MainWindow& window) {
                      inspector->setReport({weights, &weights->unquantized});
                    });
   QObject::connect(&bench.preview, &PreviewController::previewReady, &views,
-                   [&window, &bench, &views, inspector](const LayerPreviewPtr& preview) {
+                   [&bench, &views, inspector](const LayerPreviewPtr& preview) {
                      const MethodStyle style = styleOf(preview->report.method);
                      views.setPreview(preview, style);
                      inspector->setReport({preview, &preview->report});
-                     showPinned(window);
                      if (!preview->report.error.empty()) {
                        Q_EMIT bench.message({UserMessage::Severity::Error,
                                              MainWindow::tr("%1 can't quantize this layer").arg(style.name),
@@ -219,7 +213,6 @@ void linkPreview(MainWindow& window) {
                    [&bench, &views](const QString& layer, const MethodCurve& curve) {
                      views.setLiveCurves(layer, {curve}, styleOf(bench.request.request().method));
                    });
-  QObject::connect(&bench, &Workbench::pinChanged, &window, [&window] { showPinned(window); });
 }
 
 /// Settings give way to what a comparison measures, unless they tell rows apart.
@@ -263,7 +256,7 @@ void linkRuns(MainWindow& window) {
                    [&bench, &views, table](int id, const QuantRequest& request) {
                      table->selectId(id);
                      views.setRunLayers(runLayers(bench, request));
-                     views.setReports({}, styleOf(request.method));
+                     views.setReports({}, runStyle(request));
                    });
   QObject::connect(&bench.run, &RunController::layersReady, &views,
                    [&views](int, const std::vector<LayerReportPtr>& layers) { views.addReports(layers); });
@@ -273,7 +266,7 @@ void linkRuns(MainWindow& window) {
                    });
   QObject::connect(&bench, &Workbench::runShown, &views, [&window, &views, table](const FinishedRunPtr& run) {
     views.setRunLayers(runLayers(window.workbench(), run->request));
-    views.setReports(run->report->layers, styleOf(run->request.method));
+    views.setReports(run->report->layers, runStyle(run->request));
     table->selectId(run->id);
     updateActions(window);
   });
@@ -323,9 +316,11 @@ void linkWindow(MainWindow& window) {
   linkSelection(window);
   linkPreview(window);
   linkRuns(window);
+  linkPinned(window);
   linkComparison(window);
   linkPrompt(window);
   linkAudit(window);
+  linkSession(window);
   QObject::connect(&window.workbench(), &Workbench::message, &window.messages(), &MessageBar::showMessage);
   QObject::connect(&window.workbench(), &Workbench::messagesOutdated, &window.messages(), &MessageBar::dismissAbout);
   window.progress().setIdleText(idleText(window.workbench()));

@@ -1,6 +1,7 @@
 #include "ui/windows/workbench.h"
 
 #include <QFileInfo>
+#include <algorithm>
 
 #include "core/session/layer_filter.h"
 #include "core/session/model_training.h"
@@ -36,6 +37,7 @@ void Workbench::joinMessages() {
   const auto outdate = [this](About about) { return [this, about] { Q_EMIT messagesOutdated(about); }; };
   connect(&run, &RunController::started, this, outdate(About::Run));
   connect(&compare, &CompareController::started, this, outdate(About::Comparison));
+  connect(&compare, &CompareController::retried, this, outdate(About::Comparison));
   connect(&preview, &PreviewController::previewReady, this, outdate(About::Preview));
   connect(this, &Workbench::tensorChanged, this, outdate(About::Preview));
   connect(&exports, &ExportController::busyChanged, this, [this](bool busy) {
@@ -203,6 +205,12 @@ void Workbench::selectTensor(const QString& tensor, const QString& layer) {
   preview.setLayer(layer);
 }
 
+void Workbench::selectNamed(const QString& tensor) {
+  if (!model.model() || model.model()->find(tensor.toStdString()) == nullptr) return;
+  const QString layer = QString::fromStdString(layerName(tensor.toStdString()));
+  selectTensor(tensor, tree.indexOfLayer(layer).isValid() ? layer : QString());
+}
+
 void Workbench::startRun() {
   if (isRunning() || !model.model()) return;
   if (lacksCalibration(request.request())) return tellCalibrationLacked();
@@ -242,10 +250,26 @@ void Workbench::removeRun(int id) {
   Q_EMIT rowsChanged();
 }
 
+std::optional<std::size_t> Workbench::comparedIndex(int id) const {
+  const auto& methods = compare.plan().request.methods;
+  const auto reference = std::ranges::find(methods, kUnquantized, &ComparedMethod::method) - methods.begin();
+  const auto index = id == kReferenceId ? reference : static_cast<std::ptrdiff_t>(id) - kFirstComparedId;
+  return index >= 0 && index < std::ssize(methods) ? std::optional(static_cast<std::size_t>(index)) : std::nullopt;
+}
+
+bool Workbench::canRetry(int id) const {
+  using Status = ComparisonEntry::Status;
+  const auto row = std::ranges::find(comparison.rows(), id, &ComparisonEntry::id);
+  if (row == comparison.rows().end() || isRunning()) return false;
+  if (row->status != Status::Failed && row->status != Status::Cancelled) return false;
+  return m_asked.contains(id) || comparedIndex(id);
+}
+
 void Workbench::retryRun(int id) {
-  const auto failed = m_asked.find(id);
-  if (failed == m_asked.end() || isRunning() || !model.model()) return;
-  const QuantRequest wanted = failed->second;
+  if (!canRetry(id) || !model.model()) return;
+  const auto asked = m_asked.find(id);
+  if (asked == m_asked.end()) return compare.retry(model.model(), *comparedIndex(id));
+  const QuantRequest wanted = asked->second;
   removeRun(id);
   run.start(model.model(), wanted);
 }

@@ -3,6 +3,7 @@
 #include <QObject>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "ui/controllers/audit_controller.h"
 #include "ui/controllers/compare_controller.h"
@@ -22,8 +23,9 @@ namespace qs {
 
 /// Where the program finds and keeps its files.
 struct ProgramFolders {
-  std::filesystem::path executable;  ///< folder of the program: the demo model is found from it
-  std::filesystem::path runs;        ///< root of the stored runs
+  std::filesystem::path executable;   ///< folder of the program: the demo model is found from it
+  std::filesystem::path runs;         ///< root of the stored runs
+  std::filesystem::path config = {};  ///< what is kept from one start to the next; empty keeps nothing
 };
 
 /// The window without its widgets: the controllers and item models, joined. It knows which tensor is selected, which
@@ -64,8 +66,8 @@ class Workbench : public QObject {
     m_calibrationText = std::move(calibration);
     m_trainingText = std::move(training);
   }
-  /// Whether a row's run can be asked for again: not that of a comparison.
-  [[nodiscard]] bool canRetry(int id) const { return m_asked.contains(id); }
+  /// Whether a row failed or was cancelled, and can be asked for again now.
+  [[nodiscard]] bool canRetry(int id) const;
   /// The pinned run's report of a layer, or null.
   [[nodiscard]] LayerReportPtr pinnedReport(const QString& layer) const;
   /// Every layer that can be looked at: all linears.
@@ -79,11 +81,13 @@ class Workbench : public QObject {
 
  public Q_SLOTS:
   void selectTensor(const QString& tensor, const QString& layer);
+  /// A tensor of the opened model; one that it hasn't is left alone.
+  void selectNamed(const QString& tensor);
   void startRun();
   void showRun(int id);
   void pinRun(int id);
   void removeRun(int id);
-  /// Runs what a failed row was asked for again, in its place.
+  /// Runs what a failed or cancelled row was asked for again, in its place: a run, or one method of a comparison.
   void retryRun(int id);
   /// A row of a comparison, as far as it is measured: a run like others once it is finished.
   void takeCompared(std::size_t index, const qs::ComparisonRow& row);
@@ -107,6 +111,8 @@ class Workbench : public QObject {
   void endRow(int id, ComparisonEntry::Status status, const QString& note);
   void joinRun();
   void beginComparison();
+  /// The row's number in the last comparison.
+  [[nodiscard]] std::optional<std::size_t> comparedIndex(int id) const;
 
   QString m_tensor;
   std::map<int, FinishedRunPtr> m_runs;

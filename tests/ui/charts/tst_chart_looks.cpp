@@ -12,9 +12,11 @@
 #include "ui/charts/curve_view.h"
 #include "ui/charts/distribution_view.h"
 #include "ui/charts/heatmap_view.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/charts/tradeoff_view.h"
 
 using namespace qs;
+using qs::test::occurs;
 
 namespace {
 
@@ -25,17 +27,6 @@ QImage picture(QWidget& view, const QString& name) {
     image.save(folder + QLatin1Char('/') + name + QStringLiteral(".png"));
   }
   return image;
-}
-
-bool occurs(const QImage& image, const QColor& color, int tolerance = 6) {
-  for (int y = 0; y < image.height(); ++y)
-    for (int x = 0; x < image.width(); ++x) {
-      const QRgb pixel = image.pixel(x, y);
-      if (std::abs(qRed(pixel) - color.red()) <= tolerance && std::abs(qGreen(pixel) - color.green()) <= tolerance &&
-          std::abs(qBlue(pixel) - color.blue()) <= tolerance)
-        return true;
-    }
-  return false;
 }
 
 std::vector<TradeoffPoint> fewPoints() {
@@ -147,6 +138,43 @@ class TestChartLooks : public QObject {
     const QImage image = picture(view, named("layers"));
     QVERIFY(occurs(image, colors().warning, 40));
     QVERIFY(occurs(image, colors().failure, 40));
+  }
+
+  void differencesDivergeFromZero_data() { themeRows(); }
+  void differencesDivergeFromZero() {
+    AllLayersView view;
+    prepare(view);
+    auto pinned = test::buildModel(4);
+    for (std::size_t i = 0; i < pinned.size(); i += 2) pinned[i] = test::withError(*pinned[i], 0.012);
+    pinned[9] = test::withError(*pinned[9], 0.05);
+    pinned[16] = test::buildFailure(pinned[16]->name);
+    view.setReports(test::buildModel(4), {"GPTQ 4-bit", 4});
+    view.setPinned(pinned, {"RTN 4-bit", 1});
+    view.setDifference(true);
+    view.setCrosshair(QPointF(9.5, 0));
+    const QImage image = picture(view, named("layers-difference"));
+    QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[0])));
+    QVERIFY(occurs(image, QColor::fromRgb(colors().signedErrors()[255])));
+    QVERIFY(occurs(image, colors().failure, 40));
+  }
+
+  void theGridShowsEveryHistogram_data() { themeRows(); }
+  void theGridShowsEveryHistogram() {
+    HistogramGridView view;
+    prepare(view);
+    auto reports = test::buildModelWithHistograms(32);
+    reports[3] = test::buildFailure(reports[3]->name);
+    view.setReports(reports, {"GPTQ 4-bit", 4});
+    view.selectLayer("model.layers.0.self_attn.k_proj");
+    view.setCrosshair(QPointF(2.5, 0.5));
+    const QImage image = picture(view, named("grid"));
+    QVERIFY(occurs(image, colors().before));
+    QVERIFY(occurs(image, colors().method(4), 60));
+    QVERIFY(occurs(image, colors().selection, 40));
+    QVERIFY(occurs(image, colors().failure, 40));
+    view.setLogarithmic(false);
+    view.setSameRange(false);
+    picture(view, named("grid-linear"));
   }
 
   void tradeoffAndCurves_data() { themeRows(); }

@@ -116,6 +116,25 @@ class TestItemModels : public QObject {
     QVERIFY(!block.data(qs::ShareRole).isValid());
   }
 
+  void errorsAreComparedWithThoseOfThePinnedRun() {
+    qs::ModelTreeModel tree;
+    QAbstractItemModelTester tester(&tree, kFatal);
+    tree.setCheckpoint(twoBlocks());
+    const auto difference = [&tree](const char* layer) {
+      return tree.indexOfLayer(QLatin1String(layer)).siblingAtColumn(qs::ModelTreeModel::DifferenceColumn);
+    };
+    tree.setPinnedReports(
+        {report("model.layers.0.self_attn.q_proj", 0.02), report("model.layers.0.mlp.down_proj", 0.01)});
+    tree.setLayerReports({report("model.layers.0.self_attn.q_proj", 0.01), report("model.layers.0.mlp.down_proj", 0.04),
+                          report("model.layers.1.mlp.down_proj", 0.03)});
+    QCOMPARE(difference("model.layers.0.self_attn.q_proj").data().toString(), QStringLiteral("−1.00"));
+    QCOMPARE(difference("model.layers.0.mlp.down_proj").data(qs::SortRole).toDouble(), 0.03);
+    QCOMPARE(difference("model.layers.1.mlp.down_proj").data().toString(), QString());  // B has no such layer
+    QCOMPARE(tree.index(1, qs::ModelTreeModel::DifferenceColumn).data().toString(), QStringLiteral("+3.00"));
+    tree.setPinnedReports({});
+    QCOMPARE(difference("model.layers.0.mlp.down_proj").data().toString(), QString());
+  }
+
   void aFailedLayerSaysSo() {
     qs::ModelTreeModel tree;
     tree.setCheckpoint(twoBlocks());

@@ -238,6 +238,28 @@ class TestPanels : public QObject {
     QVERIFY(says("(outputs × inputs)"));
   }
 
+  void theInspectorSetsThePinnedRunBesideTheErrors() {
+    qs::InspectorPanel inspector;
+    qs::TensorInfo tensor;
+    tensor.name = "model.layers.0.mlp.up_proj.weight";
+    inspector.setTensor(tensor, {});
+    inspector.setReport(report());
+    const auto* facts = inspector.findChild<QTreeWidget*>(QStringLiteral("facts"));
+    const qsizetype alone = facts->findItems(QStringLiteral("*"), Qt::MatchWildcard | Qt::MatchRecursive, 0).size();
+    auto pinned = std::make_shared<qs::LayerReport>(*report());
+    pinned->method = "gptq";
+    pinned->metrics.weightRelativeError = 0.0212;
+    inspector.setPinned(pinned);
+    const auto says = [facts](const QString& text) {
+      return !facts->findItems(text, Qt::MatchContains | Qt::MatchRecursive, 0).isEmpty();
+    };
+    QVERIFY(says(QStringLiteral("A: RTN, ")));
+    QVERIFY(says(QStringLiteral("B: GPTQ, ")));
+    QVERIFY(says(QStringLiteral("B 2.12\u00a0%,  A − B +1.00")));
+    inspector.setPinned(nullptr);
+    QCOMPARE(facts->findItems(QStringLiteral("*"), Qt::MatchWildcard | Qt::MatchRecursive, 0).size(), alone);
+  }
+
   void theProgressStripTellsUnitsAndTimeLeft() {
     qs::ProgressSnapshot progress;
     progress.stage = "Quantizing";

@@ -123,13 +123,30 @@ std::vector<LayerReportPtr> buildModel(int blocks) {
     for (std::size_t kind = 0; kind < kLinears.size(); ++kind) {
       LayerReport report;
       report.name = "model.layers." + std::to_string(block) + "." + kLinears[kind];
-      report.metrics.weightRelativeError = 0.01 + 0.0004 * block + 0.001 * static_cast<double>(kind);
-      if (block == blocks / 2 && kind == 6) report.metrics.weightRelativeError = 0.09;
-      report.metrics.weightSqnrDb = -10 * std::log10(report.metrics.weightRelativeError);
       report.bitsPerWeight = 4.16;
-      reports.push_back(std::make_shared<LayerReport>(report));
+      const bool standsOut = block == blocks / 2 && kind == 6;
+      const double error = 0.01 + 0.0004 * block + 0.001 * static_cast<double>(kind);
+      reports.push_back(withError(std::move(report), standsOut ? 0.09 : error));
     }
   return reports;
+}
+
+std::vector<LayerReportPtr> buildModelWithHistograms(int blocks) {
+  const LayerReportPtr drawn = buildReport({.rows = 64, .cols = 128});
+  std::vector<LayerReportPtr> reports;
+  for (const LayerReportPtr& plain : buildModel(blocks)) {
+    auto report = std::make_shared<LayerReport>(*plain);
+    report->before = drawn->before;
+    report->after = drawn->after;
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+LayerReportPtr withError(LayerReport report, double error) {
+  report.metrics.weightRelativeError = error;
+  report.metrics.weightSqnrDb = -10 * std::log10(error);
+  return std::make_shared<LayerReport>(std::move(report));
 }
 
 LayerReportPtr buildFailure(const std::string& name) {
@@ -137,6 +154,17 @@ LayerReportPtr buildFailure(const std::string& name) {
   report.name = name;
   report.error = "the Hessian is not positive definite, even with damping 0.1";
   return std::make_shared<LayerReport>(report);
+}
+
+bool occurs(const QImage& image, const QColor& color, int tolerance) {
+  for (int y = 0; y < image.height(); ++y)
+    for (int x = 0; x < image.width(); ++x) {
+      const QRgb pixel = image.pixel(x, y);
+      if (std::abs(qRed(pixel) - color.red()) <= tolerance && std::abs(qGreen(pixel) - color.green()) <= tolerance &&
+          std::abs(qBlue(pixel) - color.blue()) <= tolerance)
+        return true;
+    }
+  return false;
 }
 
 }  // namespace qs::test

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <QColor>
+#include <QImage>
 #include <QStringList>
 #include <vector>
 
@@ -23,6 +25,13 @@ struct BuiltReport {
 [[nodiscard]] LayerReportPtr buildReport(const BuiltReport& what = {});
 /// Reports of `blocks` blocks of 7 linears; errors rise with the block, and one layer stands out.
 [[nodiscard]] std::vector<LayerReportPtr> buildModel(int blocks);
+/// The same with histograms, as runs leave them.
+[[nodiscard]] std::vector<LayerReportPtr> buildModelWithHistograms(int blocks);
+/// The same report with another relative weight error, and the SQNR that belongs to it.
+[[nodiscard]] LayerReportPtr withError(LayerReport report, double error);
 [[nodiscard]] LayerReportPtr buildFailure(const std::string& name);
+
+/// Whether a picture holds a colour, or one as near to it in each channel.
+[[nodiscard]] bool occurs(const QImage& image, const QColor& color, int tolerance = 6);
 
 }  // namespace qs::test

@@ -132,7 +132,9 @@ class TestAuditDialog : public QObject {
     Fixture f;
     QVERIFY(f.open());
     auto* dialog = f.dialog();
-    QVERIFY(f.audit(*dialog, "none"));
+    QVERIFY(f.audit(*dialog, "faulty.safetensors"));
+    QVERIFY(tableOf(*dialog)->model()->rowCount() > 0);
+    QVERIFY(f.audit(*dialog, "none"));  // what was found before is of another checkpoint
     QVERIFY(dialog->findChild<QLabel*>(QStringLiteral("auditSummary"))->text().contains(QStringLiteral("none")));
     QCOMPARE(tableOf(*dialog)->model()->rowCount(), 0);
   }

@@ -3,6 +3,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QMenu>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSettings>
@@ -56,6 +57,16 @@ struct Fixture {
     QSignalSpy finished(&bench().compare, &qs::CompareController::finished);
     bench().compare.start(bench().model.model(), plan);
     return QTest::qWaitFor([&] { return finished.count() == 1; }, kPatience);
+  }
+  /// The entry of a row's menu.
+  void chooseInMenu(int row, const QString& entry) {
+    auto* table = child<QTableView>("comparisonTable");
+    table->selectRow(row);
+    Q_EMIT table->customContextMenuRequested(table->visualRect(table->model()->index(row, 0)).center());
+    auto* menu = window.docks().comparison->findChild<QMenu*>();
+    for (QAction* action : menu->actions())
+      if (action->text() == entry) action->trigger();
+    menu->close();
   }
   [[nodiscard]] QStringList column(int column) {
     const auto* model = child<QTableView>("comparisonTable")->model();
@@ -169,6 +180,54 @@ class TestComparison : public QObject {
     QVERIFY(f.open());
     QVERIFY(f.compare({method("rtn", 4)}));  // the next one tells its rows
     QCOMPARE(f.column(qs::ComparisonModel::StatusColumn), (QStringList{"done", "done"}));
+  }
+
+  void aFailedMethodIsMeasuredAgainInItsRow() {
+    Fixture f;
+    QVERIFY(f.open());
+    const std::filesystem::path text = f.folder.write("text.txt", "x");  // too short to calibrate on
+    QVERIFY(f.compare({{qs::kUnquantized, {}}, method("gptq", 3), method("rtn", 4)}, text));
+    using Model = qs::ComparisonModel;
+    QCOMPARE(f.column(Model::StatusColumn), (QStringList{"done", "failed", "done ⚠"}));
+    const int failed = qs::Workbench::kFirstComparedId + 1;
+    QVERIFY(f.bench().canRetry(failed));
+    QVERIFY(!f.bench().canRetry(failed + 1) && !f.bench().canRetry(failed + 2));
+    std::filesystem::copy_file(kDemo / "calibration.txt", text, std::filesystem::copy_options::overwrite_existing);
+    const QStringList before = f.column(Model::PerplexityColumn);
+    QSignalSpy told(&f.bench().compare, &qs::CompareController::rowChanged);
+    QSignalSpy finished(&f.bench().compare, &qs::CompareController::finished);
+    f.chooseInMenu(1, QStringLiteral("Retry"));
+    QVERIFY(f.bench().isRunning());
+    QVERIFY(!f.bench().canRetry(failed));  // it is at work
+    QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
+    QCOMPARE(f.column(Model::StatusColumn), (QStringList{"done", "done", "done ⚠"}));
+    QCOMPARE(f.column(Model::MethodColumn), (QStringList{"Unquantized", "GPTQ", "RTN"}));
+    QVERIFY(f.column(Model::SettingsColumn)[1].startsWith(QStringLiteral("3-bit")));
+    const QStringList after = f.column(Model::PerplexityColumn);
+    QVERIFY(after[1].contains(QStringLiteral("±")) && f.column(Model::ChangeColumn)[1].startsWith(QLatin1Char('+')));
+    QCOMPARE((QStringList{after[0], after[2]}), (QStringList{before[0], before[2]}));
+    for (const auto& change : told) QCOMPARE(change.first().value<std::size_t>(), std::size_t{1});
+    QVERIFY(f.bench().finishedRun(failed) != nullptr);
+  }
+
+  void aCancelledMethodIsMeasuredAgain() {
+    Fixture f;
+    QVERIFY(f.open());
+    qs::ComparisonPlan plan{.request = {.methods = {{qs::kUnquantized, {}}, method("rtn", 4)}},
+                            .evaluationTextFile = kDemo / "evaluation.txt"};
+    plan.request.windows = {.window = 64, .maxWindows = 2};
+    plan.request.decodeRepeats = 0;
+    f.bench().compare.start(f.bench().model.model(), plan);
+    f.bench().compare.cancel();
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().compare.isBusy(), kPatience);
+    using Model = qs::ComparisonModel;
+    QCOMPARE(f.column(Model::StatusColumn), (QStringList{"cancelled", "cancelled"}));
+    for (const int id : {qs::Workbench::kReferenceId, qs::Workbench::kFirstComparedId + 1}) {
+      QVERIFY(f.bench().canRetry(id));
+      f.bench().retryRun(id);
+      QTRY_VERIFY_WITH_TIMEOUT(!f.bench().compare.isBusy(), kPatience);
+    }
+    QCOMPARE(f.column(Model::StatusColumn), (QStringList{"done", "done"}));
   }
 
   void aTextThatCantCalibrateIsSaidInTheNote() {

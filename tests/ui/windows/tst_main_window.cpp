@@ -1,8 +1,10 @@
 #include <QAccessible>
 #include <QComboBox>
 #include <QDialog>
+#include <QLabel>
 #include <QLineEdit>
 #include <QMenuBar>
+#include <QMessageBox>
 #include <QMimeData>
 #include <QScrollArea>
 #include <QSpinBox>
@@ -154,6 +156,35 @@ class TestMainWindow : public QObject {
     QTRY_COMPARE(f.bench().filter.rowCount(), 1);
     const QModelIndex block = f.bench().filter.index(0, 0);
     QCOMPARE(f.bench().filter.rowCount(block), 1);
+    QTest::keyClicks(filter, QStringLiteral("x"));
+    const auto* none = f.child<QLabel>("noTensors");
+    QTRY_VERIFY(none->isVisible());
+    QVERIFY2(none->text().contains(QStringLiteral("“1 downx”")), qPrintable(none->text()));
+    QVERIFY(!f.child<QTreeView>("tensorTree")->isVisible());
+    QTest::keyClick(filter, Qt::Key_Backspace);
+    QTRY_VERIFY(!none->isVisible());
+    QVERIFY(f.child<QTreeView>("tensorTree")->isVisible());
+  }
+
+  void quittingDuringARunAsksOnce() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.click("runButton");
+    QVERIFY(f.bench().isRunning());
+    const auto question = [&f] { return f.child<QMessageBox>("quitQuestion"); };
+    QVERIFY(!f.window.close());
+    QVERIFY(question() != nullptr);
+    QCOMPARE(question()->defaultButton()->text(), QStringLiteral("Keep running"));
+    QVERIFY(!f.window.close());  // it is asked already
+    QCOMPARE(f.window.findChildren<QMessageBox*>().size(), 1);
+    QTest::keyClick(question(), Qt::Key_Escape);
+    QTRY_VERIFY(question() == nullptr);
+    QVERIFY(f.window.isVisible());
+    QTRY_VERIFY_WITH_TIMEOUT(!f.bench().isRunning(), kPatience);
+    f.bench().startRun();
+    QVERIFY(!f.window.close());
+    QTest::mouseClick(f.child<QPushButton>("quitAnyway"), Qt::LeftButton);
+    QTRY_VERIFY(!f.window.isVisible());
   }
 
   void clickingATensorShowsIt() {

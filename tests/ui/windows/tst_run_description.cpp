@@ -22,6 +22,20 @@ class TestRunDescription : public QObject {
     QCOMPARE(looks.size(), allMethods().size() + 1);
   }
 
+  void runsAreCalledByWhatTellsThemApart() {
+    QuantRequest four{.method = "gptq"};
+    QuantRequest three = four;
+    three.settings.set("bits", std::int64_t{3});
+    QCOMPARE(runStyle(four).name, QString("GPTQ 4-bit"));
+    QCOMPARE(runStyle({.method = "nf4"}).name, styleOf("nf4").name);
+    QCOMPARE(runStyles(four, three).second.name, QString("GPTQ 3-bit"));
+    QuantRequest fine = four;
+    fine.settings.set("group_size", std::int64_t{64});
+    const auto [a, b] = runStyles(four, fine);
+    QVERIFY2(a.name.startsWith("GPTQ 4-bit, groups of 128"), qPrintable(a.name));
+    QVERIFY2(b.name.startsWith("GPTQ 4-bit, groups of 64"), qPrintable(b.name));
+  }
+
   void theTradeoffHidesNoFinishedRun() {
     using Status = ComparisonEntry::Status;
     const ComparisonEntry measured{

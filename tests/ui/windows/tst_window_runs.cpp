@@ -5,10 +5,12 @@
 #include <QTableView>
 #include <QThread>
 #include <QToolButton>
+#include <QTreeView>
 
 #include <algorithm>
 
 #include "tests/ui/windows/window_fixture.h"
+#include "ui/charts/histogram_grid_view.h"
 #include "ui/charts/plot_view.h"
 #include "ui/panels/comparison_panel.h"
 #include "ui/panels/message_bar.h"
@@ -108,6 +110,65 @@ class TestWindowRuns : public QObject {
     QVERIFY(f.run());  // the same again comes from the store
     QTRY_VERIFY_WITH_TIMEOUT(f.bench().comparison.rows().back().status == qs::ComparisonEntry::Status::Stored,
                              kPatience);
+  }
+
+  void theDifferenceOfTheShownAndThePinnedRun() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    const QAction* difference = f.window.actions().difference;
+    QVERIFY(f.run());
+    f.window.actions().pin->trigger();
+    QVERIFY(!difference->isEnabled());  // A is B
+    qs::QuantRequest request = f.bench().request.request();
+    request.settings.set("bits", std::int64_t{3});
+    f.bench().request.edit(request);
+    QVERIFY(f.run());
+    QTRY_VERIFY_WITH_TIMEOUT(difference->isEnabled(), kPatience);
+    f.window.views().setView(View::AllLayers);
+    auto* layers = f.window.views().plot(View::AllLayers);
+    QVERIFY2(layers->heading().startsWith(QStringLiteral("A: RTN 3-bit")), qPrintable(layers->heading()));
+    const auto* tree = f.child<QTreeView>("tensorTree");
+    QVERIFY(tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+    layers->setFocus();
+    QTest::keyClick(layers, Qt::Key_D);
+    QVERIFY2(layers->heading().startsWith(QStringLiteral("A − B: RTN 3-bit − RTN 4-bit")),
+             qPrintable(layers->heading()));
+    QVERIFY(layers->yAxis().view.low < 0);
+    QVERIFY(!tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+    const QModelIndex layer = f.bench().tree.indexOfLayer(QStringLiteral("model.layers.0.mlp.down_proj"));
+    QVERIFY(layer.siblingAtColumn(qs::ModelTreeModel::DifferenceColumn).data().toString().startsWith(QLatin1Char('+')));
+    f.window.actions().pin->trigger();  // A becomes B
+    QVERIFY(!difference->isEnabled());
+    QVERIFY(layers->heading().startsWith(QStringLiteral("RTN 3-bit")));
+    QVERIFY(tree->isColumnHidden(qs::ModelTreeModel::DifferenceColumn));
+  }
+
+  void theGridIsLinkedWithTheTreeAndOpensADistribution() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(QTest::qWaitForWindowActive(&f.window));
+    QTest::keyClick(&f.window, Qt::Key_7, Qt::AltModifier);
+    auto* grid = qobject_cast<qs::HistogramGridView*>(f.window.views().currentPlot());
+    QVERIFY(grid != nullptr);
+    QCOMPARE(grid->state(), qs::PlotState::Empty);
+    QTest::mouseClick(grid->findChild<QPushButton*>(), Qt::LeftButton);  // it offers the run
+    QTRY_VERIFY_WITH_TIMEOUT(f.bench().shownRun() != nullptr, kPatience);
+    QVERIFY(!grid->tableData().rows.empty());
+    const QString layer = QStringLiteral("model.layers.1.mlp.up_proj");
+    QTest::mouseClick(grid, Qt::LeftButton, {}, grid->cellOf(layer).center().toPoint());
+    QCOMPARE(f.child<QTreeView>("tensorTree")->currentIndex().data(qs::LayerRole).toString(), layer);
+    f.bench().selectTensor(QStringLiteral("model.layers.0.mlp.up_proj.weight"),
+                           QStringLiteral("model.layers.0.mlp.up_proj"));
+    QCOMPARE(grid->selectedLayer(), QStringLiteral("model.layers.0.mlp.up_proj"));
+    grid->setFocus();
+    QTest::keyClick(grid, Qt::Key_L);
+    QVERIFY(!grid->isLogarithmic() && !f.window.actions().logCounts->isChecked());
+    QTest::keyClick(grid, Qt::Key_Right);
+    const QString chosen = grid->selectedLayer();
+    QTest::keyClick(grid, Qt::Key_Return);
+    QCOMPARE(f.window.views().currentPlot(), f.window.views().plot(View::Distribution));
+    QTRY_COMPARE_WITH_TIMEOUT(f.bench().preview.layer(), chosen, kPatience);
   }
 
   void afterAFailedRunTheRowBeforeIsShownByAClick() {

@@ -20,7 +20,9 @@ struct WindowFixture {
   QString model;
   MainWindow window;
 
-  WindowFixture() : window({QCoreApplication::applicationDirPath().toStdString(), folder.path() / "runs"}) {
+  /// `config` is where the session is kept; nowhere by default.
+  explicit WindowFixture(const std::filesystem::path& config = {})
+      : window({QCoreApplication::applicationDirPath().toStdString(), folder.path() / "runs", config}) {
     model = path("tiny.safetensors");
     writeModel(model.toStdString(), tinyModel());
     window.show();
