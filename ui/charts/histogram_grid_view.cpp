@@ -350,12 +350,16 @@ void HistogramGridView::drawCaption(QPainter& painter, const PlotFrame& frame, c
   const QFontMetricsF metrics(painter.font());
   const QString caption = captionOf(m_layers.name(index));
   const auto error = valueOf(m_layers.report(index), LayerMetric::RelativeError);
-  const QString value = error ? number::significant(100 * *error, 2) + QStringLiteral("\u00a0%") : QString();
   painter.setPen(frame.colors.text);
   painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter, metrics.elidedText(caption, Qt::ElideRight, line.width()));
-  if (metrics.horizontalAdvance(caption) + metrics.horizontalAdvance(value) + kGap > line.width()) return;
+  if (!error) return;
   painter.setPen(frame.colors.mutedText);
-  painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, value);
+  for (const int digits : {2, 1}) {
+    const QString value = number::significant(100 * *error, digits) + QStringLiteral("\u2009%");
+    if (metrics.horizontalAdvance(caption) + metrics.horizontalAdvance(value) > line.width()) continue;
+    painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, value);
+    return;
+  }
 }
 
 void HistogramGridView::drawHistograms(QPainter& painter, const PlotFrame& frame, const QRectF& rect,
