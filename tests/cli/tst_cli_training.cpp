@@ -17,10 +17,11 @@ using qs::test::readFile;
 using qs::test::runCli;
 using qs::test::signalCli;
 
-constexpr std::size_t kTextBytes = 5000;  // four windows of the demo model
-#ifdef __SANITIZE_ADDRESS__
-const QString kSteps = "16";  // each takes seconds
+#ifdef __SANITIZE_ADDRESS__               // a step takes seconds
+constexpr std::size_t kTextBytes = 2700;  // two windows of the demo model
+const QString kSteps = "16";
 #else
+constexpr std::size_t kTextBytes = 5000;  // four windows
 const QString kSteps = "100";
 #endif
 const QByteArray kTraining = "Training: ";
