@@ -18,9 +18,9 @@ namespace qs {
 struct FoundFold {
   std::vector<float> rows;
   std::vector<float> columns;
-  float offset = 0;      ///< added before dividing and taken away behind: Gemma's norms
-  std::string odd;  ///< of a norm: which elements were divided by something else than the linears undo; empty = none
-  std::string note;      ///< "input scale of 0.3 to 4.1 undone: …input_layernorm has its inverse"
+  float offset = 0;  ///< added before dividing and taken away behind: Gemma's norms
+  std::string odd;   ///< of a norm: which elements were divided by something else than the linears undo; empty = none
+  std::string note;  ///< "input scale of 0.3 to 4.1 undone: …input_layernorm has its inverse"
 
   [[nodiscard]] bool isEmpty() const { return rows.empty() && columns.empty(); }
   [[nodiscard]] TensorRows undone(const TensorRows& rows_) const;
