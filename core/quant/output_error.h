@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <optional>
 
 #include "core/base/run_context.h"
@@ -12,7 +14,7 @@ namespace qs {
 /// ‖X Wᵀ − X̂ Ŵᵀ‖²_F / ‖X Wᵀ‖²_F of one layer: X̂ = X for weight-only methods, the inputs
 /// quantized as the tensor's ActivationScheme says for W8A8.
 struct OutputError {
-  double relative = 0;            ///< over the rows that calibrated
+  double relative = 0;            ///< over the rows that calibrated; NaN where the layer's outputs exceed F32
   bool exact = true;              ///< over all of them; false: over the sampled rows
   std::optional<double> heldOut;  ///< over the rows kept out of calibration
 };
@@ -31,7 +33,11 @@ struct OutputError {
 struct OutputErrorSums {
   double error = 0;
   double reference = 0;
-  [[nodiscard]] double relative() const { return error == 0 ? 0 : error / reference; }
+  /// NaN where the layer's outputs exceed F32.
+  [[nodiscard]] double relative() const {
+    if (!std::isfinite(reference)) return std::numeric_limits<double>::quiet_NaN();
+    return error == 0 ? 0 : error / reference;
+  }
 };
 /// The sums behind measureOutputError for a weight-only tensor: from the rows where the sample is whole and that is
 /// cheaper, else from the Gram matrix. Advances the progress by `progress`.

@@ -65,8 +65,10 @@ void setOutputErrors(MatrixView weights, const LayerOutcome& outcome, const Acti
                      LayerReport& report, const RunContext& context) {
   const OutputError error = measureOutputError(*outcome.tensor, weights, inputs, context, outcome.outputError);
   report.inputMeanSquares = meanSquaresOf(inputs);
-  report.metrics.outputRelativeError = error.relative;
-  report.metrics.heldOutOutputRelativeError = error.heldOut;
+  if (std::isfinite(error.relative)) report.metrics.outputRelativeError = error.relative;
+  if (std::isfinite(error.heldOut.value_or(0))) report.metrics.heldOutOutputRelativeError = error.heldOut;
+  if (!std::isfinite(error.relative) || !std::isfinite(error.heldOut.value_or(0)))
+    report.notes.emplace_back("output error not measured: the layer's outputs exceed the range of F32");
   if (!error.exact)
     report.notes.push_back("output error sampled: " + std::to_string(inputs.sample.rows()) + " of " +
                            std::to_string(inputs.tokens) + " calibration rows");

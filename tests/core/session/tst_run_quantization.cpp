@@ -209,6 +209,28 @@ class TestRunQuantization : public QObject {
     }
   }
 
+  void outputsBeyondF32HaveNoError() {
+    for (qs::test::NamedMatrix& tensor : m_tensors)
+      if (tensor.name == "model.layers.0.mlp.down_proj.weight")
+        for (float& value : tensor.values.values()) value *= 100.0F;
+    open();
+    auto inputs = qs::test::tinyInputs(16);
+    for (qs::test::NamedMatrix& tensor : inputs)
+      if (tensor.name == "model.layers.0.mlp.down_proj.input") std::ranges::fill(tensor.values.values(), 3e38F);
+    qs::test::writeModel(m_folder->path() / "acts.safetensors", inputs);
+    m_request.calibration.activationsFile = m_folder->path() / "acts.safetensors";
+    qs::RunStore store(root(), *m_model, m_request);
+    const qs::QuantReport report = qs::runQuantization(*m_model, m_request, store, {});
+    QCOMPARE(report.total.failedLayers, std::size_t{0});
+    for (const qs::LayerReportPtr& layer : report.layers) {
+      const bool isBeyond = layer->name == "model.layers.0.mlp.down_proj";
+      QCOMPARE(layer->metrics.outputRelativeError.has_value(), !isBeyond);
+      const bool isTold = std::ranges::any_of(
+          layer->notes, [](const std::string& note) { return note.starts_with("output error not measured"); });
+      QCOMPARE(isTold, isBeyond);
+    }
+  }
+
   void inputsOfAnotherWidthFailTheirLayerOnly() {
     auto inputs = qs::test::tinyInputs(8);
     std::erase_if(inputs, [](const auto& tensor) { return tensor.name.find("0.mlp.down") == std::string::npos; });
