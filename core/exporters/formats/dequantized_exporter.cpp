@@ -42,7 +42,11 @@ ExportResult write(const ExportSource& source, const ExportOptions& options, con
 std::vector<PreflightFinding> preflight(const Checkpoint& /*model*/, const QuantRequest& /*request*/,
                                         const ExportOptions& options) {
   try {
-    static_cast<void>(dtypeOf(options));
+    if (const DType dtype = dtypeOf(options); dtype != DType::F32)
+      return {{false,
+               {},
+               "the weights are rounded to " + std::string(name(dtype)) +
+                   " once more; the errors reported are those of the weights before that"}};
   } catch (const Error& error) {
     return {{.blocking = true, .layer = {}, .message = error.what()}};
   }

@@ -7,6 +7,7 @@
 #include "core/io/formats/safetensors_reader.h"
 #include "core/io/reader_registry.h"
 #include "core/session/run_quantization.h"
+#include "core/tensor/half.h"
 #include "tests/support/random_tensors.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/temp_folder.h"
@@ -136,6 +137,33 @@ class TestSafetensorsExporters : public QObject {
     QCOMPARE(out->load(out->require(up + ".weight")), dequantize(*run.store.loadTensor(up)));
     const std::string untouched = "model.layers.0.mlp.down_proj.weight";
     QCOMPARE(storedBytes(*out, untouched), storedBytes(*model, untouched));
+  }
+
+  void dequantizedWeightsOfSixteenBitsAreRoundedOnceMore_data() {
+    QTest::addColumn<QString>("choice");
+    QTest::addColumn<DType>("dtype");
+    QTest::newRow("F16") << "f16" << DType::F16;
+    QTest::newRow("BF16") << "bf16" << DType::BF16;
+  }
+  void dequantizedWeightsOfSixteenBitsAreRoundedOnceMore() {
+    QFETCH(QString, choice);
+    QFETCH(DType, dtype);
+    const TempFolder folder;
+    const auto model = makeModel(folder);
+    const FinishedRun run = runRtn(folder, *model, false);
+    const ExporterInfo& exporter = requireExporter("dequantized");
+    const ExportOptions options{.path = folder.path() / "out.safetensors", .extra = {{"dtype", choice.toStdString()}}};
+    const auto findings = exporter.preflight(*model, run.request, options);
+    QCOMPARE(findings.size(), std::size_t{1});
+    QVERIFY(!findings[0].blocking && findings[0].message.find(std::string(name(dtype))) != std::string::npos);
+    exporter.write({*model, run.request, run.report, run.store}, options, {});
+    const auto out = openCheckpoint(options.path);
+    const std::string layer = "model.layers.0.mlp.down_proj";
+    QVERIFY(out->require(layer + ".weight").info.dtype == dtype);
+    Matrix expected = dequantize(*run.store.loadTensor(layer));
+    for (float& value : expected.values())
+      value = dtype == DType::F16 ? halfToFloat(floatToHalf(value)) : bfloat16ToFloat(floatToBfloat16(value));
+    QVERIFY(out->load(out->require(layer + ".weight")) == expected);
   }
 
   void theFileDoesNotDependOnTheThreads() {
