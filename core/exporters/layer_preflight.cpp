@@ -90,13 +90,16 @@ std::vector<PreflightLayer> preflightLayers(const Checkpoint& model, const Quant
 }
 
 std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const QuantRequest& request,
-                                             const std::vector<PreflightLayer>& layers, bool holdsBf16Scales) {
+                                             const std::vector<PreflightLayer>& layers,
+                                             const std::vector<ScaleType>& scaleTypes) {
   std::vector<PreflightFinding> findings;
   if (model.contents().configJson.empty())
     findings.push_back({true, {}, "a whole model is written, and this one has no config.json: open its folder"});
-  if (request.scaleType != ScaleType::F16 && !(holdsBf16Scales && request.scaleType == ScaleType::BF16))
-    findings.push_back(
-        {true, {}, "this format stores F16 scales, and the run keeps its own: run again for this format"});
+  if (std::ranges::find(scaleTypes, request.scaleType) == scaleTypes.end())
+    findings.push_back({true,
+                        {},
+                        "this format stores " + toText(scaleTypes.front()) + " scales, and the run has " +
+                            toText(request.scaleType) + ": run again for this format"});
   const bool scales =
       std::any_of(layers.begin(), layers.end(), [](const PreflightLayer& layer) { return layer.scalesInputs; });
   std::string whyNot;
@@ -112,7 +115,7 @@ std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const Quan
 std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const QuantRequest& request,
                                               const FolderRules& rules) {
   const std::vector<PreflightLayer> layers = preflightLayers(model, request, request.scaleType);
-  std::vector<PreflightFinding> findings = preflightModel(model, request, layers, rules.holdsBf16Scales);
+  std::vector<PreflightFinding> findings = preflightModel(model, request, layers, rules.scaleTypes);
   for (const PreflightLayer& layer : layers) {
     std::string fault = layer.isEmbedding
                             ? "is an embedding: this format's loaders quantize linear layers only; skip it"

@@ -36,22 +36,22 @@ using LayerRemark = std::function<std::string(const PreflightLayer&)>;
 
 /// The rules of a format that writes model folders.
 struct FolderRules {
-  bool oneSetting = false;          ///< one setting for all layers
-  bool holdsBf16Scales = false;     ///< beside F16
-  LayerRemark fault;                ///< why a layer can't be held, and what would have to change
+  bool oneSetting = false;                            ///< one setting for all layers
+  std::vector<ScaleType> scaleTypes{ScaleType::F16};  ///< as ExporterInfo has them
+  LayerRemark fault;                                  ///< why a layer can't be held, and what would have to change
   std::vector<LayerRemark> advice;  ///< which loaders won't take it; the same remark is made once for all layers
 };
 
-/// The findings of such a format: config.json must be there, scales in F16 (or BF16), input scales foldable, and each
-/// layer as the rules say.
+/// The findings of such a format: config.json must be there, scales in a type that it holds, input scales foldable, and
+/// each layer as the rules say.
 [[nodiscard]] std::vector<PreflightFinding> preflightFolder(const Checkpoint& model, const QuantRequest& request,
                                                             const FolderRules& rules);
 
-/// What is common to formats that write whole models: config.json, F16 scales, and an architecture into which the input
-/// scales of `layers` fold.
+/// What is common to formats that write whole models: config.json, scales in a type that they hold, and an architecture
+/// into which the input scales of `layers` fold.
 [[nodiscard]] std::vector<PreflightFinding> preflightModel(const Checkpoint& model, const QuantRequest& request,
                                                            const std::vector<PreflightLayer>& layers,
-                                                           bool holdsBf16Scales = false);
+                                                           const std::vector<ScaleType>& scaleTypes);
 
 /// Whether the model's linear layers are stored in BF16: its loaders keep scales in BF16, too.
 [[nodiscard]] bool hasBf16Weights(const Checkpoint& model);

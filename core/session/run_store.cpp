@@ -87,7 +87,7 @@ std::vector<StoredRun> storedRuns(const fs::path& root) {
 std::shared_ptr<const FileDescriptor> openLock(const fs::path& folder) {
   const fs::path file = folder / kLockFile;
   { const std::ofstream made(file, std::ios::app); }
-  auto lock = std::make_shared<const FileDescriptor>(file, O_RDONLY);
+  auto lock = std::make_shared<const FileDescriptor>(file, O_RDWR);
   if (lock->fd() >= 0) flock(lock->fd(), LOCK_SH | LOCK_NB);  // fails where another process has claimed it
   return lock;
 }
@@ -97,7 +97,7 @@ bool isInUse(const fs::path& folder) {
   std::error_code ignored;
   for (const fs::directory_entry& file : fs::recursive_directory_iterator(folder, ignored)) {
     if (file.path().filename() != kLockFile) continue;
-    const FileDescriptor lock(file.path(), O_RDONLY);
+    const FileDescriptor lock(file.path(), O_RDWR);
     if (lock.fd() >= 0 && flock(lock.fd(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return true;
   }
   return false;

@@ -20,6 +20,20 @@ int bitsOf(ScaleType type) {
   return 32;
 }
 
+std::string toText(ScaleType type) {
+  switch (type) {
+    case ScaleType::F32:
+      return "F32";
+    case ScaleType::F16:
+      return "F16";
+    case ScaleType::BF16:
+      return "BF16";
+    case ScaleType::E8M0:
+      return "E8M0";
+  }
+  return {};
+}
+
 float roundToScaleType(float scale, ScaleType type) {
   switch (type) {
     case ScaleType::F32:

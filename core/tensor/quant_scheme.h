@@ -22,6 +22,8 @@ enum class SymmetricRange : std::uint8_t {
 enum class ScaleType : std::uint8_t { F32, F16, BF16, E8M0 };
 
 [[nodiscard]] int bitsOf(ScaleType type);
+/// "BF16".
+[[nodiscard]] std::string toText(ScaleType type);
 /// The nearest value of the type. F16 underflow to zero gives the smallest positive F16 (a zero scale is never stored).
 [[nodiscard]] float roundToScaleType(float scale, ScaleType type);
 

@@ -35,8 +35,8 @@ std::vector<PreflightFinding> findingsOf(const FinishedRun& run, const ExporterI
   if (request.scaleType != run.request.scaleType)
     findings.push_back({false,
                         {},
-                        "the format stores scales of 16 bits: the layers are quantized again with them before they are "
-                        "written"});
+                        "the format stores " + toText(request.scaleType) +
+                            " scales: the layers are quantized again with them before they are written"});
   return findings;
 }
 

@@ -120,8 +120,7 @@ QDialog* makeShortcutsDialog(const std::vector<const QAction*>& actions, QWidget
   }
   text +=
       tr("\nIn a plot: arrows step the crosshair, Shift+arrows move the view, + − 0 zoom, Enter chooses. In the grid "
-         "arrows "
-         "choose a layer, and Enter opens it.\n");
+         "arrows choose a layer, and Enter opens it.\n");
   return framed(tr("Shortcuts"), browser(text), {460, 560}, parent);
 }
 

@@ -176,11 +176,13 @@ std::string kernelAdvice(const PreflightLayer& layer) {
   return layer.scheme.number == NumberFormat::Integer && !layer.quantizesInputs ? fusedKernelAdvice(layer) : "";
 }
 
+std::vector<ScaleType> scaleTypes() { return {ScaleType::F16, ScaleType::BF16}; }
+
 std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequest& request,
                                         const ExportOptions& /*options*/) {
   std::vector<PreflightFinding> findings = preflightFolder(
       model, request,
-      {.oneSetting = false, .holdsBf16Scales = true, .fault = faultOf, .advice = {schemeAdvice, kernelAdvice}});
+      {.oneSetting = false, .scaleTypes = scaleTypes(), .fault = faultOf, .advice = {schemeAdvice, kernelAdvice}});
   if (request.scaleType == ScaleType::F16 && hasBf16Weights(model))
     findings.push_back({false, {}, "this run's scales are F16; loaders of a BF16 model round them to BF16"});
   return findings;
@@ -193,7 +195,7 @@ ExporterInfo compressedTensorsExporter() {
           .name = "compressed-tensors model folder",
           .loaders = "vLLM (4 or 8 bits symmetric; W8A8 per channel; FP8), transformers",
           .writesFolder = true,
-          .scaleTypes = {ScaleType::F16, ScaleType::BF16},
+          .scaleTypes = scaleTypes(),
           .preflight = preflight,
           .write = write,
           .begin = begin};

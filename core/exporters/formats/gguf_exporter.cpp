@@ -111,7 +111,7 @@ std::vector<PreflightFinding> preflight(const Checkpoint& model, const QuantRequ
   constexpr std::size_t kMostFaults = 20;
   const GgufTypeChoice* choice = choiceOf(options);
   const std::vector<PreflightLayer> layers = preflightLayers(model, request, ScaleType::F16);
-  std::vector<PreflightFinding> findings = preflightModel(model, request, layers);
+  std::vector<PreflightFinding> findings = preflightModel(model, request, layers, {ScaleType::F16});
   if (findings.empty()) addModelFindings(model, findings);
   int blocks = 0;
   for (const PreflightLayer& layer : layers) blocks = std::max(blocks, blockNumber(layer.name) + 1);

@@ -192,12 +192,12 @@ FoundFold FoldFinder::ofNorm(const TensorPair& norm, const LayerGroup& group, co
     if (left == 0) break;
   }
   if (2 * left >= divided.size()) return {};
+  if (left == 0) return fold;
   const auto first = static_cast<std::size_t>(std::ranges::find(isExplained, false) - isExplained.begin());
-  if (left > 0)
-    fold.odd = std::to_string(left) + (left == 1 ? " element was" : " elements were") +
-               " divided by something else than the linears behind were multiplied with: element " +
-               std::to_string(first) + " by " + roundedText(static_cast<double>(divided[first]), 3) + ", and they by " +
-               roundedText(1.0 / static_cast<double>(fold.columns[first]), 3);
+  fold.odd = std::to_string(left) + (left == 1 ? " element was" : " elements were") +
+             " divided by something else than the linears behind were multiplied with: element " +
+             std::to_string(first) + " by " + roundedText(static_cast<double>(divided[first]), 3) + ", and they by " +
+             roundedText(1.0 / static_cast<double>(fold.columns[first]), 3);
   return fold;
 }
 
